@@ -1,0 +1,184 @@
+package recorder
+
+import (
+	"context"
+	"time"
+)
+
+// A Platform is the calling service: Microsoft Graph, or the simulator behind
+// it. Implementations are safe for concurrent use, bound every request by ctx
+// and a deadline of their own, and never retry an announcement by themselves
+// (the state machine decides). An error is always a *Fault.
+type Platform interface {
+	// Answer accepts the invite with the media host's blob. nil means that the
+	// platform took the request (202), not that the call is established.
+	Answer(ctx context.Context, call CallRef, blob string) (Receipt, error)
+	Reject(ctx context.Context, call CallRef, reason RejectReason) (Receipt, error)
+	// Announce sets the recording status. A nil error means that the reply was
+	// 2xx with an operation that can be read; only Operation.Progress says
+	// whether it succeeded.
+	Announce(ctx context.Context, call CallRef, status RecordingStatus, clientContext string) (Operation, error)
+	// PollOperation asks how far an operation has come.
+	PollOperation(ctx context.Context, call CallRef, id OperationID) (Operation, error)
+	KeepAlive(ctx context.Context, call CallRef) (Receipt, error)
+	// AskCall tells whether the call is established on the platform's side.
+	AskCall(ctx context.Context, call CallRef) (established bool, err error)
+	// AskRoster lists the participants.
+	AskRoster(ctx context.Context, call CallRef) (Roster, error)
+	// HangUp leaves the call.
+	HangUp(ctx context.Context, call CallRef) (Receipt, error)
+}
+
+// A Session is one call's sockets on a media host.
+type Session struct {
+	ID   string // ours, a UUID
+	Host string // the host's stable name
+	Blob string // opaque; goes into the answer
+}
+
+// Opened tells where a recording starts.
+type Opened struct {
+	Recording string // recording ID, also the name of the archive folder
+	FirstSeq  uint64 // first frame that may be stored
+	At        time.Time
+}
+
+// A SealOrder ends a recording.
+type SealOrder struct {
+	permit Permit
+	// Graceful: let the host say which frame was its last, and store up to it.
+	// Otherwise the permit is already withdrawn and only what was admitted is
+	// sealed.
+	Graceful bool
+}
+
+// Call returns the call whose recording ends. It stays readable after the
+// permit was withdrawn.
+func (o SealOrder) Call() CallID { return o.permit.call() }
+
+// Withdraw ends the permit: the gate is shut from here on. It is idempotent.
+// The media side calls it when the last frame of a graceful seal is in; the
+// recorder calls it afterwards in any case.
+func (o SealOrder) Withdraw() { o.permit.withdraw() }
+
+// A SealReport says what is on stable storage.
+type SealReport struct {
+	Recording  string    `json:"recording"`
+	Frames     uint64    `json:"frames"`
+	Samples    uint64    `json:"samples"`    // audio samples stored, all tracks
+	GapSamples uint64    `json:"gapSamples"` // samples known to be missing, all tracks
+	Discarded  uint64    `json:"discarded"`  // frames refused before consent or after the gate shut
+	LastSeq    uint64    `json:"lastSeq"`
+	FirstAt    time.Time `json:"firstAt,omitzero"` // first frame durable
+	LastAt     time.Time `json:"lastAt,omitzero"`  // last frame durable
+	At         time.Time `json:"at"`               // seal durable
+}
+
+// Media is the media side of calls: sockets, gate, spool. Its methods are safe
+// for concurrent use across calls and are called one at a time for one call.
+// What happens unasked (host lost, storage failed, session closed) is posted
+// to the call as MediaFailed or as CallEnded.
+type Media interface {
+	// CreateSession places the call on a media host. It returns
+	// ErrNoMediaHost where none can take it.
+	CreateSession(ctx context.Context, call CallRef, region string) (Session, error)
+	// Open makes the permit's evidence durable in the spool, opens the gate and
+	// tells the host to send. It returns when the host has confirmed.
+	Open(ctx context.Context, permit Permit) (Opened, error)
+	// Seal shuts the gate, makes every admitted frame durable and writes the
+	// seal. It returns when the seal is on stable storage. Idempotent.
+	Seal(ctx context.Context, order SealOrder) (SealReport, error)
+	// Release disposes of the session, opened or not. Idempotent.
+	Release(ctx context.Context, call CallID, reason string) error
+}
+
+// A Ledger is the durable memory of calls: the catalogue. Safe for concurrent
+// use.
+type Ledger interface {
+	// Invited queues the call's row and never blocks.
+	Invited(inv Invite)
+	// Append makes the entries durable, in order and after all entries queued
+	// before, before it returns.
+	Append(ctx context.Context, entries ...Entry) error
+	// Note queues an entry and never blocks; false means there was no room.
+	Note(entry Entry) bool
+	// Conclude writes the call's outcome, durable on return. The first outcome
+	// of a call wins; later ones are refused with ErrConcluded.
+	Conclude(ctx context.Context, end Conclusion) error
+}
+
+// An Entry is one line of a call's journal.
+type Entry struct {
+	Call CallID
+	At   time.Time
+	Kind EntryKind
+	// Data is marshalled as JSON. It never holds media, tokens or secrets.
+	Data any
+}
+
+// EntryKind says what a journal entry is about.
+type EntryKind string
+
+// The kinds of entries.
+const (
+	EntryInvite       EntryKind = "invite"
+	EntrySession      EntryKind = "session"
+	EntryAnswer       EntryKind = "answer"
+	EntryReject       EntryKind = "reject"
+	EntryEstablished  EntryKind = "established"
+	EntryAnnounce     EntryKind = "announce"  // intention, before the request
+	EntryAnnounced    EntryKind = "announced" // what came of it
+	EntryPermit       EntryKind = "permit"
+	EntryOpened       EntryKind = "opened"
+	EntrySealed       EntryKind = "sealed"
+	EntryKeepAlive    EntryKind = "keepAlive"
+	EntryHangUp       EntryKind = "hangUp"
+	EntryRoster       EntryKind = "roster"
+	EntryNotification EntryKind = "notification"
+	EntryMedia        EntryKind = "media" // what the host or the spool said unasked
+	EntryFault        EntryKind = "fault"
+	EntryState        EntryKind = "state"
+	EntryOutcome      EntryKind = "outcome"
+)
+
+// A Conclusion is the end of one invite.
+type Conclusion struct {
+	Call       CallID
+	Outcome    Outcome
+	Cause      Cause
+	Detail     string // for people; no content
+	Recordings []SealReport
+	At         time.Time
+}
+
+// A Roster is who was in the call, in full or as a change.
+type Roster struct {
+	Sequence     int64 // 0 where the platform does not number it
+	Delta        bool
+	Participants []Participant
+	At           time.Time
+}
+
+// A Participant is one endpoint in a call.
+type Participant struct {
+	ID       string        `json:"id"`
+	Identity string        `json:"identity,omitempty"` // object ID, phone number or application ID
+	Kind     string        `json:"kind,omitempty"`     // user, guest, phone, application, applicationInstance, device, unknown
+	Name     string        `json:"name,omitempty"`
+	Tenant   string        `json:"tenant,omitempty"`
+	Muted    bool          `json:"muted,omitempty"`
+	InLobby  bool          `json:"inLobby,omitempty"`
+	Removed  bool          `json:"removed,omitempty"`
+	Reason   string        `json:"reason,omitempty"` // of the removal
+	Streams  []MediaStream `json:"streams,omitempty"`
+}
+
+// A MediaStream is a participant's stream in the roster. SourceID is the
+// number that frames carry.
+type MediaStream struct {
+	SourceID    uint32 `json:"sourceId"`
+	Type        string `json:"type"`      // audio, video, videoBasedScreenSharing, data, unknown
+	Direction   string `json:"direction"` // inactive, sendOnly, receiveOnly, sendReceive
+	Label       string `json:"label,omitempty"`
+	ServerMuted bool   `json:"serverMuted,omitempty"`
+}
