@@ -1,5 +1,10 @@
 package recorder
 
+import (
+	"fmt"
+	"strings"
+)
+
 // An Event is something that happened to a call. Everything the state machine
 // learns is an event; timers are events too.
 //
@@ -30,6 +35,12 @@ type (
 		Context string
 		Fault   Fault
 	}
+	// PollFaulted: a poll got no operation. It says nothing about the
+	// announcement.
+	PollFaulted struct {
+		Context string
+		Fault   Fault
+	}
 	// MediaOpened: the gate is open and the host has confirmed.
 	MediaOpened struct{ Opened Opened }
 	// MediaFailed: recording can't go on completely.
@@ -37,6 +48,9 @@ type (
 		Cause  Cause
 		Detail string
 	}
+	// MediaClosed: the host has closed the sockets in good order, as it does
+	// when the call ends.
+	MediaClosed struct{ Detail string }
 	// MediaSealed: every admitted frame and the seal are on stable storage.
 	MediaSealed struct{ Report SealReport }
 	// SealFaulted: they are not.
@@ -51,6 +65,8 @@ type (
 	KeepAliveReplied struct{ OK, Gone bool }
 	// HungUp: the platform was told that we leave; Fault where that failed.
 	HungUp struct{ Fault *Fault }
+	// Rejected: the platform was told no; Fault where that failed.
+	Rejected struct{ Fault *Fault }
 	// StopRequested: an operator or the shutdown ends the recording.
 	StopRequested struct {
 		Cause Cause
@@ -75,6 +91,9 @@ func (StatusReplied) isEvent()    {}
 func (StatusFaulted) isEvent()    {}
 func (MediaOpened) isEvent()      {}
 func (MediaFailed) isEvent()      {}
+func (PollFaulted) isEvent()      {}
+func (MediaClosed) isEvent()      {}
+func (Rejected) isEvent()         {}
 func (MediaSealed) isEvent()      {}
 func (SealFaulted) isEvent()      {}
 func (CallEnded) isEvent()        {}
@@ -84,3 +103,8 @@ func (StopRequested) isEvent()    {}
 func (TimerFired) isEvent()       {}
 func (Crashed) isEvent()          {}
 func (LedgerFailed) isEvent()     {}
+
+// eventName is an event's metric label: its type's name.
+func eventName(ev Event) string {
+	return strings.TrimPrefix(fmt.Sprintf("%T", ev), "recorder.")
+}

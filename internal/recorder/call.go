@@ -1,0 +1,237 @@
+package recorder
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// inboxSize bounds what the outside may have queued for one call. Notifications
+// of one call are few; a full mailbox means that the call is stuck, and the
+// sender is told so (503), which makes the platform send again.
+const inboxSize = 64
+
+// A call is the actor of one call: its goroutine owns the state, and nothing
+// else reads or writes it.
+type call struct {
+	inv  Invite
+	deps *deps
+	log  *zap.Logger
+
+	// in
+	inbox   chan Event // from outside; post never blocks
+	results chan Event // from our own work; each piece of work sends exactly one
+	ticks   chan tick
+
+	// owned by run
+	timers map[Timer]*clock
+	watch  monitor
+
+	work sync.WaitGroup
+	over chan struct{} // closed when nobody reads results any more
+	done chan struct{} // closed when run has returned and all work is over
+}
+
+// A clock is one running timer. A tick of a clock that was stopped or
+// restarted in the meantime is dropped by its identity.
+type clock struct{ timer *time.Timer }
+
+type tick struct {
+	timer Timer
+	of    *clock
+}
+
+// deps is what all calls share.
+type deps struct {
+	platform  Platform
+	media     Media
+	ledger    Ledger
+	metrics   *metrics
+	log       *zap.Logger
+	onFailure FailurePolicy
+	concluded func(Invite, Conclusion)
+}
+
+func newCall(inv Invite, d *deps) *call {
+	return &call{
+		inv: inv, deps: d,
+		log:     d.log.With(zap.String(logCall, string(inv.Call.ID))),
+		inbox:   make(chan Event, inboxSize),
+		results: make(chan Event),
+		ticks:   make(chan tick),
+		timers:  make(map[Timer]*clock),
+		over:    make(chan struct{}),
+		done:    make(chan struct{}),
+	}
+}
+
+// post hands the call an event. It reports whether there was room for it.
+func (c *call) post(ev Event) bool {
+	select {
+	case c.inbox <- ev:
+		return true
+	default:
+		return false
+	}
+}
+
+// run carries the call from invite to outcome. ctx ends only with the process,
+// after every call had its chance to seal.
+func (c *call) run(ctx context.Context, refused Cause) {
+	defer close(c.done)
+	defer c.work.Wait()
+	defer close(c.over)
+	defer c.stopTimers(allTimers())
+	c.deps.ledger.Invited(c.inv)
+	s, cmds := begin(leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure}, refused)
+	c.deps.metrics.enter(s.kind())
+	for {
+		for _, cmd := range cmds {
+			c.perform(ctx, cmd)
+		}
+		if _, over := s.(ended); over {
+			c.deps.metrics.leave(s.kind())
+			return
+		}
+		ev, ok := c.next(ctx)
+		if !ok {
+			c.deps.metrics.leave(s.kind())
+			c.log.Warn("call cut off by the end of the process", zap.String(logState, s.kind()))
+			return
+		}
+		s, cmds = c.step(s, ev)
+	}
+}
+
+// next waits for an event. Our own results go first: they carry what is
+// already durable.
+func (c *call) next(ctx context.Context) (Event, bool) {
+	for {
+		select {
+		case ev := <-c.results:
+			return ev, true
+		default:
+		}
+		select {
+		case ev := <-c.results:
+			return ev, true
+		case k := <-c.ticks:
+			if c.timers[k.timer] == k.of {
+				delete(c.timers, k.timer)
+				return TimerFired{k.timer}, true
+			}
+		case ev := <-c.inbox:
+			if r, ok := ev.(StatusReplied); ok {
+				c.keepReply(ctx, r)
+				continue
+			}
+			return ev, true
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+}
+
+// keepReply makes an operation notification durable before the machine may
+// learn of it: law 5 holds for replies on every way.
+func (c *call) keepReply(ctx context.Context, r StatusReplied) {
+	c.do(ctx, ledgerTimeout, func(ctx context.Context) Event {
+		if err := c.deps.ledger.Append(ctx, c.entry(EntryAnnounced, announced(r.Operation))); err != nil {
+			return LedgerFailed{err.Error()}
+		}
+		return r
+	})
+}
+
+// step feeds one event to the machine. A panic in it ends this call only, as
+// failed: the state is what it was before the event.
+func (c *call) step(s state, ev Event) (next state, cmds []Command) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("panic in the state machine", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+			if _, again := ev.(Crashed); again {
+				next, cmds = leg{call: c.inv.Call.ID}.conclude(ending{status: StatusFailed, cause: CausePanic}, nil)
+				return
+			}
+			next, cmds = c.step(s, Crashed{fmt.Sprint(r)})
+		}
+	}()
+	c.watch.saw(ev)
+	next, cmds = s.on(ev)
+	if next.kind() != s.kind() {
+		c.deps.metrics.leave(s.kind())
+		c.deps.metrics.enter(next.kind())
+		c.note(EntryState, stateData{next.kind()})
+		c.log.Debug("state", zap.String(logState, next.kind()), zap.String("event", eventName(ev)))
+	}
+	if len(cmds) > 0 {
+		if _, ok := cmds[0].(Unexpected); ok {
+			c.deps.metrics.unexpected.WithLabelValues(s.kind(), eventName(ev)).Inc()
+		}
+	}
+	return next, cmds
+}
+
+// do starts a piece of work that ends in exactly one event, also when it
+// panics or its time is up. The event is dropped only when the call is over.
+func (c *call) do(ctx context.Context, limit time.Duration, f func(context.Context) Event) {
+	c.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		ev := c.guarded(ctx, f)
+		if ev == nil {
+			return
+		}
+		select {
+		case c.results <- ev:
+		case <-c.over:
+		}
+	})
+}
+
+func (c *call) guarded(ctx context.Context, f func(context.Context) Event) (ev Event) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("panic in a call's work", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+			ev = Crashed{fmt.Sprint(r)}
+		}
+	}()
+	return f(ctx)
+}
+
+func (c *call) setTimer(t Timer, after time.Duration) {
+	c.stopTimers([]Timer{t})
+	k := &clock{}
+	c.timers[t] = k
+	k.timer = time.AfterFunc(after, func() {
+		select {
+		case c.ticks <- tick{t, k}:
+		case <-c.over:
+		}
+	})
+}
+
+func (c *call) stopTimers(ts []Timer) {
+	for _, t := range ts {
+		if old := c.timers[t]; old != nil {
+			old.timer.Stop()
+			delete(c.timers, t)
+		}
+	}
+}
+
+func (c *call) entry(kind EntryKind, data any) Entry {
+	return Entry{Call: c.inv.Call.ID, At: time.Now(), Kind: kind, Data: data}
+}
+
+// note queues an entry that nothing waits for. Where there is no room the
+// journal is not keeping up, which endangers the evidence: law 3.
+func (c *call) note(kind EntryKind, data any) {
+	if !c.deps.ledger.Note(c.entry(kind, data)) {
+		c.post(LedgerFailed{"the journal's queue is full"})
+	}
+}

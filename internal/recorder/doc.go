@@ -1,0 +1,42 @@
+// Package recorder owns the life of one recorded call: when it may be
+// recorded, and when the platform is told.
+//
+// # The law
+//
+// Microsoft allows a bot to record or otherwise persist media only after
+// updateRecordingStatus(recording) got a success reply, and demands that the
+// recording has ended before the end is announced (Graph, call:
+// updateRecordingStatus). This package makes the order a chain of values, each
+// of which can only be made from the one before:
+//
+//	announcement ─▶ Operation{completed, our client context} ─mint─▶ Permit
+//	      ─Media.Open─▶ frames ─Media.Seal─▶ SealReport ─▶ announcement(notRecording)
+//
+// # How it holds
+//
+//   - A call is one goroutine with one mailbox (Call). Its state is a local
+//     variable of that goroutine.
+//   - A state is a struct of its own that holds only what is true in it: only
+//     recording and sealing know a permit, only announcing the announcement
+//     whose reply they await. state.on is pure and total: every state names
+//     every event, and says what is to be done as values (Command). The table
+//     of all of them is testdata/transitions.golden.
+//   - A Permit comes out of mint and nowhere else; its zero value is inert.
+//   - What is done, and what came of it, is in the journal (Ledger) before the
+//     machine learns of it: an event about an announcement does not exist
+//     until it is durable. A crash between any two lines leaves a journal that
+//     says what was asked, and a spool that says what was allowed.
+//   - A monitor that shares no code with the machine watches the commands and
+//     refuses one that would break the order (order_violations_total).
+//
+// # States
+//
+//	invited → answering → announcing → recording → sealing → retracting → leaving → ended
+//	   └▶ rejecting ─────────────────────────────────────────────────────────────────┘
+//
+// with staying after a failure where the policy is to stay in the call, and
+// ended from anywhere when the platform drops the call and nothing is open.
+//
+// The package imports nothing of ours, no net/http and no os. What it needs of
+// the world are the ports Platform, Media and Ledger.
+package recorder

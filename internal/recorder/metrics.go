@@ -1,0 +1,95 @@
+package recorder
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	invites       *prometheus.CounterVec
+	calls         *prometheus.GaugeVec
+	answer        prometheus.Histogram
+	announcement  *prometheus.HistogramVec
+	announcements *prometheus.CounterVec
+	unexpected    *prometheus.CounterVec
+	recordings    *prometheus.CounterVec
+	failures      *prometheus.CounterVec
+	violations    prometheus.Counter
+	unjournaled   prometheus.Counter
+	draining      prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	seconds := []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 10}
+	m := &metrics{
+		invites: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_invites_total", Help: "Invites, by how they ended.",
+		}, []string{"outcome"}),
+		calls: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "recorderbot_calls", Help: "Calls, by the state they are in.",
+		}, []string{"state"}),
+		answer: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "recorderbot_answer_seconds", Help: "From the arrival of an invite to the reply to our answer; the platform allows 5 s.", Buckets: seconds,
+		}),
+		announcement: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "recorderbot_announcement_seconds", Help: "How long updateRecordingStatus took.", Buckets: seconds,
+		}, []string{"status", "outcome"}),
+		announcements: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_announcements_total", Help: "Announcements of a recording status, by what came of them.",
+		}, []string{"status", "outcome"}),
+		unexpected: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_unexpected_events_total", Help: "Events that the call's state had no use for.",
+		}, []string{"state", "event"}),
+		recordings: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_recordings_total", Help: "Recordings that were sealed, by the outcome of their call.",
+		}, []string{"outcome"}),
+		failures: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_call_failures_total", Help: "Calls that ended as failed, by cause.",
+		}, []string{"cause"}),
+		violations: f.NewCounter(prometheus.CounterOpts{
+			Name: "recorderbot_order_violations_total", Help: "Steps that would have broken the order and were refused. Must stay 0.",
+		}),
+		unjournaled: f.NewCounter(prometheus.CounterOpts{
+			Name: "recorderbot_unjournaled_total", Help: "Steps that had to be taken although the journal failed.",
+		}),
+		draining: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recorderbot_draining", Help: "1 while no new calls are taken.",
+		}),
+	}
+	for _, k := range stateKinds() {
+		m.calls.WithLabelValues(k)
+	}
+	for _, s := range []RecordingStatus{StatusRecording, StatusNotRecording, StatusFailed} {
+		m.announcements.WithLabelValues(s.String(), "completed")
+	}
+	for o := OutcomeRecorded; o <= OutcomeRejected; o++ {
+		m.invites.WithLabelValues(o.String())
+		m.recordings.WithLabelValues(o.String())
+	}
+	return m
+}
+
+func (m *metrics) enter(state string) { m.calls.WithLabelValues(state).Inc() }
+func (m *metrics) leave(state string) { m.calls.WithLabelValues(state).Dec() }
+
+func (m *metrics) announced(s RecordingStatus, op Operation, f *Fault, took time.Duration) {
+	outcome := op.Progress.String()
+	if f != nil {
+		outcome = f.Kind.String()
+	}
+	m.announcements.WithLabelValues(s.String(), outcome).Inc()
+	m.announcement.WithLabelValues(s.String(), outcome).Observe(took.Seconds())
+}
+
+func (m *metrics) concluded(end Conclusion) {
+	m.invites.WithLabelValues(end.Outcome.String()).Inc()
+	if len(end.Recordings) > 0 {
+		m.recordings.WithLabelValues(end.Outcome.String()).Add(float64(len(end.Recordings)))
+	}
+	if end.Outcome == OutcomeFailed {
+		m.failures.WithLabelValues(string(end.Cause)).Inc()
+	}
+}

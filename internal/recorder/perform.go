@@ -1,0 +1,311 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Log keys.
+const (
+	logCall  = "call"
+	logState = "state"
+)
+
+// The limits of our own work. The state machine has clocks of its own; these
+// make sure that each piece of work ends.
+const (
+	answerBudget  = 5 * time.Second // Graph, call: answer, policy-based recording
+	ledgerTimeout = 5 * time.Second
+	// ledgerHurry is how long a journal that fails may delay the announcement of
+	// an end: law 3's two seconds weigh more than the entry.
+	ledgerHurry    = 500 * time.Millisecond
+	sessionTimeout = 1500 * time.Millisecond
+	requestTimeout = 10 * time.Second
+	announceWait   = 5 * time.Second
+	openTimeout    = 5 * time.Second
+	concludeWait   = 30 * time.Second
+)
+
+// perform does what a command says. It decides nothing, starts work and
+// returns; what comes of it is an event.
+func (c *call) perform(ctx context.Context, cmd Command) {
+	if err := c.watch.check(cmd); err != nil {
+		c.deps.metrics.violations.Inc()
+		c.log.Error("command refused", zap.Error(err))
+		c.do(ctx, ledgerTimeout, func(context.Context) Event { return Crashed{err.Error()} })
+		return
+	}
+	switch cmd := cmd.(type) {
+	case CreateSession:
+		c.createSession(ctx)
+	case Reject:
+		c.reject(ctx, cmd.Reason)
+	case Answer:
+		c.answer(ctx, cmd.Session)
+	case AskCall:
+		c.askCall(ctx)
+	case Announce:
+		c.announce(ctx, cmd.announcement)
+	case Poll:
+		c.poll(ctx, cmd)
+	case OpenMedia:
+		c.open(ctx, cmd.Permit)
+	case SealMedia:
+		c.seal(ctx, SealOrder{permit: cmd.permit, Graceful: cmd.Graceful})
+	case WithdrawPermit:
+		cmd.permit.withdraw()
+	case ReleaseMedia:
+		c.release(ctx, cmd.Reason)
+	case KeepAlive:
+		c.keepAlive(ctx)
+	case AskRoster:
+		c.askRoster(ctx)
+	case HangUp:
+		c.hangUp(ctx)
+	case SetTimer:
+		c.setTimer(cmd.Timer, cmd.After)
+	case StopTimers:
+		c.stopTimers(cmd.Timers)
+	case Conclude:
+		c.conclude(ctx, cmd.End)
+	case Unexpected:
+		c.log.Debug("unexpected event", zap.String("event", eventName(cmd.Event)))
+	}
+}
+
+func (c *call) createSession(ctx context.Context) {
+	c.do(ctx, sessionTimeout, func(ctx context.Context) Event {
+		session, err := c.deps.media.CreateSession(ctx, c.inv.Call, c.inv.Region)
+		if err != nil {
+			c.log.Warn("no media host took the call", zap.Error(err))
+			c.note(EntryFault, faultData{"createSession", err.Error()})
+			return SessionRefused{CauseNoMediaHost}
+		}
+		c.note(EntrySession, sessionData{session.ID, session.Host})
+		return SessionCreated{session}
+	})
+}
+
+func (c *call) reject(ctx context.Context, reason RejectReason) {
+	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
+		receipt, err := c.deps.platform.Reject(ctx, c.inv.Call, reason)
+		c.note(EntryReject, replyData(receipt, err, reason.String()))
+		return Rejected{faultOf(err)}
+	})
+}
+
+// answer is given what is left of the five seconds.
+func (c *call) answer(ctx context.Context, session Session) {
+	left := max(answerBudget-time.Since(c.inv.At), 100*time.Millisecond)
+	c.do(ctx, left, func(ctx context.Context) Event {
+		receipt, err := c.deps.platform.Answer(ctx, c.inv.Call, session.Blob)
+		took := time.Since(c.inv.At)
+		c.deps.metrics.answer.Observe(took.Seconds())
+		c.note(EntryAnswer, replyData(receipt, err, ""))
+		if f := faultOf(err); f != nil {
+			c.log.Warn("answer refused", zap.Error(err))
+			return AnswerFaulted{*f}
+		}
+		return AnswerAccepted{}
+	})
+}
+
+func (c *call) askCall(ctx context.Context) {
+	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
+		established, err := c.deps.platform.AskCall(ctx, c.inv.Call)
+		f := faultOf(err)
+		return CallAsked{Established: f == nil && established, Gone: f != nil && f.Kind == FaultGone}
+	})
+}
+
+// announce: the intention is durable before the request, and what came of it
+// before the machine learns of it (law 5). If we die in between, the journal
+// says that the platform may have been told.
+func (c *call) announce(ctx context.Context, a announcement) {
+	c.do(ctx, ledgerTimeout+announceWait+ledgerTimeout, func(ctx context.Context) Event {
+		if err := c.keep(ctx, a, c.entry(EntryAnnounce, announceData{a.status.String(), a.context})); err != nil {
+			return LedgerFailed{err.Error()}
+		}
+		began := time.Now()
+		op, err := c.ask(ctx, a)
+		f := faultOf(err)
+		c.deps.metrics.announced(a.status, op, f, time.Since(began))
+		data := announced(op)
+		data.Status, data.Context = a.status.String(), a.context
+		if f != nil {
+			data.Fault, data.Receipt = f.Error(), f.Receipt
+			c.log.Warn("announcement", zap.Stringer("status", a.status), zap.Error(f))
+		}
+		if err := c.keep(ctx, a, c.entry(EntryAnnounced, data)); err != nil {
+			return LedgerFailed{err.Error()}
+		}
+		if f != nil {
+			return StatusFaulted{a.context, *f}
+		}
+		return StatusReplied{op}
+	})
+}
+
+func (c *call) ask(ctx context.Context, a announcement) (Operation, error) {
+	ctx, cancel := context.WithTimeout(ctx, announceWait)
+	defer cancel()
+	return c.deps.platform.Announce(ctx, c.inv.Call, a.status, a.context)
+}
+
+// keep journals an entry about an announcement. Leave to record needs the
+// journal; the end of a recording must be told even if the journal is gone.
+func (c *call) keep(ctx context.Context, a announcement, e Entry) error {
+	if a.status == StatusRecording {
+		ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
+		defer cancel()
+		return c.deps.ledger.Append(ctx, e)
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledgerHurry)
+	defer cancel()
+	if err := c.deps.ledger.Append(ctx, e); err != nil {
+		c.log.Error("the end of a recording is announced without a journal", zap.Error(err))
+		c.deps.metrics.unjournaled.Inc()
+	}
+	return nil
+}
+
+func (c *call) poll(ctx context.Context, cmd Poll) {
+	c.do(ctx, requestTimeout+ledgerTimeout, func(ctx context.Context) Event {
+		ask, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		op, err := c.deps.platform.PollOperation(ask, c.inv.Call, cmd.Operation)
+		if f := faultOf(err); f != nil {
+			return PollFaulted{cmd.announcement.context, *f}
+		}
+		if op.Progress != Running {
+			if err := c.keep(ctx, cmd.announcement, c.entry(EntryAnnounced, announced(op))); err != nil {
+				return LedgerFailed{err.Error()}
+			}
+		}
+		return StatusReplied{op}
+	})
+}
+
+// open: the evidence is in the journal, then in the spool, then the gate opens.
+func (c *call) open(ctx context.Context, permit Permit) {
+	c.do(ctx, ledgerTimeout+openTimeout, func(ctx context.Context) Event {
+		evidence, err := permit.Evidence()
+		if err != nil {
+			return MediaFailed{CausePanic, err.Error()}
+		}
+		if err := c.deps.ledger.Append(ctx, c.entry(EntryPermit, evidence)); err != nil {
+			return LedgerFailed{err.Error()}
+		}
+		opened, err := c.deps.media.Open(ctx, permit)
+		if err != nil {
+			c.log.Error("opening the recording", zap.Error(err))
+			return MediaFailed{openCause(err), err.Error()}
+		}
+		c.note(EntryOpened, opened)
+		return MediaOpened{opened}
+	})
+}
+
+func openCause(err error) Cause {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return CauseMediaSilentAtOpen
+	}
+	return CauseMediaLost
+}
+
+// seal: once the media side has returned, nothing more can be stored, and the
+// permit is withdrawn in any case.
+func (c *call) seal(ctx context.Context, order SealOrder) {
+	c.do(ctx, concludeWait+ledgerHurry, func(ctx context.Context) Event {
+		defer order.Withdraw()
+		report, err := c.deps.media.Seal(ctx, order)
+		if err != nil {
+			c.log.Error("sealing the recording", zap.Error(err))
+			c.note(EntryFault, faultData{"seal", err.Error()})
+			return SealFaulted{err.Error()}
+		}
+		order.Withdraw()
+		jctx, cancel := context.WithTimeout(ctx, ledgerHurry)
+		defer cancel()
+		if err := c.deps.ledger.Append(jctx, c.entry(EntrySealed, report)); err != nil {
+			c.log.Error("a seal is not journaled; the spool has it", zap.Error(err))
+			c.deps.metrics.unjournaled.Inc()
+		}
+		return MediaSealed{report}
+	})
+}
+
+func (c *call) release(ctx context.Context, reason Cause) {
+	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
+		if err := c.deps.media.Release(ctx, c.inv.Call.ID, string(reason)); err != nil {
+			c.log.Warn("releasing the media session", zap.Error(err))
+		}
+		return nil
+	})
+}
+
+func (c *call) keepAlive(ctx context.Context) {
+	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
+		receipt, err := c.deps.platform.KeepAlive(ctx, c.inv.Call)
+		f := faultOf(err)
+		c.note(EntryKeepAlive, replyData(receipt, err, ""))
+		return KeepAliveReplied{OK: f == nil, Gone: f != nil && f.Kind == FaultGone}
+	})
+}
+
+func (c *call) askRoster(ctx context.Context) {
+	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
+		roster, err := c.deps.platform.AskRoster(ctx, c.inv.Call)
+		if err != nil {
+			c.log.Info("asking for the participants", zap.Error(err))
+			return nil // notifications tell too
+		}
+		c.note(EntryRoster, rosterData{roster.Sequence, roster.Delta, roster.Participants})
+		return nil
+	})
+}
+
+func (c *call) hangUp(ctx context.Context) {
+	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
+		receipt, err := c.deps.platform.HangUp(ctx, c.inv.Call)
+		c.note(EntryHangUp, replyData(receipt, err, ""))
+		return HungUp{faultOf(err)}
+	})
+}
+
+// conclude waits: the call is not over before its outcome is durable. Should
+// the catalogue fail, the next start finds the call without an outcome.
+func (c *call) conclude(ctx context.Context, end Conclusion) {
+	end.At = time.Now()
+	end.Detail = strings.ToValidUTF8(end.Detail, "?")
+	ctx, cancel := context.WithTimeout(ctx, concludeWait)
+	defer cancel()
+	err := c.deps.ledger.Conclude(ctx, end)
+	switch {
+	case errors.Is(err, ErrConcluded):
+		c.log.Warn("the call had an outcome already")
+		return
+	case err != nil:
+		c.log.Error("the outcome is not catalogued", zap.Error(err))
+		c.deps.metrics.unjournaled.Inc()
+	}
+	c.deps.metrics.concluded(end)
+	c.log.Info("call over", zap.Stringer("outcome", end.Outcome), zap.String("cause", string(end.Cause)), zap.String("detail", end.Detail))
+	if c.deps.concluded != nil {
+		c.deps.concluded(c.inv, end)
+	}
+}
+
+func faultOf(err error) *Fault {
+	if err == nil {
+		return nil
+	}
+	if f, ok := errors.AsType[*Fault](err); ok {
+		return f
+	}
+	return &Fault{Kind: FaultUnknown, Message: "no reply", Err: err}
+}

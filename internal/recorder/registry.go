@@ -1,0 +1,213 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// The registry's errors.
+var (
+	// ErrUnknownCall: no such call is live. The platform repeats and reorders
+	// its notifications, so this is ordinary.
+	ErrUnknownCall = errors.New("recorder: no such call")
+	// ErrBusy: the call's mailbox is full; send again later.
+	ErrBusy = errors.New("recorder: the call can't take more events now")
+)
+
+// rememberEnded is how long an ended call's ID is remembered, so that a late
+// duplicate of its invite does not start it again.
+const rememberEnded = 10 * time.Minute
+
+// Options are what a Registry needs.
+type Options struct {
+	Platform  Platform
+	Media     Media
+	Ledger    Ledger
+	OnFailure FailurePolicy
+	// Admit says why an invite can't be taken now, or returns "". It must not
+	// block. nil admits all.
+	Admit func(Invite) Cause
+	// Concluded is told of each outcome once it is catalogued. It must not block.
+	Concluded  func(Invite, Conclusion)
+	Registerer prometheus.Registerer
+	Log        *zap.Logger
+}
+
+// A Registry is the map of live calls. It is safe for concurrent use.
+type Registry struct {
+	ctx   context.Context //nolint:containedctx // ends with the process: calls outlive the requests that start them
+	opts  Options
+	deps  *deps
+	wg    sync.WaitGroup
+	mu    sync.Mutex // guards what follows; never held while a call works
+	calls map[CallID]*call
+	ended map[CallID]time.Time
+	drain bool
+}
+
+// NewRegistry returns an empty registry. ctx ends the calls at once, so it must
+// outlive Wait.
+func NewRegistry(ctx context.Context, o Options) *Registry {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	return &Registry{
+		ctx: ctx, opts: o,
+		deps: &deps{
+			platform: o.Platform, media: o.Media, ledger: o.Ledger, onFailure: o.OnFailure,
+			metrics: newMetrics(o.Registerer), log: o.Log, concluded: o.Concluded,
+		},
+		calls: make(map[CallID]*call),
+		ended: make(map[CallID]time.Time),
+	}
+}
+
+// Invite starts a call. A repeated invite is taken for what it is and changes
+// nothing.
+func (r *Registry) Invite(inv Invite) {
+	refused := r.refusal(inv)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.calls[inv.Call.ID] != nil {
+		return
+	}
+	if _, known := r.ended[inv.Call.ID]; known {
+		return
+	}
+	if r.drain && refused == "" {
+		refused = CauseDraining
+	}
+	c := newCall(inv, r.deps)
+	r.calls[inv.Call.ID] = c
+	r.wg.Go(func() {
+		defer r.forget(inv.Call.ID)
+		c.run(r.ctx, refused)
+	})
+}
+
+func (r *Registry) refusal(inv Invite) Cause {
+	switch {
+	case inv.ObservedParticipant == "":
+		return CauseNotPolicyInvite
+	case r.opts.Admit != nil:
+		return r.opts.Admit(inv)
+	}
+	return ""
+}
+
+// forget takes an ended call off the map, and ended calls off the memory when
+// it is time.
+func (r *Registry) forget(id CallID) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.calls, id)
+	r.ended[id] = now
+	for old, at := range r.ended {
+		if now.Sub(at) > rememberEnded {
+			delete(r.ended, old)
+		}
+	}
+}
+
+func (r *Registry) live(id CallID) *call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls[id]
+}
+
+// Post hands an event to a call. It never blocks.
+func (r *Registry) Post(id CallID, ev Event) error {
+	c := r.live(id)
+	switch {
+	case c == nil:
+		return ErrUnknownCall
+	case !c.post(ev):
+		return ErrBusy
+	}
+	return nil
+}
+
+// Note adds an entry to a live call's journal: what the platform said that
+// moves no state, such as a roster.
+func (r *Registry) Note(id CallID, kind EntryKind, data any) error {
+	c := r.live(id)
+	if c == nil {
+		return ErrUnknownCall
+	}
+	c.note(kind, data)
+	return nil
+}
+
+// NoteRoster adds a roster to a live call's journal.
+func (r *Registry) NoteRoster(id CallID, roster Roster) error {
+	return r.Note(id, EntryRoster, rosterData{roster.Sequence, roster.Delta, roster.Participants})
+}
+
+// Tenant returns the tenant of a live call.
+func (r *Registry) Tenant(id CallID) (string, bool) {
+	c := r.live(id)
+	if c == nil {
+		return "", false
+	}
+	return c.inv.Call.Tenant, true
+}
+
+// Live returns how many calls have no outcome yet.
+func (r *Registry) Live() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.calls)
+}
+
+// Drain refuses new calls from here on.
+func (r *Registry) Drain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drain = true
+	r.deps.metrics.draining.Set(1)
+}
+
+// Draining reports whether new calls are refused.
+func (r *Registry) Draining() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.drain
+}
+
+// StopAll asks every live call to end: sealed, announced, left. Abrupt seals
+// at once and announces failed where a recording is cut.
+func (r *Registry) StopAll(cause Cause, abrupt bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.calls {
+		c.urgent(StopRequested{Cause: cause, Abrupt: abrupt})
+	}
+}
+
+// urgent hands over an event that must not be lost to a full mailbox.
+func (c *call) urgent(ev Event) {
+	c.work.Go(func() {
+		select {
+		case c.results <- ev:
+		case <-c.over:
+		}
+	})
+}
+
+// Wait returns when no call is live, or with ctx's error.
+func (r *Registry) Wait(ctx context.Context) error {
+	idle := make(chan struct{})
+	go func() { r.wg.Wait(); close(idle) }()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

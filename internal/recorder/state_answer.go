@@ -1,0 +1,152 @@
+package recorder
+
+// begin decides about an invite: refused is why it is not admitted, or empty.
+func begin(l leg, refused Cause) (state, []Command) {
+	if refused == "" {
+		return invited{l}, []Command{CreateSession{}}
+	}
+	reason := RejectBusy
+	if refused == CauseNotPolicyInvite || refused == CauseUnknownTenant {
+		reason = RejectForbidden
+	}
+	return rejecting{l, refused}, []Command{Reject{reason}, SetTimer{TimerLeave, leaveLimit}}
+}
+
+// invited waits for a media host's blob. The whole answer has five seconds.
+type invited struct{ leg }
+
+func (invited) kind() string { return "invited" }
+
+func (s invited) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case SessionCreated:
+		return answering{leg: s.leg}, []Command{Answer{ev.Session}}
+	case SessionRefused:
+		return begin(s.leg, ev.Cause)
+	case CallEnded:
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true}, nil)
+	case StopRequested:
+		return begin(s.leg, ev.Cause)
+	case Crashed:
+		return begin(s.leg, CausePanic)
+	case LedgerFailed:
+		return s, nil // the answer comes first; announcing will find out
+	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted, MediaOpened,
+		MediaFailed, MediaClosed, MediaSealed, SealFaulted, KeepAliveReplied, HungUp, Rejected, TimerFired:
+	}
+	return s, unexpected(ev)
+}
+
+// rejecting waits for the platform to take our no. Whatever it says, the
+// outcome is the same.
+type rejecting struct {
+	leg
+	cause Cause
+}
+
+func (rejecting) kind() string { return "rejecting" }
+
+func (s rejecting) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case Rejected:
+		if ev.Fault != nil {
+			return s.done(ev.Fault.Error())
+		}
+		return s.done("")
+	case CallEnded:
+		return s.done("")
+	case TimerFired:
+		if ev.Timer == TimerLeave {
+			return s.done("no reply to the rejection")
+		}
+		return s, nil
+	case SessionCreated, SessionRefused:
+		return s, nil // overtaken; the end releases it
+	case StopRequested, Crashed, LedgerFailed:
+		return s, nil // on its way out already
+	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted,
+		MediaOpened, MediaFailed, MediaClosed, MediaSealed, SealFaulted, KeepAliveReplied, HungUp:
+	}
+	return s, unexpected(ev)
+}
+
+func (s rejecting) done(detail string) (state, []Command) {
+	return ended{}, []Command{
+		StopTimers{allTimers()},
+		ReleaseMedia{s.cause},
+		Conclude{Conclusion{Call: s.call, Outcome: OutcomeRejected, Cause: s.cause, Detail: detail}},
+	}
+}
+
+// answering waits until the call is established. "Established" may overtake
+// the reply to our answer, and may be lost: then we ask.
+type answering struct {
+	leg
+	accepted bool
+}
+
+func (answering) kind() string { return "answering" }
+
+func (s answering) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case AnswerAccepted:
+		s.accepted = true
+		return s, []Command{SetTimer{TimerAskCall, askCallAfter}, SetTimer{TimerEstablish, establishLimit}}
+	case AnswerFaulted:
+		return s.refused(ev.Fault)
+	case Established:
+		return startAnnouncing(s.leg)
+	case CallAsked:
+		switch {
+		case ev.Gone:
+			return s.conclude(ending{status: StatusNotRecording, cause: CauseCallGone, gone: true}, nil)
+		case ev.Established:
+			return startAnnouncing(s.leg)
+		}
+		return s, []Command{SetTimer{TimerAskCall, askCallAfter}}
+	case TimerFired:
+		return s.timer(ev.Timer)
+	case CallEnded:
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true}, nil)
+	case StopRequested:
+		return leave(s.leg, ending{status: StatusNotRecording, cause: ev.Cause}, nil)
+	case MediaFailed:
+		return leave(s.leg, ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail}, nil)
+	case MediaClosed:
+		return leave(s.leg, ending{status: StatusFailed, cause: CauseMediaLost, detail: ev.Detail}, nil)
+	case Crashed:
+		return leave(s.leg, ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail}, nil)
+	case LedgerFailed:
+		return s, nil // announcing will find out
+	case SessionCreated, SessionRefused, StatusReplied, StatusFaulted, PollFaulted,
+		MediaOpened, MediaSealed, SealFaulted, KeepAliveReplied, HungUp, Rejected:
+	}
+	return s, unexpected(ev)
+}
+
+func (s answering) timer(t Timer) (state, []Command) {
+	switch t {
+	case TimerAskCall:
+		return s, []Command{AskCall{}}
+	case TimerEstablish:
+		return leave(s.leg, ending{status: StatusNotRecording, cause: CauseNeverEstablished}, nil)
+	case TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal, TimerRetractLimit, TimerKeepAlive, TimerLeave:
+	}
+	return s, nil
+}
+
+func (s answering) refused(f Fault) (state, []Command) {
+	cause := f.Cause
+	switch {
+	case cause != "":
+	case f.Kind == FaultGone:
+		cause = CauseAnswerTooLate // after five seconds the call ID is unknown
+	default:
+		cause = CauseAnswerRefused
+	}
+	e := ending{status: StatusNotRecording, cause: cause, detail: f.Error(), gone: f.Kind == FaultGone || f.Kind == FaultRefused}
+	if e.gone {
+		return s.conclude(e, nil)
+	}
+	return leave(s.leg, e, nil) // perhaps it was taken: make sure that we are out
+}

@@ -1,0 +1,214 @@
+package recorder
+
+// retract announces the end of the recording: notRecording where all is
+// sealed, or failed. It has no permit, and none can come back.
+func retract(l leg, e ending, report *SealReport) (state, []Command) {
+	l, a := l.announce(e.status)
+	return retracting{leg: l, asked: a, end: e, report: report}, []Command{
+		StopTimers{[]Timer{TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal}},
+		SetTimer{TimerRetractLimit, retractLimit},
+		SetTimer{TimerReply, replyLimit},
+		Announce{a},
+	}
+}
+
+// retracting waits for the reply to notRecording or failed.
+type retracting struct {
+	leg
+	asked     announcement
+	end       ending
+	report    *SealReport // nil: nothing was sealed
+	operation OperationID
+	tries     int
+}
+
+func (retracting) kind() string { return "retracting" }
+
+func (s retracting) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case StatusReplied:
+		return s.replied(ev)
+	case StatusFaulted:
+		return s.faulted(ev)
+	case PollFaulted:
+		return s, []Command{SetTimer{TimerPoll, pollEvery}}
+	case TimerFired:
+		return s.timer(ev.Timer)
+	case CallEnded:
+		s.end.gone = true
+		return s, nil // the announcement under way gets its 404
+	case KeepAliveReplied:
+		s.end.gone = s.end.gone || ev.Gone
+		return s, keptAlive(ev)
+	case MediaSealed:
+		if s.report == nil {
+			s.report = &ev.Report // the seal made it after all
+		}
+		return s, nil
+	case StopRequested, MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed,
+		Established, AnswerAccepted, AnswerFaulted, CallAsked:
+		return s, nil // on its way out already
+	case SessionCreated, SessionRefused, HungUp, Rejected:
+	}
+	return s, unexpected(ev)
+}
+
+func (s retracting) replied(ev StatusReplied) (state, []Command) {
+	if ev.Operation.Context != s.asked.context {
+		return s, nil // late news of an earlier announcement
+	}
+	switch ev.Operation.Progress {
+	case Running:
+		s.operation = ev.Operation.ID
+		return s, []Command{SetTimer{TimerPoll, pollEvery}}
+	case Failed:
+		return s.out("the platform refused " + s.asked.status.String() + ": " + ev.Operation.Reason)
+	case Completed:
+	}
+	return s.out("")
+}
+
+func (s retracting) faulted(ev StatusFaulted) (state, []Command) {
+	if ev.Context != s.asked.context {
+		return s, nil
+	}
+	switch ev.Fault.Kind {
+	case FaultGone:
+		s.end.gone = true
+		return s.out("")
+	case FaultThrottled:
+		return s, []Command{StopTimers{[]Timer{TimerReply}}, SetTimer{TimerRetry, max(ev.Fault.RetryAfter, backOff(s.tries))}}
+	case FaultUnknown:
+		return s, []Command{SetTimer{TimerRetry, backOff(s.tries)}}
+	case FaultRefused:
+	}
+	return s.out(ev.Fault.Error())
+}
+
+func (s retracting) timer(t Timer) (state, []Command) {
+	switch t {
+	case TimerPoll:
+		return s, []Command{Poll{s.asked, s.operation}}
+	case TimerRetry, TimerReply:
+		l, a := s.announce(s.end.status)
+		s.leg, s.asked, s.operation, s.tries = l, a, "", s.tries+1
+		return s, []Command{StopTimers{[]Timer{TimerPoll, TimerRetry}}, SetTimer{TimerReply, replyLimit}, Announce{a}}
+	case TimerRetractLimit:
+		return s.out(s.asked.status.String() + " was never confirmed")
+	case TimerKeepAlive:
+		return s, keepAlive(t)
+	case TimerAskCall, TimerEstablish, TimerAnnounceLimit, TimerSeal, TimerLeave:
+	}
+	return s, nil
+}
+
+// out goes where the policy says. trouble is what went wrong with the last
+// announcement, for the outcome's detail.
+func (s retracting) out(trouble string) (state, []Command) {
+	if trouble != "" {
+		s.end.detail = join(s.end.detail, trouble)
+	}
+	switch {
+	case s.end.gone:
+		return s.conclude(s.end, s.report)
+	case s.end.status == StatusFailed && s.onFailure == FailureStay && s.end.cause != CauseShutdown:
+		return staying{s.leg, s.end, s.report}, []Command{
+			StopTimers{[]Timer{TimerPoll, TimerRetry, TimerReply, TimerRetractLimit}},
+			ReleaseMedia{s.end.cause},
+		}
+	}
+	return leave(s.leg, s.end, s.report)
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}
+
+// staying is in the call without recording it, as policy demands after a
+// failure. Nothing leads back to recording.
+type staying struct {
+	leg
+	end    ending
+	report *SealReport
+}
+
+func (staying) kind() string { return "staying" }
+
+func (s staying) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case CallEnded:
+		s.end.gone = true
+		return s.conclude(s.end, s.report)
+	case KeepAliveReplied:
+		if ev.Gone {
+			return s.conclude(s.end, s.report)
+		}
+		return s, keptAlive(ev)
+	case StopRequested:
+		return leave(s.leg, s.end, s.report)
+	case Crashed:
+		return leave(s.leg, s.end, s.report)
+	case TimerFired:
+		return s, keepAlive(ev.Timer)
+	case MediaSealed:
+		if s.report == nil {
+			s.report = &ev.Report
+		}
+		return s, nil
+	case MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Established, AnswerAccepted,
+		AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted:
+		return s, nil
+	case SessionCreated, SessionRefused, HungUp, Rejected:
+	}
+	return s, unexpected(ev)
+}
+
+// leave hangs up.
+func leave(l leg, e ending, report *SealReport) (state, []Command) {
+	return leaving{l, e, report}, []Command{
+		StopTimers{allTimers()},
+		SetTimer{TimerLeave, leaveLimit},
+		HangUp{},
+	}
+}
+
+// leaving waits until the platform knows that we are out.
+type leaving struct {
+	leg
+	end    ending
+	report *SealReport
+}
+
+func (leaving) kind() string { return "leaving" }
+
+func (s leaving) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case HungUp:
+		if ev.Fault != nil && ev.Fault.Kind != FaultGone {
+			s.end.detail = join(s.end.detail, "hang up: "+ev.Fault.Error())
+		}
+		return s.conclude(s.end, s.report)
+	case CallEnded:
+		return s.conclude(s.end, s.report)
+	case TimerFired:
+		if ev.Timer == TimerLeave {
+			s.end.detail = join(s.end.detail, "no reply to our leaving")
+			return s.conclude(s.end, s.report)
+		}
+		return s, nil
+	case MediaSealed:
+		if s.report == nil {
+			s.report = &ev.Report
+		}
+		return s, nil
+	case StopRequested, MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed, Established,
+		AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted, KeepAliveReplied,
+		SessionCreated, SessionRefused:
+		return s, nil
+	case Rejected:
+	}
+	return s, unexpected(ev)
+}

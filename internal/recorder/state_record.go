@@ -1,0 +1,143 @@
+package recorder
+
+// recording holds the permit. It is the only state in which frames are kept.
+type recording struct {
+	leg
+	permit  Permit
+	context string // of the announcement that was granted
+	opened  bool   // the host has confirmed
+}
+
+func (recording) kind() string { return "recording" }
+
+func (s recording) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case MediaOpened:
+		s.opened = true
+		return s, []Command{AskRoster{}}
+	case CallEnded:
+		return s.seal(ending{status: StatusNotRecording, cause: CauseCallEnded, detail: ev.Message, gone: true})
+	case KeepAliveReplied:
+		if ev.Gone {
+			return s.seal(ending{status: StatusNotRecording, cause: CauseCallGone, gone: true})
+		}
+		return s, keptAlive(ev)
+	case StopRequested:
+		if ev.Abrupt {
+			return s.seal(ending{status: StatusFailed, cause: ev.Cause})
+		}
+		return s.seal(ending{status: StatusNotRecording, cause: ev.Cause})
+	case MediaClosed:
+		// The sockets closed in good order, as they do when the call ends. Should
+		// the call live, something was lost: ask.
+		next, cmds := s.seal(ending{status: StatusNotRecording, cause: CauseCallEnded, detail: ev.Detail})
+		return next, append(cmds, AskCall{})
+	case MediaFailed:
+		return s.seal(ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail})
+	case LedgerFailed:
+		return s.seal(ending{status: StatusFailed, cause: CauseJournalFailed, detail: ev.Detail})
+	case Crashed:
+		return s.seal(ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail})
+	case StatusReplied:
+		if ev.Operation.Context == s.context && ev.Operation.Progress == Failed {
+			// Consent is taken back: the platform says two things about one
+			// operation, and only one of them lets us record.
+			return s.seal(ending{status: StatusFailed, cause: CauseStatusRefused, detail: ev.Operation.Reason})
+		}
+		return s, nil // the notification to a reply we had
+	case TimerFired:
+		return s, keepAlive(ev.Timer)
+	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusFaulted, PollFaulted:
+		return s, nil // repeated or late; all is well
+	case SessionCreated, SessionRefused, MediaSealed, SealFaulted, HungUp, Rejected:
+	}
+	return s, unexpected(ev)
+}
+
+// seal ends the recording. What failed is cut at once: the gate shuts first.
+// What ended well may bring in its last frames under the permit it still has.
+func (s recording) seal(e ending) (state, []Command) {
+	next := sealing{leg: s.leg, permit: s.permit, end: e}
+	if e.status == StatusFailed {
+		return next, []Command{WithdrawPermit{s.permit}, SealMedia{s.permit, false}, SetTimer{TimerSeal, sealFailedLimit}}
+	}
+	return next, []Command{SealMedia{s.permit, true}, SetTimer{TimerSeal, sealLimit}}
+}
+
+// sealing waits until every admitted frame and the seal are durable. Only
+// from here, and only with that report, is notRecording announced.
+type sealing struct {
+	leg
+	permit Permit
+	end    ending
+}
+
+func (sealing) kind() string { return "sealing" }
+
+func (s sealing) on(ev Event) (state, []Command) {
+	switch ev := ev.(type) {
+	case MediaSealed:
+		return retract(s.leg, s.end, &ev.Report)
+	case SealFaulted:
+		return s.unsealed(ev.Detail)
+	case TimerFired:
+		if ev.Timer == TimerSeal {
+			return s.unsealed("sealing took too long")
+		}
+		return s, keepAlive(ev.Timer)
+	case CallEnded:
+		s.end.gone = true
+		return s, nil
+	case CallAsked:
+		switch {
+		case ev.Gone:
+			s.end.gone = true
+		case ev.Established && s.end.status == StatusNotRecording && s.end.cause == CauseCallEnded && !s.end.gone:
+			return s.fail(CauseMediaLost, "the sockets closed while the call went on")
+		}
+		return s, nil
+	case KeepAliveReplied:
+		s.end.gone = s.end.gone || ev.Gone
+		return s, keptAlive(ev)
+	case StopRequested:
+		if ev.Abrupt {
+			return s.fail(ev.Cause, "cut short")
+		}
+		return s, nil
+	case MediaFailed:
+		if ev.Cause == CauseStorageFailed {
+			return s.fail(ev.Cause, ev.Detail)
+		}
+		return s, nil // what is missing becomes a gap in the seal
+	case LedgerFailed:
+		return s.fail(CauseJournalFailed, ev.Detail)
+	case Crashed:
+		return s.fail(CausePanic, ev.Detail)
+	case MediaOpened, MediaClosed, Established, AnswerAccepted, AnswerFaulted, StatusReplied, StatusFaulted, PollFaulted:
+		return s, nil // late; all is well
+	case SessionCreated, SessionRefused, HungUp, Rejected:
+	}
+	return s, unexpected(ev)
+}
+
+// fail turns an end in good order into a failed one: the gate shuts now, and
+// the seal under way gets the time that law 3 leaves. A second fault keeps the
+// first's clock.
+func (s sealing) fail(cause Cause, detail string) (state, []Command) {
+	if s.end.status == StatusFailed {
+		return s, nil
+	}
+	s.end.status, s.end.cause, s.end.detail = StatusFailed, cause, detail
+	return s, []Command{WithdrawPermit{s.permit}, SetTimer{TimerSeal, sealFailedLimit}}
+}
+
+// unsealed gives up on the seal: what is on disk will be sealed at the next
+// start. The gate is shut, which is what failed needs.
+func (s sealing) unsealed(detail string) (state, []Command) {
+	if s.end.status != StatusFailed {
+		s.end.status, s.end.cause = StatusFailed, CauseSealFailed
+	}
+	s.end.detail = detail
+	next, cmds := retract(s.leg, s.end, nil)
+	return next, append([]Command{WithdrawPermit{s.permit}}, cmds...)
+}
