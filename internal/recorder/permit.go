@@ -59,6 +59,17 @@ func (p Permit) Evidence() (Evidence, error) {
 // be asked for each frame.
 func (p Permit) Live() bool { return p.g != nil && !p.g.withdrawn.Load() }
 
+// String says what the permit is worth now.
+func (p Permit) String() string {
+	switch {
+	case p.g == nil:
+		return "permit(none)"
+	case p.g.withdrawn.Load():
+		return "permit(withdrawn)"
+	}
+	return "permit(live)"
+}
+
 // withdraw ends the permit. Only the call that was granted it may do so.
 func (p Permit) withdraw() {
 	if p.g != nil {

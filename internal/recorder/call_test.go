@@ -1,0 +1,457 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// live starts a call and takes it to recording.
+func live(t *testing.T, w *world, o Options) *Registry {
+	t.Helper()
+	r := w.begin(t.Context(), o)
+	r.Invite(testInvite("c"))
+	synctest.Wait()
+	if err := r.Post("c", Established{}); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return r
+}
+
+func wait(t *testing.T, r *Registry) {
+	t.Helper()
+	if err := r.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWholeCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		r := live(t, w, Options{})
+		time.Sleep(25 * time.Minute) // virtual: two keepAlives
+		_ = r.Post("c", CallEnded{Code: 200})
+		wait(t, r)
+		want := []string{
+			"createSession", "answer blob",
+			"journal announce", "announce recording", "journal announced", // law 5
+			"journal permit", "open",
+			"keepAlive", "keepAlive",
+			"seal", "journal sealed", // law 2
+			"journal announce", "announce notRecording", "journal announced",
+			"conclude recorded",
+		}
+		// The release of the sockets is not ordered against the outcome.
+		got := slices.DeleteFunc(w.log(), func(s string) bool { return s == "release" })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		if w.permits[0].Live() {
+			t.Error("the permit outlived the call")
+		}
+	})
+}
+
+func TestOperatorStopLeavesTheCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		r := live(t, w, Options{})
+		r.StopAll(CauseStopped, false)
+		wait(t, r)
+		log := w.log()
+		seal, end, up := slices.Index(log, "seal"), slices.Index(log, "announce notRecording"), slices.Index(log, "hangUp")
+		if seal < 0 || seal > end || end > up {
+			t.Errorf("order: %v", log)
+		}
+		if got := w.ends(); len(got) != 1 || got[0].Outcome != OutcomeRecorded || got[0].Cause != CauseStopped {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestInvitesThatAreTurnedDown(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		prepare func(*world, *Registry, *Invite)
+		admit   Cause
+		reject  string
+		cause   Cause
+	}{
+		"not a policy invite": {func(_ *world, _ *Registry, i *Invite) { i.ObservedParticipant = "" }, "", "reject forbidden", CauseNotPolicyInvite},
+		"no host":             {func(w *world, _ *Registry, _ *Invite) { w.sessionErr = ErrNoMediaHost }, "", "reject busy", CauseNoMediaHost},
+		"draining":            {func(_ *world, r *Registry, _ *Invite) { r.Drain() }, "", "reject busy", CauseDraining},
+		"no room":             {func(*world, *Registry, *Invite) {}, CauseNoSpoolRoom, "reject busy", CauseNoSpoolRoom},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{}
+				r := w.begin(t.Context(), Options{Admit: func(Invite) Cause { return tt.admit }})
+				inv := testInvite("c")
+				tt.prepare(w, r, &inv)
+				r.Invite(inv)
+				wait(t, r)
+				if !slices.Contains(w.log(), tt.reject) || slices.Contains(w.log(), "answer blob") {
+					t.Errorf("log %v", w.log())
+				}
+				if got := w.ends(); len(got) != 1 || got[0].Outcome != OutcomeRejected || got[0].Cause != tt.cause {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestDuplicateInvitesStartOneCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		r := live(t, w, Options{})
+		r.Invite(testInvite("c"))
+		_ = r.Post("c", CallEnded{})
+		wait(t, r)
+		r.Invite(testInvite("c")) // a late duplicate
+		wait(t, r)
+		if n := len(slices.DeleteFunc(w.log(), func(s string) bool { return s != "createSession" })); n != 1 {
+			t.Errorf("%d sessions", n)
+		}
+		if len(w.ends()) != 1 {
+			t.Errorf("%d outcomes", len(w.ends()))
+		}
+	})
+}
+
+// TestAnnouncements: what each reply to "recording" leads to.
+func TestAnnouncements(t *testing.T) {
+	t.Parallel()
+	ok := func(ctx string) (Operation, error) {
+		return Operation{ID: "op", Context: ctx, Progress: Completed}, nil
+	}
+	for name, tt := range map[string]struct {
+		reply  func(n int, status RecordingStatus, ctx string) (Operation, error)
+		opened bool
+		end    Outcome
+	}{
+		"5xx, then success": {func(n int, _ RecordingStatus, ctx string) (Operation, error) {
+			if n < 3 {
+				return Operation{}, &Fault{Kind: FaultUnknown}
+			}
+			return ok(ctx)
+		}, true, OutcomeRecorded},
+		"throttled, then success": {func(n int, _ RecordingStatus, ctx string) (Operation, error) {
+			if n == 1 {
+				return Operation{}, &Fault{Kind: FaultThrottled, RetryAfter: 3 * time.Second}
+			}
+			return ok(ctx)
+		}, true, OutcomeRecorded},
+		"refused": {func(int, RecordingStatus, string) (Operation, error) {
+			return Operation{}, &Fault{Kind: FaultRefused, Code: "8506", Cause: CauseNotPolicyCall}
+		}, false, OutcomeFailed},
+		"operation failed": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
+			if s == StatusRecording {
+				return Operation{ID: "op", Context: ctx, Progress: Failed}, nil
+			}
+			return ok(ctx)
+		}, false, OutcomeFailed},
+		"running for ever": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
+			if s == StatusRecording {
+				return Operation{ID: "op", Context: ctx, Progress: Running}, nil
+			}
+			return ok(ctx)
+		}, false, OutcomeFailed},
+		"someone else's context": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
+			if s == StatusRecording {
+				return Operation{ID: "op", Context: "other", Progress: Completed}, nil
+			}
+			return ok(ctx)
+		}, false, OutcomeFailed},
+		"call gone": {func(int, RecordingStatus, string) (Operation, error) {
+			return Operation{}, &Fault{Kind: FaultGone}
+		}, false, OutcomeNotRecorded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{announceReply: tt.reply}
+				r := live(t, w, Options{})
+				time.Sleep(time.Minute)
+				if got := slices.Contains(w.log(), "open"); got != tt.opened {
+					t.Errorf("opened: %v\n%v", got, w.log())
+				}
+				_ = r.Post("c", CallEnded{})
+				wait(t, r)
+				if got := w.ends(); len(got) != 1 || got[0].Outcome != tt.end {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestConsentByNotification(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{announceReply: func(_ int, _ RecordingStatus, ctx string) (Operation, error) {
+			return Operation{ID: "op", Context: ctx, Progress: Running}, nil
+		}}
+		r := live(t, w, Options{})
+		if slices.Contains(w.log(), "open") {
+			t.Fatal("opened while running")
+		}
+		_ = r.Post("c", StatusReplied{Operation{ID: "op", Context: "c/1/recording", Progress: Completed}})
+		synctest.Wait()
+		log := w.log()
+		if slices.Index(log, "journal permit") > slices.Index(log, "open") || !slices.Contains(log, "open") {
+			t.Fatalf("%v", log)
+		}
+		w.announceReply = nil
+		_ = r.Post("c", CallEnded{})
+		wait(t, r)
+	})
+}
+
+// TestLaw3: each danger leads to gate shut, failed and an outcome, within two
+// seconds.
+func TestLaw3(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		danger func(*world, *Registry)
+		cause  Cause
+	}{
+		"media lost":     {func(_ *world, r *Registry) { _ = r.Post("c", MediaFailed{CauseMediaLost, "x"}) }, CauseMediaLost},
+		"storage failed": {func(_ *world, r *Registry) { _ = r.Post("c", MediaFailed{CauseStorageFailed, "x"}) }, CauseStorageFailed},
+		"storage failed, seal hangs": {func(w *world, r *Registry) {
+			w.sealBlock = make(chan struct{})
+			_ = r.Post("c", MediaFailed{CauseStorageFailed, "x"})
+		}, CauseStorageFailed},
+		"journal gone": {func(w *world, r *Registry) {
+			w.appendErr = func(Entry) error { return errors.New("locked") }
+			_ = r.Post("c", LedgerFailed{"x"})
+		}, CauseJournalFailed},
+		"panic":         {func(_ *world, r *Registry) { _ = r.Post("c", Crashed{"x"}) }, CausePanic},
+		"consent taken": {func(_ *world, r *Registry) { _ = r.Post("c", StatusReplied{testOperation("c/1/recording", Failed)}) }, CauseStatusRefused},
+		"second signal": {func(_ *world, r *Registry) { r.StopAll(CauseShutdown, true) }, CauseShutdown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{}
+				r := live(t, w, Options{})
+				tt.danger(w, r)
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
+				if !slices.Contains(w.log(), "announce failed") {
+					t.Errorf("failed was not announced in time: %v", w.log())
+				}
+				if w.permits[0].Live() {
+					t.Error("the gate is open")
+				}
+				if w.sealBlock != nil {
+					close(w.sealBlock)
+				}
+				wait(t, r)
+				if got := w.ends(); len(got) != 1 || got[0].Outcome != OutcomeFailed || got[0].Cause != tt.cause {
+					t.Errorf("%+v", got)
+				}
+				if !slices.Contains(w.log(), "hangUp") {
+					t.Error("did not leave")
+				}
+			})
+		})
+	}
+}
+
+func TestStayAfterFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		r := live(t, w, Options{OnFailure: FailureStay})
+		_ = r.Post("c", MediaFailed{CauseMediaLost, "x"})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if slices.Contains(w.log(), "hangUp") || !slices.Contains(w.log(), "keepAlive") {
+			t.Errorf("%v", w.log())
+		}
+		_ = r.Post("c", CallEnded{})
+		wait(t, r)
+		if got := w.ends(); len(got) != 1 || got[0].Outcome != OutcomeFailed {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// TestNoRecordingWithoutJournal: law 5. Where the intention can't be made
+// durable, nothing is announced, and nothing is opened.
+func TestNoRecordingWithoutJournal(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []EntryKind{EntryAnnounce, EntryAnnounced, EntryPermit} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{appendErr: func(e Entry) error {
+					if e.Kind == kind {
+						return errors.New("locked")
+					}
+					return nil
+				}}
+				r := live(t, w, Options{})
+				wait(t, r)
+				if slices.Contains(w.log(), "open") {
+					t.Errorf("opened: %v", w.log())
+				}
+				if kind == EntryAnnounce && slices.Contains(w.log(), "announce recording") {
+					t.Error("announced without a durable intention")
+				}
+				if got := w.ends(); len(got) != 1 || got[0].Outcome != OutcomeFailed || got[0].Cause != CauseJournalFailed {
+					t.Errorf("%+v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestPanicEndsOnlyItsCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		r := live(t, w, Options{})
+		w.panicOnOpen = true
+		r.Invite(testInvite("d"))
+		synctest.Wait()
+		_ = r.Post("d", Established{})
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if got := w.ends(); len(got) != 1 || got[0].Call != "d" || got[0].Outcome != OutcomeFailed || got[0].Cause != CausePanic {
+			t.Fatalf("%+v", got)
+		}
+		if r.Live() != 1 || !w.permits[0].Live() {
+			t.Error("the other call suffered")
+		}
+		_ = r.Post("c", CallEnded{})
+		wait(t, r)
+	})
+}
+
+func TestLostEstablishedIsAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{asked: true}
+		r := w.begin(t.Context(), Options{})
+		r.Invite(testInvite("c"))
+		time.Sleep(askCallAfter + time.Second)
+		synctest.Wait()
+		if !slices.Contains(w.log(), "open") {
+			t.Errorf("%v", w.log())
+		}
+		_ = r.Post("c", CallEnded{})
+		wait(t, r)
+	})
+}
+
+func TestKeepAliveGoneEndsTheCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		r := live(t, w, Options{})
+		w.keepAliveErr = &Fault{Kind: FaultUnknown}
+		time.Sleep(keepAliveEvery + 5*keepAliveSoon)
+		if n := len(slices.DeleteFunc(w.log(), func(s string) bool { return s != "keepAlive" })); n < 5 {
+			t.Errorf("%d keepAlives while nobody answers", n)
+		}
+		w.keepAliveErr = &Fault{Kind: FaultGone}
+		wait(t, r)
+		if got := w.ends(); got[0].Cause != CauseCallGone || got[0].Outcome != OutcomeRecorded {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+func TestMailboxIsBounded(t *testing.T) {
+	t.Parallel()
+	c := newCall(testInvite("c"), &deps{log: NewRegistry(t.Context(), Options{}).opts.Log})
+	for i := range inboxSize {
+		if !c.post(Established{}) {
+			t.Fatalf("refused event %d", i)
+		}
+	}
+	if c.post(Established{}) {
+		t.Fatal("took one more")
+	}
+}
+
+// TestMonitorRefuses: the second pair of eyes refuses what the machine would
+// never ask, whatever the machine thinks of it.
+func TestMonitorRefuses(t *testing.T) {
+	t.Parallel()
+	a := announcement{"c", StatusRecording, "c/1/recording"}
+	permit := func() Permit {
+		p, err := mint(a, testOperation(a.context, Completed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	consented := func() *monitor {
+		m := &monitor{}
+		if err := m.check(Announce{a}); err != nil {
+			t.Fatal(err)
+		}
+		m.saw(StatusReplied{testOperation(a.context, Completed)})
+		return m
+	}
+	fresh := &monitor{}
+	if err := fresh.check(OpenMedia{permit()}); !errors.Is(err, errNoConsent) {
+		t.Error(err)
+	}
+	if err := consented().check(OpenMedia{Permit{}}); !errors.Is(err, errDeadPermit) {
+		t.Error(err)
+	}
+	m := consented()
+	if err := m.check(OpenMedia{permit()}); err != nil {
+		t.Error(err)
+	}
+	if err := m.check(Announce{announcement{"c", StatusNotRecording, "x"}}); !errors.Is(err, errUnsealed) {
+		t.Error(err)
+	}
+	if err := m.check(Announce{announcement{"c", StatusFailed, "x"}}); !errors.Is(err, errGateOpen) {
+		t.Error(err)
+	}
+	m.saw(MediaSealed{})
+	m.permit.withdraw()
+	if err := m.check(Announce{announcement{"c", StatusNotRecording, "x"}}); err != nil {
+		t.Error(err)
+	}
+	for _, p := range []Progress{Running, Failed} {
+		m := &monitor{}
+		_ = m.check(Announce{a})
+		m.saw(StatusReplied{testOperation(a.context, p)})
+		if err := m.check(OpenMedia{permit()}); !errors.Is(err, errNoConsent) {
+			t.Error(fmt.Errorf("%v: %w", p, err))
+		}
+	}
+}
+
+func TestEndOfProcessCutsCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		ctx, cancel := context.WithCancel(t.Context())
+		r := w.begin(ctx, Options{})
+		r.Invite(testInvite("c"))
+		synctest.Wait()
+		cancel()
+		wait(t, r)
+		if len(w.ends()) != 0 {
+			t.Error("an outcome was made up")
+		}
+	})
+}

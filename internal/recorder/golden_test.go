@@ -1,0 +1,240 @@
+package recorder
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// testContext is the client context of the announcement that the sample states
+// await.
+const testContext = "c/1/recording"
+
+func testOperation(context string, p Progress) Operation {
+	return Operation{ID: "op", Context: context, Progress: p, Receipt: Receipt{HTTPStatus: 200}}
+}
+
+// sampleStates returns one of each state, and variants where a field decides.
+// They are made anew for each use: a permit remembers that it was withdrawn.
+func sampleStates(t *testing.T) []state {
+	t.Helper()
+	asked := announcement{"c", StatusRecording, testContext}
+	permit := func() Permit {
+		p, err := mint(asked, testOperation(testContext, Completed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	l := leg{call: "c", asked: 1}
+	stay := leg{call: "c", asked: 1, onFailure: FailureStay}
+	retracted := announcement{"c", StatusNotRecording, testContext}
+	sealed := &SealReport{Recording: "r", Frames: 5, Samples: 1600}
+	holey := &SealReport{Recording: "r", Frames: 4, Samples: 1280, GapSamples: 320}
+	empty := &SealReport{Recording: "r"}
+	done := ending{status: StatusNotRecording, cause: CauseCallEnded}
+	broken := ending{status: StatusFailed, cause: CauseMediaLost}
+	gone := ending{status: StatusNotRecording, cause: CauseCallEnded, gone: true}
+	return []state{
+		invited{leg{call: "c"}},
+		rejecting{leg{call: "c"}, CauseDraining},
+		answering{leg: leg{call: "c"}},
+		announcing{leg: l, asked: asked},
+		announcing{leg: l, asked: asked, operation: "op", tries: 9},
+		recording{leg: l, permit: permit(), context: testContext},
+		sealing{leg: l, permit: permit(), end: done},
+		sealing{leg: l, permit: permit(), end: gone},
+		sealing{leg: l, permit: permit(), end: broken},
+		retracting{leg: l, asked: retracted, end: done, report: sealed},
+		retracting{leg: l, asked: retracted, end: gone, report: holey},
+		retracting{leg: l, asked: retracted, end: done, report: empty},
+		retracting{leg: l, asked: announcement{"c", StatusFailed, testContext}, end: broken},
+		retracting{leg: stay, asked: announcement{"c", StatusFailed, testContext}, end: broken},
+		staying{stay, broken, sealed},
+		leaving{l, done, sealed},
+		leaving{l, broken, nil},
+		ended{},
+	}
+}
+
+// sampleEvents returns each event, and variants where a field decides.
+func sampleEvents() []Event {
+	refused := Fault{Kind: FaultRefused, Code: "8506", Cause: CauseNotPolicyCall, Message: "no"}
+	events := []Event{
+		SessionCreated{Session{ID: "s", Host: "h", Blob: "b"}},
+		SessionRefused{CauseNoMediaHost},
+		AnswerAccepted{},
+		AnswerFaulted{Fault{Kind: FaultGone, Code: "8522"}},
+		AnswerFaulted{Fault{Kind: FaultUnknown}},
+		AnswerFaulted{refused},
+		Established{},
+		CallAsked{Established: true},
+		CallAsked{},
+		CallAsked{Gone: true},
+		StatusReplied{testOperation(testContext, Completed)},
+		StatusReplied{testOperation(testContext, Running)},
+		StatusReplied{testOperation(testContext, Failed)},
+		StatusReplied{testOperation("c/7/recording", Completed)},
+		StatusFaulted{testContext, Fault{Kind: FaultUnknown}},
+		StatusFaulted{testContext, Fault{Kind: FaultThrottled, RetryAfter: 3 * time.Second}},
+		StatusFaulted{testContext, refused},
+		StatusFaulted{testContext, Fault{Kind: FaultRefused}},
+		StatusFaulted{testContext, Fault{Kind: FaultGone}},
+		StatusFaulted{"c/7/recording", refused},
+		PollFaulted{testContext, Fault{Kind: FaultGone}},
+		MediaOpened{Opened{Recording: "r", FirstSeq: 1}},
+		MediaFailed{CauseMediaLost, "host gone"},
+		MediaFailed{CauseStorageFailed, "disk full"},
+		MediaClosed{"platform"},
+		MediaSealed{SealReport{Recording: "r", Frames: 5, Samples: 1600}},
+		SealFaulted{"disk full"},
+		CallEnded{Code: 200, Subcode: 5001, Message: "over"},
+		KeepAliveReplied{OK: true},
+		KeepAliveReplied{Gone: true},
+		KeepAliveReplied{},
+		HungUp{},
+		HungUp{&Fault{Kind: FaultUnknown}},
+		Rejected{},
+		Rejected{&Fault{Kind: FaultGone}},
+		StopRequested{Cause: CauseStopped},
+		StopRequested{Cause: CauseShutdown, Abrupt: true},
+		Crashed{"nil map"},
+		LedgerFailed{"locked"},
+	}
+	for _, timer := range allTimers() {
+		events = append(events, TimerFired{timer})
+	}
+	return events
+}
+
+// TestTransitions holds the whole table state × event → state, commands
+// against a golden file: a change of any rule shows up as a line in the diff.
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for i, n := 0, len(sampleStates(t)); i < n; i++ {
+		fmt.Fprintf(&b, "# %s\n", show(sampleStates(t)[i]))
+		for _, ev := range sampleEvents() {
+			from := sampleStates(t)[i]
+			to, cmds := from.on(ev)
+			fmt.Fprintf(&b, "%s\n", show(ev))
+			if show(to) != show(from) {
+				fmt.Fprintf(&b, "\t→ %s\n", show(to))
+			}
+			for _, cmd := range cmds {
+				if _, ok := cmd.(Unexpected); ok {
+					b.WriteString("\t! Unexpected\n")
+					continue
+				}
+				fmt.Fprintf(&b, "\t! %s\n", show(cmd))
+			}
+		}
+		b.WriteString("\n")
+	}
+	name := filepath.Join("testdata", "transitions.golden")
+	if *update {
+		if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(b.String(), "\n")); diff != "" {
+		t.Errorf("the table has changed; if that is meant, run go test ./internal/recorder -update (-was +is):\n%s", diff)
+	}
+}
+
+// TestSamplesAreComplete: every event type and every state type is in the table above.
+func TestSamplesAreComplete(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]bool{}
+	for _, s := range sampleStates(t) {
+		kinds[s.kind()] = true
+	}
+	for _, k := range stateKinds() {
+		if !kinds[k] {
+			t.Errorf("no sample of state %s", k)
+		}
+	}
+	src, err := os.ReadFile("event.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, ev := range sampleEvents() {
+		names[eventName(ev)] = true
+	}
+	for line := range strings.Lines(string(src)) {
+		if rest, ok := strings.CutPrefix(line, "func ("); ok && strings.Contains(line, "isEvent") {
+			if n, _, _ := strings.Cut(rest, ")"); !names[n] {
+				t.Errorf("no sample of event %s", n)
+			}
+		}
+	}
+}
+
+// show writes a value as Go-like text without addresses and zero fields.
+func show(v any) string {
+	if v == nil {
+		return "nil"
+	}
+	return showValue(reflect.ValueOf(v))
+}
+
+func showValue(v reflect.Value) string {
+	if v.Type() == reflect.TypeFor[Permit]() {
+		if v.Field(0).IsNil() {
+			return "no permit"
+		}
+		if v.Field(0).Elem().FieldByName("withdrawn").FieldByName("v").Uint() == 1 {
+			return "withdrawn permit"
+		}
+		return "live permit"
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return "nil"
+		}
+		return showValue(v.Elem())
+	case reflect.Slice:
+		parts := make([]string, v.Len())
+		for i := range parts {
+			parts[i] = showValue(v.Index(i))
+		}
+		return "[" + strings.Join(parts, " ") + "]"
+	case reflect.Struct:
+		return showStruct(v)
+	case reflect.String:
+		return v.String()
+	}
+	if s := fmt.Sprint(v); v.Type().PkgPath() == "" || s != "" {
+		return s
+	}
+	return "?"
+}
+
+func showStruct(v reflect.Value) string {
+	var parts []string
+	for i := range v.NumField() {
+		if f := v.Field(i); !f.IsZero() {
+			parts = append(parts, v.Type().Field(i).Name+":"+showValue(f))
+		}
+	}
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		return "time"
+	}
+	name := v.Type().Name()
+	return name + "{" + strings.Join(parts, " ") + "}"
+}
