@@ -1,0 +1,323 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+)
+
+// Idle is the cause of a gap in which nothing is lost: the source of a track of
+// unmixed audio was not speaking.
+const Idle frame.GapCause = "idle"
+
+// The causes that the timeline itself gives; the others come with the gap.
+const (
+	unannounced frame.GapCause = "unannounced"
+	byClock     frame.GapCause = "time"
+	tail        frame.GapCause = "tail"
+)
+
+// maxFrames bounds what is believed to be missing at one place: a day.
+const maxFrames = 24 * 60 * 60 * 50
+
+// A Track is one run of frames of one kind from one source.
+type Track struct {
+	Kind   frame.Kind
+	Source uint32 // 0 for mixed audio
+	// FirstSeq and LastSeq are the track's first and last frame; 0 where it has none.
+	FirstSeq, LastSeq uint64
+	// FirstTime is the media time of sample 0 in 100 ns ticks since 1900; 0 where
+	// no frame had a time that can be.
+	FirstTime int64
+	Frames    uint64 // stored frames, of audio or video
+	Lost      uint64 // frames known by number to be missing
+	// Stored + GapSamples = Samples; all 0 for video. IdleSamples is the part of
+	// GapSamples in which an unmixed source was silent.
+	Stored, GapSamples, IdleSamples, Samples int64
+	// Skew is by how many ticks the media clock was ahead of the sample count at
+	// the end: drift, and what no rule called a gap.
+	Skew int64
+	Gaps []Gap // in order
+}
+
+// A Gap is a place where a track has no samples.
+type Gap struct {
+	AtSample int64  // where it begins, counted with all gaps before it
+	Samples  int64  // 0 in a track of video
+	Frames   uint64 // missing by number; 0 where only times tell
+	FirstSeq uint64 // first missing number; 0 where only times tell
+	// BeforeSeq is the frame that follows; 0: the gap is at the end.
+	BeforeSeq uint64
+	Cause     frame.GapCause
+}
+
+// A Summary is what a timeline knows at its end.
+type Summary struct {
+	Tracks []Track // by kind, then source
+	// FirstSeq is the number below which no frame counts; 0 where none was named.
+	FirstSeq uint64
+	// Duplicates counts frames that were already there or that precede FirstSeq.
+	Duplicates uint64
+	// AbsurdTimes counts frames whose media time cannot be; they are kept.
+	AbsurdTimes uint64
+	// AbsurdGaps counts gaps of more than a day, or of no or negative length.
+	AbsurdGaps uint64
+	// Unclaimed counts missing numbers that no track can claim, because more
+	// than one stream was on the link: the clock decided.
+	Unclaimed uint64
+}
+
+// A Timeline is built from the records of one recording, in spool order. It is
+// not safe for concurrent use.
+type Timeline struct {
+	door   admission
+	known  bool // door.next is what the next frame's number should be
+	tracks []*track
+	last   *track // the track of the last frame; saves the search
+	// announced are the gaps with a count that lie at or beyond door.next, by
+	// FirstSeq. The host may announce one while earlier frames are on their way.
+	announced []frame.Gap
+	first     *track // the first track of audio with a time: the common clock
+	sum       Summary
+	finished  bool
+}
+
+// New returns an empty timeline.
+func New() *Timeline { return &Timeline{} }
+
+// Start names the recording's first frame: what is missing before the first one
+// that comes is a gap too. It is called before anything else, or not at all.
+func (t *Timeline) Start(firstSeq uint64) {
+	t.door.next, t.known = firstSeq, firstSeq > 0
+	t.sum.FirstSeq = firstSeq
+}
+
+// Expect names a track before its first frame, so that a recording of which
+// nothing arrived still shows what is missing. A track that was only expected
+// is left out of the summary.
+func (t *Timeline) Expect(kind frame.Kind, source uint32) { t.track(kind, source) }
+
+// Frame takes the next frame's header. A frame that is already there is counted
+// and ignored.
+func (t *Timeline) Frame(h frame.Header) {
+	if t.finished || !t.fits(h.Seq) {
+		t.sum.Duplicates++
+		return
+	}
+	tr := t.track(h.Kind, h.Source)
+	if h.Seq > t.door.next || (len(t.announced) > 0 && t.announced[0].FirstSeq <= h.Seq) {
+		t.resolve(h.Seq, unannounced)
+	}
+	t.door.admit(h.Seq)
+	tr.add(h)
+}
+
+// fits is the door's question; the first frame of a recording whose start nobody
+// named is its start, less what was announced as missing before it.
+func (t *Timeline) fits(seq uint64) bool {
+	if t.known || seq == 0 {
+		return t.door.fits(seq)
+	}
+	t.known, t.door.next = true, seq
+	if len(t.announced) > 0 {
+		t.door.next = min(seq, t.announced[0].FirstSeq)
+	}
+	return true
+}
+
+// Gap takes a recorded gap. It may come before or after the frames around it;
+// frames that came in spite of it are kept and the gap shrinks.
+func (t *Timeline) Gap(g frame.Gap) {
+	switch {
+	case t.finished:
+	case g.Count == 0:
+		t.skipped(g)
+	case g.FirstSeq == 0 || g.FirstSeq+g.Count < g.FirstSeq:
+		t.sum.AbsurdGaps++
+	case t.known && g.FirstSeq+g.Count <= t.door.next:
+		// We had noticed already; now we know why.
+		if tr := t.find(g.Kind, g.Source); tr != nil {
+			tr.explain(g)
+		}
+	default:
+		at, _ := slices.BinarySearchFunc(t.announced, g, func(a, b frame.Gap) int {
+			return cmp.Compare(a.FirstSeq, b.FirstSeq)
+		})
+		t.announced = slices.Insert(t.announced, at, g)
+	}
+}
+
+// skipped takes a gap without a count: the platform delivered nothing, and no
+// numbers were used up. Its times tell how long.
+func (t *Timeline) skipped(g frame.Gap) {
+	tr := t.claimant(g.Kind, g.Source, g.Cause)
+	if tr == nil {
+		t.sum.AbsurdGaps++
+		t.suspectAll(g.Cause)
+		return
+	}
+	samples := int64(0)
+	if g.FromTime > 0 && g.ToTime > g.FromTime && g.ToTime-g.FromTime <= day {
+		samples = (g.ToTime - g.FromTime) / frame.TicksPerSample
+	}
+	switch {
+	case !tr.audio:
+		tr.owe(debt{fromSeq: g.FirstSeq, cause: g.Cause})
+	case samples == 0:
+		t.sum.AbsurdGaps++
+		tr.suspect, tr.atLeast = g.Cause, 1
+	case !tr.foretold(g.FirstSeq, samples, g.Cause):
+		tr.owe(debt{fromSeq: g.FirstSeq, samples: samples, cause: g.Cause})
+	}
+}
+
+// resolve accounts for the missing numbers from door.next up to hi: announced
+// ones for their cause, the rest for cause.
+func (t *Timeline) resolve(hi uint64, cause frame.GapCause) {
+	at, later := t.door.next, 0
+	for _, g := range t.announced {
+		end := g.FirstSeq + g.Count
+		if lo := min(max(g.FirstSeq, at), hi); lo > at {
+			t.lose(frame.Gap{FirstSeq: at, Count: lo - at, Cause: cause})
+			at = lo
+		}
+		if e := min(end, hi); e > at {
+			t.lose(frame.Gap{Kind: g.Kind, Source: g.Source, FirstSeq: at, Count: e - at, Cause: g.Cause})
+			at = e
+		}
+		if end > hi+1 { // the number hi itself is there
+			first := max(g.FirstSeq, hi+1)
+			g.FirstSeq, g.Count = first, end-first
+			t.announced[later] = g
+			later++
+		}
+	}
+	t.announced = t.announced[:later]
+	slices.SortStableFunc(t.announced, func(a, b frame.Gap) int { return cmp.Compare(a.FirstSeq, b.FirstSeq) })
+	if hi > at {
+		t.lose(frame.Gap{FirstSeq: at, Count: hi - at, Cause: cause})
+	}
+}
+
+// lose books frames that are missing by number.
+func (t *Timeline) lose(g frame.Gap) {
+	tr := t.claimant(g.Kind, g.Source, g.Cause)
+	switch {
+	case tr == nil:
+		t.sum.Unclaimed += g.Count
+		t.suspectAll(g.Cause)
+	case g.Count > maxFrames:
+		// Numbers jumped. The clock decides how much that was; at least a frame,
+		// for something is missing.
+		t.sum.AbsurdGaps++
+		tr.suspect, tr.atLeast = g.Cause, 1
+	default:
+		d := debt{first: g.FirstSeq, count: g.Count, cause: g.Cause}
+		if tr.audio {
+			d.samples = int64(g.Count) * frame.AudioSamples //nolint:gosec // at most maxFrames
+		}
+		tr.owe(d)
+	}
+}
+
+// claimant returns the track that a gap belongs to, nil where nobody can tell.
+// A gap that only we noticed says nothing of its kind: it belongs to mixed audio
+// if nothing else was ever on the link.
+func (t *Timeline) claimant(kind frame.Kind, source uint32, cause frame.GapCause) *track {
+	noticed := kind == 0 || cause == unannounced || cause == tail
+	switch {
+	case !noticed:
+		return t.track(kind, source)
+	case len(t.tracks) == 1 && t.tracks[0].Kind == frame.MixedAudio:
+		return t.tracks[0]
+	case len(t.tracks) == 0 && kind == frame.MixedAudio:
+		return t.track(kind, source)
+	}
+	return nil
+}
+
+func (t *Timeline) suspectAll(cause frame.GapCause) {
+	for _, tr := range t.tracks {
+		if tr.audio {
+			tr.suspect = cause
+		}
+	}
+}
+
+// find returns the track of a kind and source, nil where there is none.
+func (t *Timeline) find(kind frame.Kind, source uint32) *track {
+	if kind == frame.MixedAudio {
+		source = 0
+	}
+	if l := t.last; l != nil && l.Kind == kind && l.Source == source {
+		return l
+	}
+	for _, tr := range t.tracks {
+		if tr.Kind == kind && tr.Source == source {
+			return tr
+		}
+	}
+	return nil
+}
+
+func (t *Timeline) track(kind frame.Kind, source uint32) *track {
+	tr := t.find(kind, source)
+	if tr == nil {
+		tr = newTrack(t, kind, source)
+		t.tracks = append(t.tracks, tr)
+	}
+	t.last = tr
+	return tr
+}
+
+// Finish ends the timeline. lastSeq is the recording's last frame as the seal
+// names it, 0 where nobody knows; what is missing up to there is a gap. Nothing
+// changes the timeline afterwards.
+func (t *Timeline) Finish(lastSeq uint64) Summary {
+	if !t.finished {
+		t.end(lastSeq)
+	}
+	s := t.sum
+	s.Tracks = make([]Track, 0, len(t.tracks))
+	for _, tr := range t.tracks {
+		if tr.Frames > 0 || len(tr.Gaps) > 0 {
+			s.Tracks = append(s.Tracks, tr.Track)
+		}
+	}
+	slices.SortFunc(s.Tracks, func(a, b Track) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))
+	})
+	return s
+}
+
+func (t *Timeline) end(lastSeq uint64) {
+	t.finished = true
+	hi := t.door.next
+	switch {
+	case lastSeq == 0 && len(t.announced) > 0:
+		for _, g := range t.announced {
+			hi = max(hi, g.FirstSeq+g.Count)
+		}
+		if !t.known {
+			t.door.next = t.announced[0].FirstSeq
+		}
+		t.resolve(hi, tail)
+	case t.known && lastSeq >= t.door.next && lastSeq+1 != 0:
+		t.resolve(lastSeq+1, tail)
+	}
+	for _, tr := range t.tracks {
+		tr.finish()
+	}
+}
+
+// Totals returns the samples stored and the samples known to be missing so far,
+// all tracks together, silence of unmixed sources left out. A gap that only the
+// clock shows appears when it is certain.
+func (t *Timeline) Totals() (stored, missing int64) {
+	for _, tr := range t.tracks {
+		stored += tr.Stored
+		missing += tr.GapSamples - tr.IdleSamples
+	}
+	return stored, missing
+}

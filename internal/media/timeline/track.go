@@ -1,0 +1,148 @@
+package timeline
+
+import (
+	"slices"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+)
+
+// A track is a Track in the making.
+type track struct {
+	Track
+	t     *Timeline
+	audio bool
+	clock clock
+	// owed are gaps that are known but not placed: they go before the track's next
+	// frame, or to the end.
+	owed []debt
+	// suspect, where not empty, says why the next frame's time must be looked at;
+	// atLeast is how many frames are missing even if the clock shows nothing.
+	suspect frame.GapCause
+	atLeast int64
+}
+
+// A debt is a gap that waits for the frame that follows it.
+type debt struct {
+	fromSeq      uint64 // goes before the first frame with this number or a higher one
+	first, count uint64
+	samples      int64
+	cause        frame.GapCause
+}
+
+func newTrack(t *Timeline, kind frame.Kind, source uint32) *track {
+	if kind == frame.MixedAudio {
+		source = 0
+	}
+	tr := &track{Track: Track{Kind: kind, Source: source}, t: t}
+	tr.audio = kind == frame.MixedAudio || kind == frame.UnmixedAudio
+	tr.clock.bursts = kind == frame.UnmixedAudio
+	return tr
+}
+
+func (tr *track) owe(d debt) { tr.owed = append(tr.owed, d) }
+
+// add takes the track's next frame.
+func (tr *track) add(h frame.Header) {
+	if tr.Frames == 0 {
+		tr.FirstSeq = h.Seq
+	}
+	tr.Frames++
+	tr.LastSeq = h.Seq
+	paid := false
+	if len(tr.owed) > 0 {
+		paid = tr.pay(h.Seq)
+	}
+	if !tr.audio {
+		return
+	}
+	flag := tr.suspect
+	if flag == "" && !paid && h.Flags&frame.AfterGap != 0 {
+		flag = byClock
+	}
+	if tr.observe(h, flag) {
+		tr.suspect, tr.atLeast = "", 0
+	} else {
+		tr.suspect = flag // the next frame with a time will tell
+	}
+	tr.Stored += frame.AudioSamples
+	tr.Samples += frame.AudioSamples
+}
+
+// pay places the gaps that go before the frame seq; 0: before the end.
+func (tr *track) pay(seq uint64) bool {
+	kept, paid := 0, false
+	for _, d := range tr.owed {
+		if seq != 0 && d.fromSeq > seq {
+			tr.owed[kept] = d
+			kept++
+			continue
+		}
+		paid = true
+		tr.Lost += d.count
+		tr.place(len(tr.Gaps), Gap{
+			AtSample: tr.Samples, Samples: d.samples, Frames: d.count, FirstSeq: d.first, BeforeSeq: seq, Cause: d.cause,
+		})
+	}
+	tr.owed = tr.owed[:kept]
+	return paid
+}
+
+// place puts a gap into the list at index i; what lies behind it moves.
+func (tr *track) place(i int, g Gap) {
+	tr.GapSamples += g.Samples
+	tr.Samples += g.Samples
+	if g.Cause == Idle {
+		tr.IdleSamples += g.Samples
+	}
+	for j := i; j < len(tr.Gaps); j++ {
+		tr.Gaps[j].AtSample += g.Samples
+	}
+	if i > 0 {
+		if p := &tr.Gaps[i-1]; p.BeforeSeq == g.BeforeSeq && p.Cause == g.Cause && p.FirstSeq+p.Frames == g.FirstSeq {
+			p.Samples += g.Samples
+			p.Frames += g.Frames
+			return
+		}
+	}
+	tr.Gaps = slices.Insert(tr.Gaps, i, g)
+}
+
+// placeBefore puts a gap before a frame that is already there. The frames and
+// gaps behind it move; the caller moves what waits in the clock.
+func (tr *track) placeBefore(seq uint64, at, samples int64, cause frame.GapCause) {
+	i := len(tr.Gaps)
+	for i > 0 && tr.Gaps[i-1].BeforeSeq > seq {
+		i--
+	}
+	tr.place(i, Gap{AtSample: at, Samples: samples, BeforeSeq: seq, Cause: cause})
+}
+
+// explain gives an unannounced gap the cause that an announcement brought late.
+// One that covers only part of it explains nothing.
+func (tr *track) explain(g frame.Gap) {
+	for i := len(tr.Gaps) - 1; i >= 0; i-- {
+		p := &tr.Gaps[i]
+		switch {
+		case p.Cause != unannounced || p.Frames == 0:
+		case p.FirstSeq >= g.FirstSeq && p.FirstSeq+p.Frames <= g.FirstSeq+g.Count:
+			p.Cause = g.Cause
+		case p.FirstSeq+p.Frames <= g.FirstSeq:
+			return // the list is in order
+		}
+	}
+}
+
+// finish places what is left.
+func (tr *track) finish() {
+	if tr.audio {
+		tr.settle()
+	}
+	tr.pay(0)
+	if tr.suspect != "" && tr.atLeast > 0 {
+		tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: tr.atLeast * frame.AudioSamples, Cause: tr.suspect})
+	}
+	if tr.clock.set {
+		tr.FirstTime = tr.clock.start
+		tr.Skew = tr.clock.skew
+	}
+}
