@@ -1,0 +1,62 @@
+package callbacks
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics are this package's counters. All labels come from closed sets: status
+// codes, the reasons of reply.go and of graph.DecodeError, graph.Kind, verdicts.
+type metrics struct {
+	requests      *prometheus.CounterVec // code
+	rejected      *prometheus.CounterVec // reason
+	notifications *prometheus.CounterVec // kind, verdict
+	seconds       prometheus.Histogram   // request read to reply written
+	fetches       *prometheus.CounterVec // outcome: ok, unreachable, invalid
+	keys          prometheus.Gauge       // usable signing keys
+	keysLoaded    prometheus.Gauge       // when they were last read, Unix seconds
+	tokens        *prometheus.CounterVec // source: cache, signature
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	f := promauto.With(reg)
+	m := &metrics{
+		requests: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_callback_requests_total",
+			Help: "Requests to the callback listener by status code.",
+		}, []string{"code"}),
+		rejected: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_callbacks_rejected_total",
+			Help: "Requests that were not handed over, by reason.",
+		}, []string{"reason"}),
+		notifications: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_notifications_total",
+			Help: "Notifications of verified senders by kind and by what became of them.",
+		}, []string{"kind", "verdict"}),
+		seconds: f.NewHistogram(prometheus.HistogramOpts{
+			Name:    "recorderbot_callback_seconds",
+			Help:    "Time from a request's headers to its reply.",
+			Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10},
+		}),
+		fetches: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_openid_fetches_total",
+			Help: "Fetches of the platform's signing keys by outcome (ok, unreachable, invalid).",
+		}, []string{"outcome"}),
+		keys: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recorderbot_openid_keys",
+			Help: "Signing keys of the platform that are in use.",
+		}),
+		keysLoaded: f.NewGauge(prometheus.GaugeOpts{
+			Name: "recorderbot_openid_keys_loaded_timestamp_seconds",
+			Help: "When the platform's signing keys were last read, as Unix time.",
+		}),
+		tokens: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_callback_tokens_total",
+			Help: "Tokens accepted, by how: remembered (cache) or verified (signature).",
+		}, []string{"source"}),
+	}
+	for _, outcome := range []string{fetchOK, fetchUnreachable, fetchInvalid} {
+		m.fetches.WithLabelValues(outcome)
+	}
+	return m
+}
