@@ -15,6 +15,8 @@ const (
 	// spread is how far apart the times of frames may be that belong together:
 	// twice the jitter, and some.
 	spread = 35 * millisecond
+	// driftPerSecond is how far two clocks may drift apart: 300 ppm.
+	driftPerSecond = 300 * 10
 	// maxTime is beyond any clock: no sum of two such times overflows.
 	maxTime = 1 << 61
 )
@@ -36,7 +38,10 @@ type clock struct {
 	// (200 ppm are 40 ticks a frame) within a millisecond and averages jitter.
 	base int64
 	seen int
-	skew int64 // lateness of the last frame that was believed
+	// slack is what the clock may have drifted during a long gap; until it is
+	// known again, that much is neither late nor early.
+	slack int64
+	skew  int64 // lateness of the last frame that was believed
 	// run is the frames at the end that are late, or that follow a flag; at most
 	// window.
 	run     []late
@@ -70,7 +75,7 @@ func (tr *track) observe(h frame.Header, flag frame.GapCause) bool {
 	}
 	by := now - c.origin - at*frame.TicksPerSample
 	lateness := by - c.base>>8
-	if lateness > day || lateness < -lateAtFirst {
+	if lateness > day || lateness < -lateAtFirst-c.slack {
 		tr.t.sum.AbsurdTimes++
 		tr.astray(by)
 		return false
@@ -78,7 +83,7 @@ func (tr *track) observe(h frame.Header, flag frame.GapCause) bool {
 	c.stray = 0
 	limit := int64(lateBy)
 	if c.seen < warm {
-		limit = lateAtFirst
+		limit = lateAtFirst + c.slack
 	}
 	switch {
 	case flag != "":
@@ -113,11 +118,24 @@ func (tr *track) begin(h frame.Header) {
 	c.start = c.origin
 }
 
+// paused tells the clock that a gap of so many samples was placed before the
+// next frame. After a long one it must be learned anew.
+func (c *clock) paused(samples int64) {
+	c.slack += samples * driftPerSecond / frame.SampleRate
+	if c.slack > millisecond {
+		c.seen = 0
+	} else if c.seen >= warm {
+		c.slack = 0
+	}
+}
+
 // learn takes the lateness of a frame on time into the average: of all frames
 // at first, then of the last few hundred.
 func (c *clock) learn(by int64) {
 	c.skew = by
-	c.seen = min(c.seen+1, 256)
+	if c.seen = min(c.seen+1, 256); c.seen == warm {
+		c.slack = 0
+	}
 	c.base += (by<<8 - c.base) / int64(c.seen)
 }
 
@@ -135,7 +153,7 @@ func (tr *track) astray(by int64) {
 		c.start += by // the first time was the wrong one
 	}
 	c.origin += by
-	c.base, c.seen, c.stray, c.skew = 0, 0, 0, 0
+	c.base, c.seen, c.stray, c.skew, c.slack = 0, 0, 0, 0, 0
 	c.run, c.flagged = c.run[:0], false
 }
 

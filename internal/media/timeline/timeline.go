@@ -207,6 +207,9 @@ func (t *Timeline) lose(g frame.Gap) {
 	case tr == nil:
 		t.sum.Unclaimed += g.Count
 		t.suspectAll(g.Cause)
+	case g.Count > maxFrames && !tr.audio:
+		t.sum.AbsurdGaps++
+		tr.owe(debt{cause: g.Cause})
 	case g.Count > maxFrames:
 		// Numbers jumped. The clock decides how much that was; at least a frame,
 		// for something is missing.
@@ -215,7 +218,7 @@ func (t *Timeline) lose(g frame.Gap) {
 	default:
 		d := debt{first: g.FirstSeq, count: g.Count, cause: g.Cause}
 		if tr.audio {
-			d.samples = int64(g.Count) * frame.AudioSamples //nolint:gosec // at most maxFrames
+			d.samples = int64(g.Count) * frame.AudioSamples
 		}
 		tr.owe(d)
 	}

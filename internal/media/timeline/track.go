@@ -79,6 +79,7 @@ func (tr *track) pay(seq uint64) bool {
 		}
 		paid = true
 		tr.Lost += d.count
+		tr.clock.paused(d.samples)
 		tr.place(len(tr.Gaps), Gap{
 			AtSample: tr.Samples, Samples: d.samples, Frames: d.count, FirstSeq: d.first, BeforeSeq: seq, Cause: d.cause,
 		})
@@ -113,6 +114,9 @@ func (tr *track) placeBefore(seq uint64, at, samples int64, cause frame.GapCause
 	i := len(tr.Gaps)
 	for i > 0 && tr.Gaps[i-1].BeforeSeq > seq {
 		i--
+	}
+	if i > 0 {
+		at = max(at, tr.Gaps[i-1].AtSample+tr.Gaps[i-1].Samples)
 	}
 	tr.place(i, Gap{AtSample: at, Samples: samples, BeforeSeq: seq, Cause: cause})
 }
