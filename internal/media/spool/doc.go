@@ -1,0 +1,2 @@
+// Package spool is the append-only log of all recordings of one process.
+package spool
