@@ -1,0 +1,37 @@
+# Few targets; what CI runs is `make test`.
+GO ?= go
+
+.PHONY: build test race lint fuzz bench demo proto
+
+build: ## one static binary: ./recorderbot
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o recorderbot ./cmd/recorderbot
+
+test: ## all that must hold; installs what it needs where it may
+	./scripts/need.sh ffmpeg=ffmpeg flac=flac promtool=prometheus
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(GO) test ./...
+	cd tools && $(GO) test ./...
+
+race: ## the same under the race detector
+	$(GO) test -race ./...
+
+lint: ## golangci-lint as pinned in tools/go.mod, and the module files
+	cd tools && GOBIN=$(CURDIR)/bin $(GO) install tool
+	./bin/golangci-lint run ./...
+	$(GO) mod tidy -diff
+	cd tools && $(GO) mod tidy -diff
+
+fuzz: ## each fuzz target for FUZZTIME (default 30s)
+	./scripts/fuzz.sh $(or $(FUZZTIME),30s)
+
+bench: ## the figures of README.md
+	./scripts/bench.sh
+
+demo: ## a whole recorded call on this machine
+	$(GO) run ./cmd/recorderbot demo
+
+proto: ## regenerate the media host contract (needs protoc)
+	cd tools && GOBIN=$(CURDIR)/bin $(GO) install tool
+	cd internal/media/link && PATH=$(CURDIR)/bin:$$PATH protoc -I . --go_out=mediahostv1 --go_opt=paths=source_relative \
+		--go-grpc_out=mediahostv1 --go-grpc_opt=paths=source_relative mediahost.proto
