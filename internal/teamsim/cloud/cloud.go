@@ -146,6 +146,9 @@ func (c *Cloud) Trace() *trace.Log { return c.opts.Trace }
 // SetWebhook says where invites go from now on.
 func (c *Cloud) SetWebhook(url string) { c.webhook.Store(&url) }
 
+// Webhook is where invites go.
+func (c *Cloud) Webhook() string { return *c.webhook.Load() }
+
 // AddFault puts a fault behind those of Options.
 func (c *Cloud) AddFault(f Fault) error {
 	if err := f.check(); err != nil {
