@@ -2,8 +2,8 @@ package host
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/fnv"
-	"sync"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/speech"
 )
@@ -79,17 +79,15 @@ func (a *Audio) appendBytes(dst []byte, position int64, n int) (out []byte, sile
 
 // defaultAudio gives every session the same conversation, begun elsewhere, so
 // that frames stored under the wrong session are noticed.
-func defaultAudio(seed int64) func(session string) *Audio {
-	conversation := sync.OnceValue(func() *Audio {
-		pcm, err := speech.Mix(60)
-		if err != nil {
-			panic(err) // the embedded files are tested; they decode or the build is broken
-		}
-		return NewAudio(pcm)
-	})
+func defaultAudio(seed int64) (func(session string) *Audio, error) {
+	pcm, err := speech.Mix(60)
+	if err != nil {
+		return nil, fmt.Errorf("default audio: %w", err)
+	}
+	conversation := NewAudio(pcm)
 	return func(session string) *Audio {
 		h := fnv.New64a()
 		_, _ = h.Write(binary.LittleEndian.AppendUint64([]byte(session), uint64(seed))) //nolint:gosec // bits only
-		return conversation().From(int64(h.Sum64() >> 2))                               //nolint:gosec // below 1<<62
-	}
+		return conversation.From(int64(h.Sum64() >> 2))
+	}, nil
 }

@@ -69,9 +69,6 @@ func (o Options) withDefaults() Options {
 	if o.Address == "" {
 		o.Address = "127.0.0.1:0"
 	}
-	if o.Audio == nil {
-		o.Audio = defaultAudio(o.Seed)
-	}
 	if o.Speed <= 0 {
 		o.Speed = 1
 	}
@@ -134,6 +131,12 @@ func New(opt Options) (*Host, error) {
 	for _, f := range opt.Faults {
 		if err := f.check(false); err != nil {
 			return nil, err
+		}
+	}
+	if opt.Audio == nil {
+		var err error
+		if opt.Audio, err = defaultAudio(opt.Seed); err != nil {
+			return nil, fmt.Errorf("media host %s: %w", opt.ID, err)
 		}
 	}
 	lis, err := listen(opt.Address)

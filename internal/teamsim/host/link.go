@@ -22,6 +22,8 @@ type link struct {
 	first    int        // where the next pass begins: nobody starves
 	ctrl     []*pb.FromHost
 
+	dead bool // its connection was broken by a fault: nothing goes in or out
+
 	wake chan struct{} // capacity 1
 	gone chan struct{} // closed when the recorder's side ended; orderly is set before
 	// orderly: the recorder closed the stream, it did not break.
@@ -86,7 +88,9 @@ func (h *Host) read(l *link) {
 			return
 		}
 		h.mu.Lock()
-		h.receive(l, m)
+		if !l.dead {
+			h.receive(l, m)
+		}
 		h.mu.Unlock()
 		l.nudge()
 	}
@@ -215,7 +219,7 @@ func (h *Host) overflow(s *session, p *packer, end uint64) {
 		From: first.Time + int64(s.cursor-first.FirstSeq)*TicksPerFrame, //nolint:gosec // within a run
 	}
 	g.Samples = int64(g.Count) * FrameSamples //nolint:gosec // bounded by what was captured
-	g.To = g.From + int64(g.Count)*TicksPerFrame
+	g.To = g.From + g.Samples*TicksPerSample
 	if end <= s.acked+1 {
 		g.Reason = "host" // it was acknowledged, and is asked for again
 	}
@@ -254,6 +258,13 @@ func (h *Host) fence(s *session, lease uint64) {
 
 // breakLinks breaks all connections, and lets nobody in for a time.
 func (h *Host) breakLinks(now time.Time, length time.Duration) {
+	for l := range h.links {
+		l.dead = true
+		l.ctrl = nil
+		for len(l.sessions) > 0 {
+			h.unlink(l.sessions[0], false)
+		}
+	}
 	h.lis.setDown(true)
 	if length <= 0 {
 		h.lis.setDown(false)

@@ -129,7 +129,7 @@ func (h *Host) jitter(s *session) time.Duration {
 	x := uint64(s.frame)*0x9E3779B97F4A7C15 + uint64(len(s.rec.Session))*0xBF58476D1CE4E5B9 + uint64(h.opt.Seed) //nolint:gosec // bits only
 	x ^= x >> 31
 	x *= 0x94D049BB133111EB
-	return time.Duration(x>>11) % h.opt.Jitter //nolint:gosec // 53 bits
+	return time.Duration(x>>11) % h.opt.Jitter
 }
 
 // captureSome captures at least one frame, and as many as are alike.
