@@ -1,0 +1,133 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+)
+
+// Field numbers of mediahost.proto that the codec reads and writes by hand.
+const (
+	fieldFrames  protowire.Number = 1 // FromHost.frames
+	fieldPacked  protowire.Number = 1 // Frames.packed
+	fieldAcks    protowire.Number = 4 // ToHost.acks
+	fieldAck     protowire.Number = 1 // Acks.acks
+	fieldHandle  protowire.Number = 1 // Ack.handle
+	fieldDurable protowire.Number = 2 // Ack.durable_seq
+)
+
+var errWire = errors.New("link: not a message of the contract")
+
+// An inbound message is one FromHost. packed is only valid until free.
+type inbound struct {
+	packed  []byte
+	message *mediahostv1.FromHost // nil where the message is Frames and nothing else
+	buffer  mem.Buffer
+}
+
+// free gives the message's bytes back; packed must not be used afterwards.
+func (in *inbound) free() {
+	if in.buffer != nil {
+		in.buffer.Free()
+	}
+	*in = inbound{}
+}
+
+// A codec is the protobuf codec of the Link stream. Frames, nearly all that
+// comes, is not unmarshalled: a copy of every payload and a message's worth of
+// garbage for each message would be most of the link's cost.
+type codec struct{}
+
+// Name is that of gRPC's own: on the wire there is no difference.
+func (codec) Name() string { return "proto" }
+
+// Marshal takes *mediahostv1.ToHost, or a *ackList ready for the wire.
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	switch v := v.(type) {
+	case *ackList:
+		return mem.BufferSlice{mem.Copy(v.wire, mem.DefaultBufferPool())}, nil
+	case *mediahostv1.ToHost:
+		b, err := proto.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("marshal a message to the media host: %w", err)
+		}
+		return mem.BufferSlice{mem.SliceBuffer(b)}, nil
+	}
+	return nil, fmt.Errorf("marshal %T: %w", v, errWire)
+}
+
+// Unmarshal fills an *inbound.
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	in, ok := v.(*inbound)
+	if !ok {
+		return fmt.Errorf("unmarshal into %T: %w", v, errWire)
+	}
+	in.free()
+	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	if packed, ok := onlyFrames(buffer.ReadOnlyData()); ok {
+		in.packed, in.buffer = packed, buffer
+		return nil
+	}
+	defer buffer.Free()
+	m := &mediahostv1.FromHost{}
+	if err := proto.Unmarshal(buffer.ReadOnlyData(), m); err != nil {
+		return fmt.Errorf("unmarshal a message of the media host: %w", err)
+	}
+	in.message = m
+	return nil
+}
+
+// onlyFrames finds packed in a FromHost that holds nothing but Frames with
+// nothing but packed. Anything else, also what newer hosts may add, is for the
+// protobuf library.
+func onlyFrames(b []byte) (packed []byte, ok bool) {
+	inner, ok := onlyBytes(b, fieldFrames)
+	if !ok {
+		return nil, false
+	}
+	return onlyBytes(inner, fieldPacked)
+}
+
+func onlyBytes(b []byte, field protowire.Number) ([]byte, bool) {
+	num, typ, n := protowire.ConsumeTag(b)
+	if n < 0 || num != field || typ != protowire.BytesType {
+		return nil, false
+	}
+	v, m := protowire.ConsumeBytes(b[n:])
+	if m < 0 || n+m != len(b) {
+		return nil, false
+	}
+	return v, true
+}
+
+// An ackList builds one ToHost{Acks}. Its memory is used again and again.
+type ackList struct {
+	body []byte
+	wire []byte
+}
+
+func (a *ackList) reset() { a.body = a.body[:0] }
+
+func (a *ackList) empty() bool { return len(a.body) == 0 }
+
+func (a *ackList) add(handle uint32, durable uint64) {
+	size := protowire.SizeTag(fieldHandle) + protowire.SizeVarint(uint64(handle)) +
+		protowire.SizeTag(fieldDurable) + protowire.SizeVarint(durable)
+	a.body = protowire.AppendTag(a.body, fieldAck, protowire.BytesType)
+	a.body = protowire.AppendVarint(a.body, uint64(size)) //nolint:gosec // G115: a sum of lengths
+	a.body = protowire.AppendTag(a.body, fieldHandle, protowire.VarintType)
+	a.body = protowire.AppendVarint(a.body, uint64(handle))
+	a.body = protowire.AppendTag(a.body, fieldDurable, protowire.VarintType)
+	a.body = protowire.AppendVarint(a.body, durable)
+}
+
+// seal puts the list into its envelope, ready for Marshal.
+func (a *ackList) seal() {
+	a.wire = protowire.AppendTag(a.wire[:0], fieldAcks, protowire.BytesType)
+	a.wire = protowire.AppendBytes(a.wire, a.body)
+}

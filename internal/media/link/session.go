@@ -1,0 +1,178 @@
+package link
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+)
+
+// Attached is the host's word on a session that this link has now.
+type Attached struct {
+	Oldest uint64 // oldest frame that the host still holds; 0 if none
+	Next   uint64 // number of the next new frame
+	Open   bool   // frames are flowing
+	Again  bool   // the session had been attached before: a cut is over
+}
+
+// LossReason says why a session is lost.
+type LossReason uint8
+
+// The reasons.
+const (
+	LossCut      LossReason = iota + 1 // no attachment for longer than can be bridged
+	LossEpoch                          // the host's process is another one now
+	LossRefused                        // the host did not let us attach
+	LossDetached                       // someone with a higher lease took it
+	LossFailure                        // the sockets are lost
+	LossClosed                         // closed in good order, as at the call's end
+	LossShutdown                       // closed because the host stops, or nobody had attached in time
+)
+
+// String is the reason as a metric's label.
+func (r LossReason) String() string {
+	switch r {
+	case LossCut:
+		return "cut"
+	case LossEpoch:
+		return "epoch"
+	case LossRefused:
+		return "refused"
+	case LossDetached:
+		return "detached"
+	case LossFailure:
+		return "failure"
+	case LossClosed:
+		return "closed"
+	case LossShutdown:
+		return "shutdown"
+	}
+	return "unknown"
+}
+
+// A Loss is the end of a session that its owner did not ask for.
+type Loss struct {
+	Reason LossReason
+	Detail string // for people; no content
+}
+
+// An Owner is told what happens to its session. The methods must not block for
+// long: the host's other sessions wait. All but Cut and Lost come from the
+// link's reader, in the order in which the host said it.
+type Owner interface {
+	Attached(a Attached)
+	// Opened: frames may follow, none before firstSeq. It may come again after
+	// a cut, where the host had closed its gate.
+	Opened(firstSeq uint64)
+	// Paused: no frame follows, and lastSeq was the last one sent.
+	Paused(lastSeq uint64)
+	// Gap: what it names will never come. It may come before or after the
+	// frames around it.
+	Gap(g frame.Gap)
+	// Speakers: who speaks from beforeSeq on has changed.
+	Speakers(beforeSeq uint64, sources []uint32, dominant uint32)
+	// Cut: the stream broke; the link is trying to attach again.
+	Cut(detail string)
+	// Lost: nothing more will come. It is the last call.
+	Lost(loss Loss)
+}
+
+// want is what a session's owner has asked for.
+type want uint8
+
+const (
+	wantAttached want = iota
+	wantOpen
+	wantPaused
+)
+
+// A Session is one call's sockets, as seen from this link.
+type Session struct {
+	link  *Link
+	id    string
+	owner Owner
+
+	// Guarded by link.mu.
+	want     want
+	settled  bool      // the host has confirmed what is wanted
+	handle   uint32    // under which Attach was sent on this connection; 0: none
+	lease    uint64    // of the last Attach
+	attached bool      // the host has confirmed the Attach
+	again    bool      // it was attached before
+	since    time.Time // without attachment since; zero while attached
+	retries  int       // of an Attach under a handle that the host had in use
+	over     bool      // detached or lost: nothing is told any more
+
+	// The way of acknowledgements, without link.mu.
+	ackAs   atomic.Uint32 // handle to acknowledge under; 0 while not attached
+	durable atomic.Uint64 // last frame on stable storage
+	dirty   atomic.Bool   // on the list of acknowledgements to be sent
+	sending uint64        // what the message under way says; the sender's
+	acked   atomic.Uint64 // last frame whose acknowledgement was sent
+}
+
+// ID is the session's name.
+func (s *Session) ID() string { return s.id }
+
+// Open asks the host to send. Opened tells when it has; after a cut the link
+// asks again by itself.
+func (s *Session) Open() { s.ask(wantOpen) }
+
+// Pause asks the host to stop. Paused tells when it has.
+func (s *Session) Pause() { s.ask(wantPaused) }
+
+func (s *Session) ask(w want) {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	if s.over || (s.want == w && s.settled) {
+		return
+	}
+	s.want, s.settled = w, false
+	if s.attached {
+		s.send()
+	}
+}
+
+// send tells the host what is wanted. Under link.mu.
+func (s *Session) send() {
+	switch s.want {
+	case wantOpen:
+		s.link.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Open{Open: &mediahostv1.Open{Handle: s.handle}}})
+	case wantPaused:
+		s.link.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Pause{Pause: &mediahostv1.Pause{Handle: s.handle}}})
+	case wantAttached:
+	}
+}
+
+// Detach gives the session up. Its owner hears nothing any more. The sockets
+// stay until Link.StopSession.
+func (s *Session) Detach() {
+	l := s.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.over {
+		return
+	}
+	if s.attached {
+		l.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Detach{Detach: &mediahostv1.Detach{Handle: s.handle}}})
+	}
+	l.drop(s)
+}
+
+// Attached reports whether the session is attached now.
+func (s *Session) Attached() bool {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	return s.attached && !s.over
+}
+
+// Durable notes that all frames up to seq are on stable storage. The
+// acknowledgement goes out with the link's next FlushAcks. It never blocks.
+func (s *Session) Durable(seq uint64) {
+	if seq <= s.durable.Load() {
+		return
+	}
+	s.durable.Store(seq) // one caller: the spool's commit
+	s.link.acks.mark(s)
+}
