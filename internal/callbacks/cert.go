@@ -31,10 +31,19 @@ type CertReloader struct {
 	failed            bool  // the last look ended in an error; Run's
 }
 
-// A stamp tells one state of the two files from another.
-type stamp struct {
-	cert, key         time.Time
-	certSize, keySize int64
+// A stamp tells one state of the two files from another. Its zero value is the
+// state in which one could not be looked at.
+type stamp struct{ cert, key os.FileInfo }
+
+func (s stamp) equal(t stamp) bool { return sameFile(s.cert, t.cert) && sameFile(s.key, t.key) }
+
+// sameFile compares the file itself too: a renewal is usually renamed into its
+// place, and modification times are coarse.
+func sameFile(a, b os.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // NewCertReloader loads the PEM files, certificate chain and private key. It
@@ -91,7 +100,7 @@ func (c *CertReloader) Run(ctx context.Context) error {
 // each time, but logged once for each state of the files.
 func (c *CertReloader) poll() {
 	seen, err := c.stat()
-	changed := seen != c.seen
+	changed := !seen.equal(c.seen)
 	if err == nil && !changed && !c.failed {
 		return
 	}
@@ -120,7 +129,7 @@ func (c *CertReloader) stat() (stamp, error) {
 	if err != nil {
 		return stamp{}, err
 	}
-	return stamp{cert.ModTime(), key.ModTime(), cert.Size(), key.Size()}, nil
+	return stamp{cert, key}, nil
 }
 
 func (c *CertReloader) load() (*tls.Certificate, error) {

@@ -232,3 +232,22 @@ func TestTokenCacheIsBounded(t *testing.T) {
 		t.Error("a token is good at its exp")
 	}
 }
+
+// TestTokenCacheLateEntry: a token that is put in while its key is being
+// withdrawn is not good, though no eviction has seen it.
+func TestTokenCacheLateEntry(t *testing.T) {
+	t.Parallel()
+	old, now := &testKeys()[0].PublicKey, time.Now()
+	current := old
+	c := newTokenCache(func(string) *rsa.PublicKey { return current })
+	c.put([32]byte{1}, remembered{until: now.Add(time.Hour), key: old}, now)
+	if _, ok := c.get([32]byte{1}, now); !ok {
+		t.Error("not remembered")
+	}
+	for _, next := range []*rsa.PublicKey{nil, &testKeys()[1].PublicKey} {
+		current = next
+		if _, ok := c.get([32]byte{1}, now); ok {
+			t.Error("the token outlived its key")
+		}
+	}
+}
