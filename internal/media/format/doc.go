@@ -1,0 +1,14 @@
+// Package format writes and reads the files that people open: FLAC and WAV, both
+// 16 kHz, 16 bit, one channel.
+//
+// # Law
+//
+// What is read back is what was written, sample for sample, and any player
+// agrees: the FLAC carries the MD5 of its samples (RFC 9639 §8.2), so a file that
+// decodes with a matching MD5 is whole.
+//
+// A writer produces bytes, not files: where they go, and that they are durable,
+// is the caller's business (package archive, through package durable). A FLAC cut
+// off in the middle plays up to the cut, but says in its header that it holds
+// nothing: it was never finished.
+package format
