@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -29,7 +31,8 @@ type Catalogue struct {
 	log     *zap.Logger
 	metrics *metrics
 	read    *sql.DB
-	write   *sql.DB // nil when read-only
+	write   *sql.DB  // nil when read-only
+	lock    *os.File // held while there is a writer; nil when read-only
 	queue   *queue
 	// written is closed when the writer has done everything that was queued.
 	written chan struct{}
@@ -41,7 +44,8 @@ var _ recorder.Ledger = (*Catalogue)(nil)
 
 // Open opens the catalogue that url names, and makes it where there is none:
 // "sqlite:FILE", FILE relative to baseDir. The schema is brought up to date.
-// Close must be called.
+// Two processes can't write one catalogue: the second gets an error that wraps
+// durable.ErrLocked. Close must be called.
 func Open(ctx context.Context, url, baseDir string, o Options) (*Catalogue, error) {
 	path, err := sqlitePath(url, baseDir)
 	if err != nil {
@@ -58,7 +62,7 @@ func Open(ctx context.Context, url, baseDir string, o Options) (*Catalogue, erro
 		}
 		c.queue.close()
 		close(c.written)
-	} else if err := c.openWriter(ctx, path); err != nil {
+	} else if err = c.openWriter(ctx, path); err != nil {
 		return nil, err
 	}
 	c.read, err = openReaders(path)
@@ -72,14 +76,32 @@ func Open(ctx context.Context, url, baseDir string, o Options) (*Catalogue, erro
 }
 
 func (c *Catalogue) openWriter(ctx context.Context, path string) error {
-	if err := makeDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("catalogue: make the folder of %s: %w", path, err)
+	if err := durable.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("catalogue: %w", err)
+	}
+	lock, err := durable.Lock(path + ".lock")
+	switch {
+	case errors.Is(err, durable.ErrLocked):
+		return fmt.Errorf("catalogue: another recorderbot writes %s; stop it first, or use a catalogue of its own: %w", path, err)
+	case err != nil:
+		return fmt.Errorf("catalogue: %w", err)
+	}
+	if err := c.startWriter(ctx, path); err != nil {
+		return errors.Join(err, lock.Close())
+	}
+	c.lock = lock
+	return nil
+}
+
+func (c *Catalogue) startWriter(ctx context.Context, path string) error {
+	if err := create(path); err != nil {
+		return fmt.Errorf("catalogue: %w", err)
 	}
 	db, err := openWriter(ctx, path)
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, db, c.log); err != nil {
+	if err = migrate(ctx, db, c.log); err != nil {
 		return errors.Join(err, db.Close())
 	}
 	s, err := newSession(ctx, db)
@@ -91,8 +113,8 @@ func (c *Catalogue) openWriter(ctx context.Context, path string) error {
 	return nil
 }
 
-// Ping reports whether the catalogue can be read and its writer runs; the
-// latter is told by Close alone, since a writer never gives up.
+// Ping reports whether the catalogue can be read. Whether it can be written is
+// told by Append: the writer never gives up.
 func (c *Catalogue) Ping(ctx context.Context) error {
 	var n int
 	if err := c.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM calls LIMIT 1) AS x").Scan(&n); err != nil {
@@ -116,7 +138,7 @@ func (c *Catalogue) Close(ctx context.Context) error {
 			c.closed = c.read.Close()
 		}
 		if c.write != nil {
-			c.closed = errors.Join(c.closed, c.write.Close())
+			c.closed = errors.Join(c.closed, c.write.Close(), c.lock.Close())
 		}
 	})
 	return c.closed

@@ -1,25 +1,30 @@
-package catalogue
+package catalogue_test
 
 import (
+	"flag"
 	"testing"
-	"time"
 
-	"github.com/recorderbot/recorderbot/internal/recorder"
+	"go.uber.org/goleak"
+
+	"github.com/recorderbot/recorderbot/internal/catalogue/catalogtest"
 )
 
-func TestThin(t *testing.T) {
+func TestMain(m *testing.M) {
+	if child() {
+		return
+	}
+	// Histories are long and every step is an fsync: fewer of them than rapid's
+	// hundred. The command line still wins.
+	if err := flag.Set("rapid.checks", "15"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestSQLite(t *testing.T) {
 	t.Parallel()
-	c, err := Open(t.Context(), "sqlite:sub dir%41.db", t.TempDir(), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Invited(recorder.Invite{Call: recorder.CallRef{ID: "c1", Tenant: "t"}, At: time.Now()})
-	if err := c.Append(t.Context(), recorder.Entry{Call: "c1", Kind: recorder.EntryAnnounce, Data: 1}); err != nil {
-		t.Fatal(err)
-	}
-	j, err := c.Journal(t.Context(), "c1")
-	t.Log(j, err)
-	if err := c.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	catalogtest.Run(t, func(tb testing.TB) (url, baseDir string) {
+		tb.Helper()
+		return "sqlite:catalogue.db", tb.TempDir()
+	})
 }

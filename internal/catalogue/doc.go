@@ -23,6 +23,9 @@
 // A commit that fails fails those who wait for it; the next batch is tried
 // afresh. A statement that fails (not the disk, but that piece of work) does
 // not take its neighbours along: the batch is done again piece by piece.
+// Trying again after a failed fsync is safe here, as it is not for the spool:
+// SQLite counts a commit's frames, or a checkpoint's pages, as written only
+// after the fsync, and so writes them all again.
 //
 // If we crash before a commit, nobody was told. If we crash after it and
 // before the answer, the entry is there although its author does not know: the

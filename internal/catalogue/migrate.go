@@ -12,7 +12,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrations embed.FS //nolint:gochecknoglobals // go:embed needs a package variable
+var migrations embed.FS
 
 // migrate brings the schema up to this version. Each migration is one
 // transaction: a crash in the middle leaves the schema before it.

@@ -187,4 +187,4 @@ func instant(ns int64) time.Time {
 }
 
 // clamp fits a count into the tables' signed numbers.
-func clamp(n uint64) int64 { return int64(min(n, 1<<63-1)) } //nolint:gosec // bounded by the min
+func clamp(n uint64) int64 { return int64(min(n, 1<<63-1)) }

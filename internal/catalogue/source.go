@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
 )
 
 // sqlitePath returns the file that a catalogue URL names, made absolute under
@@ -106,4 +108,11 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func makeDir(string) error { return nil }
+// create makes an empty file, which is a catalogue without a schema, and its
+// folder. SQLite would make it too, readable by all.
+func create(path string) error {
+	if exists(path) {
+		return nil
+	}
+	return durable.WriteFile(path, nil, 0o600)
+}

@@ -35,8 +35,8 @@ func (c *Catalogue) commit(s *session, batch []*item) {
 	if own(err) && len(batch) > 1 {
 		// One of them can't be written. Its neighbours can.
 		for _, it := range batch {
-			if err := s.transaction([]*item{it}); err != nil {
-				it.err = err
+			if alone := s.transaction([]*item{it}); alone != nil {
+				it.err = alone
 			}
 		}
 	} else if err != nil {
