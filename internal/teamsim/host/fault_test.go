@@ -194,12 +194,12 @@ func TestSessionsEndByThemselves(t *testing.T) {
 				l.frames(1, 1, 5)
 			}
 			g := l.next()
-			switch {
-			case kind == host.FaultSessionClosed:
+			switch kind { //nolint:exhaustive // the three of this test
+			case host.FaultSessionClosed:
 				if g.message.GetSessionClosed().GetReason() != pb.SessionClosed_REASON_PLATFORM {
 					t.Errorf("got %v", g)
 				}
-			case kind == host.FaultStreamFailure:
+			case host.FaultStreamFailure:
 				if g.message.GetStreamFailure() == nil {
 					t.Errorf("got %v", g)
 				}
@@ -217,9 +217,7 @@ func TestCloseOnDisconnect(t *testing.T) {
 	h := newHost(t, host.Options{})
 	l, _, blob := recording(t, h, host.Fault{Kind: host.FaultCloseOnDisconnect})
 	h.Advance(100 * time.Millisecond)
-	if err := h.Disconnect(blob); err != nil {
-		t.Fatal(err)
-	}
+	h.Disconnect(blob)
 	h.Advance(100 * time.Millisecond)
 	l.frames(1, 1, 5)
 	if g := l.next(); g.message.GetSessionClosed() == nil {
@@ -247,9 +245,7 @@ func TestKillLosesEverything(t *testing.T) {
 	if err != nil || after.GetEpoch() == before.GetEpoch() || after.GetHostId() != before.GetHostId() {
 		t.Errorf("%v, then %v, %v", before, after, err)
 	}
-	if err = h.Disconnect(blob); !errors.Is(err, host.ErrNoSession) {
-		t.Errorf("disconnect: %v", err)
-	}
+	h.Disconnect(blob) // changes nothing
 	if blob == create(t, c, "s1") {
 		t.Error("the new epoch gave the old blob")
 	}

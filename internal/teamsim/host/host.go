@@ -207,16 +207,13 @@ func (h *Host) Connect(blob string) error {
 }
 
 // Disconnect ends the platform's media for the session; what was captured is
-// still sent. It fails with ErrNoSession.
-func (h *Host) Disconnect(blob string) error {
+// still sent. A session that is gone is none to disconnect.
+func (h *Host) Disconnect(blob string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s, err := h.find(blob)
-	if err != nil {
-		return fmt.Errorf("disconnect: %w", err)
-	}
-	if s.rec.Connected.IsZero() || !s.rec.Disconnected.IsZero() {
-		return nil
+	if err != nil || s.rec.Connected.IsZero() || !s.rec.Disconnected.IsZero() {
+		return
 	}
 	h.capture(s) // what was due by now
 	s.rec.Disconnected = time.Now()
@@ -225,7 +222,6 @@ func (h *Host) Disconnect(blob string) error {
 		h.close(s, pb.SessionClosed_REASON_PLATFORM, "the call has ended")
 	}
 	h.wake()
-	return nil
 }
 
 // Records returns the truth about every session that ever was, by time of
