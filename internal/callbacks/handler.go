@@ -99,14 +99,16 @@ func unread(err error) reply {
 	return refuse(http.StatusBadRequest, reasonBody, "the body did not arrive whole")
 }
 
-// undecodable names the fault by its reason alone: the detail may quote the
-// body.
+// undecodable names the fault by its reason; the detail, which quotes no
+// content, goes to the log.
 func undecodable(err error) reply {
+	no := refuse(http.StatusBadRequest, reasonDecode, "the body is not a notification")
 	var bad *graph.DecodeError
-	if !errors.As(err, &bad) || bad.Reason == "" {
-		return refuse(http.StatusBadRequest, reasonDecode, "the body is not a notification")
+	if errors.As(err, &bad) {
+		no = refuse(http.StatusBadRequest, reason(bad.Reason), "the body is not a notification: "+bad.Reason)
 	}
-	return refuse(http.StatusBadRequest, reason(bad.Reason), "the body is not a notification: "+bad.Reason)
+	no.err = err
+	return no
 }
 
 // handOver gives the notifications to the receiver, all or none.
