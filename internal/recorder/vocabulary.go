@@ -165,3 +165,13 @@ func name[T ~uint8](v T, names ...string) string {
 	}
 	return names[v]
 }
+
+// ParseOutcome is the inverse of Outcome.String.
+func ParseOutcome(word string) (Outcome, bool) {
+	for o := OutcomeRecorded; o <= OutcomeRejected; o++ {
+		if o.String() == word {
+			return o, true
+		}
+	}
+	return 0, false
+}
