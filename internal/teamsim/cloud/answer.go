@@ -22,7 +22,7 @@ func (c *Cloud) serveAnswer(w http.ResponseWriter, r *http.Request, q *request) 
 
 // takeAnswer is the answer's effect. What Graph says to a second answer is
 // published nowhere: the same blob is taken again, as after a lost reply.
-func (c *Call) takeAnswer(a answerRequest, effective bool) *refusal {
+func (c *Call) takeAnswer(a answerRequest, effective bool) *refusalError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
@@ -34,11 +34,10 @@ func (c *Call) takeAnswer(a answerRequest, effective bool) *refusal {
 		}
 	case phaseAnswered, phaseEstablished:
 		if a.blob != c.answer.blob {
-			r := badRequest(errors.New("the call was answered with another blob"))
-			return r
+			return badRequest(errors.New("the call was answered with another blob"))
 		}
 		return nil
-	default:
+	case phaseEnded:
 		return callUnknown()
 	}
 	if c.facts.Answered.IsZero() {

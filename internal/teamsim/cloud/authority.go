@@ -22,15 +22,15 @@ import (
 // maxForm bounds a token request, bytes.
 const maxForm = 64 << 10
 
-// An authorityFault is the authority's refusal, in its own words.
-type authorityFault struct {
+// An authorityError is the authority's refusal, in its own words.
+type authorityError struct {
 	status int
 	kind   string // OAuth error code, RFC 6749 §5.2
 	number int    // AADSTS number
 	text   string
 }
 
-func (f *authorityFault) Error() string { return fmt.Sprintf("AADSTS%d: %s", f.number, f.text) }
+func (f *authorityError) Error() string { return fmt.Sprintf("AADSTS%d: %s", f.number, f.text) }
 
 // handleAuthority serves /{tenant}/v2.0/.well-known/openid-configuration and
 // /{tenant}/oauth2/v2.0/token.
@@ -81,9 +81,9 @@ func (c *Cloud) token(w http.ResponseWriter, r *http.Request, tenant string) {
 	}
 	token, err := c.grant(r, tenant)
 	if err != nil {
-		var refusal *authorityFault
+		var refusal *authorityError
 		if !errors.As(err, &refusal) {
-			refusal = &authorityFault{http.StatusBadRequest, "invalid_request", 900144, err.Error()}
+			refusal = &authorityError{http.StatusBadRequest, "invalid_request", 900144, err.Error()}
 		}
 		c.trace(trace.Event{Kind: trace.TokenRefused, HTTP: refusal.status, Detail: refusal.Error()})
 		writeJSON(w, refusal.status, map[string]any{
@@ -119,13 +119,13 @@ func (c *Cloud) grant(r *http.Request, tenant string) (string, error) {
 	}
 	form := r.PostForm
 	if !slices.Contains(c.opts.Tenants, tenant) {
-		return "", &authorityFault{http.StatusBadRequest, "invalid_request", 90002, "Tenant '" + tenant + "' not found."}
+		return "", &authorityError{http.StatusBadRequest, "invalid_request", 90002, "Tenant '" + tenant + "' not found."}
 	}
 	if got := form.Get("grant_type"); got != "client_credentials" {
-		return "", &authorityFault{http.StatusBadRequest, "unsupported_grant_type", 70003, "grant type '" + got + "'"}
+		return "", &authorityError{http.StatusBadRequest, "unsupported_grant_type", 70003, "grant type '" + got + "'"}
 	}
 	if got := form.Get("client_id"); got != c.opts.AppID {
-		return "", &authorityFault{http.StatusBadRequest, "unauthorized_client", 700016, "Application '" + got + "' was not found."}
+		return "", &authorityError{http.StatusBadRequest, "unauthorized_client", 700016, "Application '" + got + "' was not found."}
 	}
 	if err := c.checkScope(form.Get("scope")); err != nil {
 		return "", err
@@ -152,17 +152,17 @@ func (c *Cloud) grant(r *http.Request, tenant string) (string, error) {
 func (c *Cloud) checkScope(scope string) error {
 	want := c.Root() + "/.default"
 	found := false
-	for _, s := range strings.Fields(scope) {
+	for s := range strings.FieldsSeq(scope) {
 		switch s {
 		case "openid", "profile", "offline_access":
 		case want:
 			found = true
 		default:
-			return &authorityFault{http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope " + s + " is not valid; it must be " + want}
+			return &authorityError{http.StatusBadRequest, "invalid_scope", 1002012, "The provided value for scope " + s + " is not valid; it must be " + want}
 		}
 	}
 	if !found {
-		return &authorityFault{http.StatusBadRequest, "invalid_scope", 1002012, "scope must hold " + want}
+		return &authorityError{http.StatusBadRequest, "invalid_scope", 1002012, "scope must hold " + want}
 	}
 	return nil
 }
@@ -172,19 +172,19 @@ func (c *Cloud) checkClient(form url.Values, tenant string) error {
 	secret, assertion := form.Get("client_secret"), form.Get("client_assertion")
 	switch {
 	case secret != "" && assertion != "":
-		return &authorityFault{http.StatusBadRequest, "invalid_request", 90020, "two client credentials in one request"}
+		return &authorityError{http.StatusBadRequest, "invalid_request", 90020, "two client credentials in one request"}
 	case secret != "":
 		if c.opts.Secret == "" || subtle.ConstantTimeCompare([]byte(secret), []byte(c.opts.Secret)) != 1 {
-			return &authorityFault{http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided."}
+			return &authorityError{http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided."}
 		}
 		return nil
 	case assertion == "":
-		return &authorityFault{http.StatusUnauthorized, "invalid_client", 7000216, "'client_assertion' or 'client_secret' is required."}
+		return &authorityError{http.StatusUnauthorized, "invalid_client", 7000216, "'client_assertion' or 'client_secret' is required."}
 	case form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
-		return &authorityFault{http.StatusBadRequest, "invalid_request", 900144, "client_assertion_type is not jwt-bearer"}
+		return &authorityError{http.StatusBadRequest, "invalid_request", 900144, "client_assertion_type is not jwt-bearer"}
 	}
 	if err := c.checkAssertion(assertion, tenant); err != nil {
-		return &authorityFault{http.StatusUnauthorized, "invalid_client", 700027, "The certificate's signature on the client assertion is not valid: " + err.Error()}
+		return &authorityError{http.StatusUnauthorized, "invalid_client", 700027, "The certificate's signature on the client assertion is not valid: " + err.Error()}
 	}
 	return nil
 }

@@ -89,16 +89,20 @@ type Ending struct {
 	Message       string
 }
 
-// The endings that scenarios use; codes are in call_end_reason_codes.json.
+// The endings that the platform itself brings about; codes as in
+// fixtures/call_end_reason_codes.
+
 func endConversation() Ending { return Ending{200, 5001, "The conversation has ended."} }
+
 func endMediaFailed() Ending {
 	return Ending{500, 7106, "Server Internal Error. DiagCode: 3003#7106.@"}
 }
+
 func endInactive() Ending { return Ending{408, 8537, "Call was inactive; no keepAlive."} }
-func endLeft() Ending     { return Ending{200, 5000, "The bot has left."} }
-func endUnanswered() Ending {
-	return Ending{408, 10057, "The invite was not answered in time."}
-}
+
+func endLeft() Ending { return Ending{200, 5000, "The bot has left."} }
+
+func endUnanswered() Ending { return Ending{408, 10057, "The invite was not answered in time."} }
 
 // PlaceCall invites the bot and returns at once; the call lives by itself until
 // End, the bot's hang-up, or Close.
@@ -148,6 +152,7 @@ func newCall(c *Cloud, spec CallSpec) *Call {
 	if spec.Style != nil {
 		call.style = *spec.Style
 	}
+	call.style = call.style.With(spec.Variants)
 	for i := range call.deliveries {
 		orDefault(&call.deliveries[i].Times, 1)
 	}
@@ -293,7 +298,7 @@ func (c *Call) awaitAnswer() bool {
 // connect lets media flow, tells the bot that the call is established, and
 // watches its keepAlives until it ends.
 func (c *Call) connect() {
-	if m := c.cloud.opts.Media; m != nil && c.spec.EstablishAfter > 0 {
+	if m := c.spec.Media; m != nil && c.spec.EstablishAfter > 0 {
 		if err := m.Connect(c.blob()); err != nil {
 			c.cloud.trace(trace.Event{Kind: trace.SessionDisconnected, Call: c.ids.call, Detail: err.Error()})
 			c.end(endMediaFailed(), "")
@@ -321,7 +326,7 @@ func (c *Call) connect() {
 }
 
 func (c *Call) disconnect() {
-	if m, blob := c.cloud.opts.Media, c.blob(); m != nil && blob != "" {
+	if m, blob := c.spec.Media, c.blob(); m != nil && blob != "" {
 		m.Disconnect(blob)
 	}
 }

@@ -19,16 +19,16 @@ func TestOneCall(t *testing.T) {
 	if !b.media.live("the blob") {
 		t.Error("media does not flow")
 	}
-	r := b.announce(call, "recording", "c/1/recording")
-	if r.status != http.StatusOK || r.body["status"] != "completed" || r.body["clientContext"] != "c/1/recording" ||
-		r.body["@odata.type"] != "#microsoft.graph.updateRecordingStatusOperation" {
-		t.Fatalf("announce: %d %s", r.status, r.raw)
+	said := b.announce(call, "recording", "c/1/recording")
+	if said.status != http.StatusOK || said.body["status"] != "completed" || said.body["clientContext"] != "c/1/recording" ||
+		said.body["@odata.type"] != "#microsoft.graph.updateRecordingStatusOperation" {
+		t.Fatalf("announce: %d %s", said.status, said.raw)
 	}
-	if location := r.header.Get("Location"); !strings.HasSuffix(location, "/operations/"+r.body["id"].(string)) {
+	if location := said.header.Get("Location"); !strings.HasSuffix(location, "/operations/"+said.body["id"].(string)) {
 		t.Errorf("Location: %q", location)
 	}
-	if r.header.Get("request-id") == "" || r.header.Get("client-request-id") != "c-1" || r.header.Get("scenario-id") != "s-1" {
-		t.Errorf("headers: %v", r.header)
+	if said.header.Get("request-id") == "" || said.header.Get("client-request-id") != "c-1" || said.header.Get("scenario-id") != "s-1" {
+		t.Errorf("headers: %v", said.header)
 	}
 	b.reach(call, cloud.Recording)
 	if r := b.do(http.MethodPost, callPath(call.ID(), "keepAlive"), nil); r.status != http.StatusOK {
@@ -40,7 +40,7 @@ func TestOneCall(t *testing.T) {
 	if r := b.do(http.MethodGet, callPath(call.ID(), "participants"), nil); len(r.body["value"].([]any)) != 3 {
 		t.Errorf("participants: %s", r.raw)
 	}
-	if r := b.do(http.MethodGet, callPath(call.ID(), "operations/"+r.body["id"].(string)), nil); r.body["status"] != "completed" {
+	if r := b.do(http.MethodGet, callPath(call.ID(), "operations/"+said.body["id"].(string)), nil); r.body["status"] != "completed" {
 		t.Errorf("operation: %s", r.raw)
 	}
 	if r := b.announce(call, "notRecording", "c/2/notRecording"); r.status != http.StatusOK {

@@ -56,7 +56,7 @@ func decodeAnswer(body []byte) (answerRequest, error) {
 	if err != nil {
 		return a, err
 	}
-	if err := member(members, "callbackUri", &a.callbackURI); err != nil {
+	if err = member(members, "callbackUri", &a.callbackURI); err != nil {
 		return a, err
 	}
 	u, err := url.Parse(a.callbackURI)

@@ -40,8 +40,8 @@ type request struct {
 	reason string
 }
 
-// A refusal is an error that becomes Graph's error envelope.
-type refusal struct {
+// A refusalError is an error that becomes Graph's error envelope.
+type refusalError struct {
 	status  int
 	code    string
 	message string
@@ -49,18 +49,18 @@ type refusal struct {
 	violation bool
 }
 
-func (r *refusal) Error() string { return fmt.Sprintf("%d %s: %s", r.status, r.code, r.message) }
+func (r *refusalError) Error() string { return fmt.Sprintf("%d %s: %s", r.status, r.code, r.message) }
 
-func callUnknown() *refusal {
-	return &refusal{status: http.StatusNotFound, code: codeCallUnknown, message: "Call not found."}
+func callUnknown() *refusalError {
+	return &refusalError{status: http.StatusNotFound, code: codeCallUnknown, message: "Call not found."}
 }
 
-func badRequest(err error) *refusal {
+func badRequest(err error) *refusalError {
 	code := codeBadRequest
 	if errors.Is(err, errMissingMedia) {
 		code = codeNoMedia
 	}
-	return &refusal{status: http.StatusBadRequest, code: code, message: err.Error(), violation: true}
+	return &refusalError{status: http.StatusBadRequest, code: code, message: err.Error(), violation: true}
 }
 
 // handleGraph serves /v1.0/communications/calls/{id}…. The order of checks is
@@ -85,7 +85,7 @@ func (c *Cloud) handleGraph(w http.ResponseWriter, r *http.Request) {
 	if req.fault != nil {
 		c.trace(trace.Event{Kind: trace.FaultInjected, Call: id, Status: req.status.status, Context: req.status.context, HTTP: req.fault.HTTP, Detail: req.fault.String()})
 	}
-	switch req.op {
+	switch req.op { //nolint:exhaustive // the others are lookups
 	case OpAnswer:
 		c.serveAnswer(w, r, req)
 	case OpReject:
@@ -104,10 +104,10 @@ func (c *Cloud) readRequest(w http.ResponseWriter, r *http.Request) (string, *re
 	part, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, callsPath), "/")
 	id, err := canonical(part)
 	if err != nil {
-		return "", nil, &refusal{http.StatusNotFound, codeCallUnknown, err.Error(), true}
+		return "", nil, &refusalError{http.StatusNotFound, codeCallUnknown, err.Error(), true}
 	}
 	req := &request{}
-	if err := req.route(r.Method, rest); err != nil {
+	if err = req.route(r.Method, rest); err != nil {
 		return id, nil, err
 	}
 	if r.URL.RawQuery != "" {
@@ -115,7 +115,7 @@ func (c *Cloud) readRequest(w http.ResponseWriter, r *http.Request) (string, *re
 	}
 	tenant, err := c.authorise(r)
 	if err != nil {
-		return id, nil, &refusal{http.StatusUnauthorized, codeNoToken, err.Error(), true}
+		return id, nil, &refusalError{http.StatusUnauthorized, codeNoToken, err.Error(), true}
 	}
 	if err := req.read(w, r); err != nil {
 		return id, nil, err
@@ -126,10 +126,10 @@ func (c *Cloud) readRequest(w http.ResponseWriter, r *http.Request) (string, *re
 	c.mu.Unlock()
 	if req.call == nil {
 		// A call that never was: the bot made it up.
-		return id, nil, &refusal{http.StatusNotFound, codeCallUnknown, "Call not found.", true}
+		return id, nil, &refusalError{http.StatusNotFound, codeCallUnknown, "Call not found.", true}
 	}
 	if tenant != req.call.tenant() {
-		return id, nil, &refusal{http.StatusUnauthorized, codeNoToken, "the token is of tenant " + tenant + ", the call is not", true}
+		return id, nil, &refusalError{http.StatusUnauthorized, codeNoToken, "the token is of tenant " + tenant + ", the call is not", true}
 	}
 	return id, req, nil
 }
@@ -159,13 +159,13 @@ func (q *request) route(method, rest string) error {
 			q.op, want = OpDelete, http.MethodDelete
 		}
 	default:
-		return &refusal{http.StatusNotFound, "BadRequest", "Resource not found for the segment '" + name + "'.", true}
+		return &refusalError{http.StatusNotFound, "BadRequest", "Resource not found for the segment '" + name + "'.", true}
 	}
 	if (tail == "") == (q.op == OpGetOperation) || strings.Contains(tail, "/") {
-		return &refusal{http.StatusNotFound, "BadRequest", "path /" + rest + " is not documented", true}
+		return &refusalError{http.StatusNotFound, "BadRequest", "path /" + rest + " is not documented", true}
 	}
 	if method != want {
-		return &refusal{http.StatusMethodNotAllowed, "Request_BadRequest", fmt.Sprintf("%s takes %s, not %s", q.op, want, method), true}
+		return &refusalError{http.StatusMethodNotAllowed, "Request_BadRequest", fmt.Sprintf("%s takes %s, not %s", q.op, want, method), true}
 	}
 	return nil
 }
@@ -184,9 +184,9 @@ func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" {
-		return &refusal{http.StatusUnsupportedMediaType, "Request_BadRequest", fmt.Sprintf("content type %q is not application/json", r.Header.Get("Content-Type")), true}
+		return &refusalError{http.StatusUnsupportedMediaType, "Request_BadRequest", fmt.Sprintf("content type %q is not application/json", r.Header.Get("Content-Type")), true}
 	}
-	switch q.op {
+	switch q.op { //nolint:exhaustive // the three that have a body
 	case OpAnswer:
 		q.answer, err = decodeAnswer(body)
 	case OpReject:
@@ -248,7 +248,7 @@ func (c *Cloud) authorise(r *http.Request) (string, error) {
 
 // refuse writes Graph's error envelope, and traces what it is a violation.
 func (c *Cloud) refuse(w http.ResponseWriter, r *http.Request, call string, err error) {
-	var f *refusal
+	var f *refusalError
 	if !errors.As(err, &f) {
 		f = badRequest(err)
 	}

@@ -20,7 +20,7 @@ func (c *Cloud) serveLookup(w http.ResponseWriter, r *http.Request, q *request) 
 		return
 	}
 	p := reply{status: http.StatusOK}
-	switch q.op {
+	switch q.op { //nolint:exhaustive // the others have handlers of their own
 	case OpKeepAlive:
 		if q.fault.effective() {
 			call.keptAlive()
@@ -33,9 +33,9 @@ func (c *Cloud) serveLookup(w http.ResponseWriter, r *http.Request, q *request) 
 			"value":          call.roster(),
 		}
 	case OpGetOperation:
-		body, refusal := call.poll(q)
-		if refusal != nil {
-			c.refuse(w, r, call.ids.call, refusal)
+		body, err := call.poll(q)
+		if err != nil {
+			c.refuse(w, r, call.ids.call, err)
 			return
 		}
 		p.body = body
@@ -56,7 +56,7 @@ func (c *Call) keptAlive() {
 }
 
 // poll is GET operations/{id}.
-func (c *Call) poll(q *request) (any, *refusal) {
+func (c *Call) poll(q *request) (any, *refusalError) {
 	id, err := canonical(q.rest)
 	if err != nil {
 		return nil, badRequest(err)
@@ -69,7 +69,7 @@ func (c *Call) poll(q *request) (any, *refusal) {
 	}
 	c.mu.Unlock()
 	if op == nil {
-		return nil, &refusal{http.StatusNotFound, "8523", "Operation not found.", true}
+		return nil, &refusalError{http.StatusNotFound, "8523", "Operation not found.", true}
 	}
 	bent, progress := bend(body, q.fault)
 	if progress = readable(q.fault, progress); progress != "" {

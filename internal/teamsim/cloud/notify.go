@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 )
 
@@ -180,12 +181,13 @@ func (c *Call) resource() map[string]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state := "established"
-	switch {
-	case c.phase == phaseIncoming:
+	switch c.phase {
+	case phaseIncoming:
 		state = "incoming"
-	case c.phase == phaseAnswered:
+	case phaseAnswered:
 		state = "establishing"
-	case c.phase == phaseEnded:
+	case phaseEstablished:
+	case phaseEnded:
 		state = "terminated"
 	}
 	d := c.inviteData()
@@ -278,13 +280,19 @@ func (c *Call) participant(p Participant) map[string]any {
 	return d
 }
 
-// rosterData is the full array, or a delta where the bot asked for it. mu must
-// be held.
-func (c *Call) rosterData() any {
+// rosterData is the full array, or a delta where the bot asked for it, with
+// those of before who are no longer there. mu must be held.
+func (c *Call) rosterData(before []Participant) any {
 	c.sequence++
 	list := c.participantList()
 	if !c.answer.delta {
 		return list
+	}
+	for _, p := range before {
+		if !slices.ContainsFunc(c.participants, func(q Participant) bool { return p.ID == q.ID }) {
+			p.Removed = true
+			list = append(list, c.participant(p))
+		}
 	}
 	return map[string]any{
 		"@odata.type": "#microsoft.graph.deltaParticipants", "sequenceNumber": c.sequence, "participants": list,

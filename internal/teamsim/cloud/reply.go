@@ -67,7 +67,7 @@ func (c *Cloud) send(w http.ResponseWriter, r *http.Request, f *Fault, p reply) 
 }
 
 // sendRefusal writes an error that the call's state demands.
-func (c *Cloud) sendRefusal(w http.ResponseWriter, r *http.Request, f *refusal, e trace.Event) {
+func (c *Cloud) sendRefusal(w http.ResponseWriter, r *http.Request, f *refusalError, e trace.Event) {
 	if f.violation {
 		c.violate(e.Call, fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, f.Error()))
 	}

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -36,8 +37,11 @@ type CallSpec struct {
 	// Chain is the callChainId that invites of one conversation share; empty:
 	// from the seed.
 	Chain string
-	// Style is nil for one of the seed's.
-	Style *Style
+	// Style is nil for one of the seed's; Variants are added to it.
+	Style    *Style
+	Variants Style
+	// Media replaces the one of Options for this call; nil: that one.
+	Media Media
 	// EstablishAfter is the time from the answer to established; default 20 ms.
 	// Negative: the call ends 500/7106 without having been established, that
 	// time after the answer.
@@ -120,6 +124,9 @@ func (s *CallSpec) complete(c *Cloud) error {
 	orDefault(&s.Region, "USEA")
 	orDefault(&s.Tenant, c.opts.Tenants[0])
 	orDefault(&s.EstablishAfter, 20*time.Millisecond)
+	if s.Media == nil {
+		s.Media = c.opts.Media
+	}
 	var faults []error
 	if s.Kind != KindPolicy && s.Kind != KindOrdinary {
 		faults = append(faults, fmt.Errorf("kind %q is neither %s nor %s", s.Kind, KindPolicy, KindOrdinary))
@@ -176,9 +183,8 @@ func newIdentities(r *rand.Rand, spec CallSpec) identities {
 // guid draws a random (version 4) UUID.
 func guid(r *rand.Rand) string {
 	var u uuid.UUID
-	for i := range u {
-		u[i] = byte(r.Uint32())
-	}
+	binary.BigEndian.PutUint64(u[:8], r.Uint64())
+	binary.BigEndian.PutUint64(u[8:], r.Uint64())
 	u[6] = u[6]&0x0f | 0x40
 	u[8] = u[8]&0x3f | 0x80
 	return u.String()

@@ -119,7 +119,7 @@ func failure() map[string]any {
 }
 
 // announce is the effect of an announcement.
-func (c *Call) announce(s statusRequest, f *Fault, now time.Time) (*operation, *refusal) {
+func (c *Call) announce(s statusRequest, f *Fault, now time.Time) (*operation, *refusalError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	op := &operation{id: uuid.NewString(), context: s.context, status: s.status, index: len(c.facts.Announcements), progress: progressCompleted}
@@ -130,12 +130,12 @@ func (c *Call) announce(s statusRequest, f *Fault, now time.Time) (*operation, *
 	case c.phase == phaseIncoming:
 		return op, badRequest(errors.New("the call was not answered"))
 	case c.spec.Kind != KindPolicy:
-		return op, &refusal{http.StatusForbidden, codeNotPolicy, "API call not allowed for non-Compliance Recording call", false}
+		return op, &refusalError{http.StatusForbidden, codeNotPolicy, "API call not allowed for non-Compliance Recording call", false}
 	case c.contexts[s.context]:
 		// A bot that uses a context twice can't tell which reply is whose.
 		return op, badRequest(errors.New("clientContext was used before in this call"))
 	case c.cloud.opts.RefuseEarlyStatus && c.phase == phaseAnswered:
-		return op, &refusal{http.StatusBadRequest, codeTooEarly, "Call is not established.", false}
+		return op, &refusalError{http.StatusBadRequest, codeTooEarly, "Call is not established.", false}
 	}
 	c.contexts[s.context] = true
 	if f != nil {

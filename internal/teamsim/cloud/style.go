@@ -10,46 +10,46 @@ import (
 type Style struct {
 	// Capitals writes enumerations as the .NET SDK's logs show them: Created,
 	// Incoming, Established.
-	Capitals bool
+	Capitals bool `yaml:"capitals" json:"capitals,omitempty"`
 	// Undashed writes call IDs as older documentation does: upper case, no
 	// dashes.
-	Undashed bool
+	Undashed bool `yaml:"undashed" json:"undashed,omitempty"`
 	// Twin adds "resource" (/app/calls/...) beside "resourceUrl".
-	Twin bool
+	Twin bool `yaml:"twin" json:"twin,omitempty"`
 	// Wire writes botData as real payloads have it (MRIs, ComplianceRecording,
 	// callId, isMultiParty) instead of as documented.
-	Wire bool
+	Wire bool `yaml:"wire" json:"wire,omitempty"`
 	// Extras adds undocumented members that were seen, and ones nobody has seen.
-	Extras bool
+	Extras bool `yaml:"extras" json:"extras,omitempty"`
 	// Annotations adds @odata.id and @odata.etag.
-	Annotations bool
+	Annotations bool `yaml:"annotations" json:"annotations,omitempty"`
 	// StringCodes writes resultInfo's code and subcode as strings.
-	StringCodes bool
+	StringCodes bool `yaml:"stringCodes" json:"stringCodes,omitempty"`
 	// NullResult writes "resultInfo": null where there is none.
-	NullResult bool
+	NullResult bool `yaml:"nullResult" json:"nullResult,omitempty"`
 	// Ending is the form of the deleted notification: result (terminated with
 	// resultInfo), noResult (terminated alone), stateless (resultInfo alone),
 	// bare (neither).
-	Ending string
+	Ending string `yaml:"ending" json:"ending,omitempty"`
 	// Terminating sends the optional update before the deletion.
-	Terminating bool
+	Terminating bool `yaml:"terminating" json:"terminating,omitempty"`
 	// EstablishedFirst sends established before establishing.
-	EstablishedFirst bool
+	EstablishedFirst bool `yaml:"establishedFirst" json:"establishedFirst,omitempty"`
 	// NoEstablishing leaves establishing out.
-	NoEstablishing bool
+	NoEstablishing bool `yaml:"noEstablishing" json:"noEstablishing,omitempty"`
 	// RepeatEstablished sends a second established with toneInfo.
-	RepeatEstablished bool
+	RepeatEstablished bool `yaml:"repeatEstablished" json:"repeatEstablished,omitempty"`
 	// Batch sends established and the roster in one request.
-	Batch bool
+	Batch bool `yaml:"batch" json:"batch,omitempty"`
 	// LongTenant spells the token's tenant claim as a URI.
-	LongTenant bool
+	LongTenant bool `yaml:"longTenant" json:"longTenant,omitempty"`
 	// GraphIssuer: the token's issuer is https://graph.microsoft.com.
-	GraphIssuer bool
+	GraphIssuer bool `yaml:"graphIssuer" json:"graphIssuer,omitempty"`
 	// MediaFirst: when the call ends, media stops before the notification.
-	MediaFirst bool
+	MediaFirst bool `yaml:"mediaFirst" json:"mediaFirst,omitempty"`
 	// BareJoining sends participantJoiningNotification as the whole body,
 	// instead of as resourceData in an envelope.
-	BareJoining bool
+	BareJoining bool `yaml:"bareJoining" json:"bareJoining,omitempty"`
 }
 
 // The endings.
@@ -63,6 +63,38 @@ const (
 // Documented is the style of Microsoft's documentation, example 3 of answer.
 func Documented() Style {
 	return Style{Twin: true, Ending: EndingResult, StringCodes: true, Terminating: true, MediaFirst: true}
+}
+
+// With returns the style with what is set in o added.
+func (s Style) With(o Style) Style {
+	if o.Ending != "" {
+		s.Ending = o.Ending
+	}
+	for _, m := range []struct {
+		to   *bool
+		from bool
+	}{
+		{&s.Capitals, o.Capitals},
+		{&s.Undashed, o.Undashed},
+		{&s.Twin, o.Twin},
+		{&s.Wire, o.Wire},
+		{&s.Extras, o.Extras},
+		{&s.Annotations, o.Annotations},
+		{&s.StringCodes, o.StringCodes},
+		{&s.NullResult, o.NullResult},
+		{&s.Terminating, o.Terminating},
+		{&s.EstablishedFirst, o.EstablishedFirst},
+		{&s.NoEstablishing, o.NoEstablishing},
+		{&s.RepeatEstablished, o.RepeatEstablished},
+		{&s.Batch, o.Batch},
+		{&s.LongTenant, o.LongTenant},
+		{&s.GraphIssuer, o.GraphIssuer},
+		{&s.MediaFirst, o.MediaFirst},
+		{&s.BareJoining, o.BareJoining},
+	} {
+		*m.to = *m.to || m.from
+	}
+	return s
 }
 
 // newStyle draws a style.

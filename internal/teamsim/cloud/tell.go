@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,7 +40,7 @@ func (c *Call) establish() bool {
 	c.phase = phaseEstablished
 	c.facts.Established = time.Now()
 	c.cloud.trace(trace.Event{Kind: trace.CallEstablished, Call: c.ids.call})
-	roster := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData()}
+	roster := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData(nil)}
 	c.mu.Unlock()
 	if c.style.Batch {
 		c.emit(established, roster)
@@ -63,12 +64,14 @@ func (c *Call) establish() bool {
 	return true
 }
 
-// UpdateRoster replaces the participants (the bot's own is added) and tells the
-// bot. A delta holds what is given, so name those removed.
-func (c *Call) UpdateRoster(ps []Participant) {
+// ChangeRoster changes the participants (the observed user is the first, the
+// bot is not among them) and tells the bot. Where the bot asked for a delta, it
+// holds all of them, and those who are gone as removed.
+func (c *Call) ChangeRoster(change func([]Participant) []Participant) {
 	c.mu.Lock()
-	c.participants = append([]Participant(nil), ps...)
-	n := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData()}
+	before := slices.Clone(c.participants)
+	c.participants = change(c.participants)
+	n := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData(before)}
 	c.mu.Unlock()
 	c.emit(n)
 }

@@ -203,7 +203,7 @@ func (c *Cloud) signAsStranger(kind Forgery, knownID string, claims jwt.MapClaim
 	}
 	stranger := c.tokens.stranger
 	c.tokens.mu.Unlock()
-	switch kind {
+	switch kind { //nolint:exhaustive // the three kinds of a stranger's signature
 	case ForgeWrongKey:
 		stranger.id = knownID
 	case ForgeNoKeyID:

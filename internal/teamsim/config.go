@@ -1,0 +1,151 @@
+package teamsim
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+
+	"github.com/goccy/go-yaml"
+)
+
+// BotOptions say where a bot under test listens. Empty addresses get a free
+// port of 127.0.0.1.
+type BotOptions struct {
+	Callbacks, Console, Ops string
+	// Archive, Spool and Catalogue are folders and a file; relative ones lie
+	// beside the configuration. Defaults: archive, spool, recorderbot.db.
+	Archive, Spool, Catalogue string
+	// SegmentSize of the spool; default 16MiB, small for tests.
+	SegmentSize string
+	// ParticipantCapacity of the answer; default 100.
+	ParticipantCapacity int
+	// OnFailure is leave (default) or stay.
+	OnFailure string
+}
+
+// A BotConfig is what WriteBotConfig wrote.
+type BotConfig struct {
+	// File is the path of recorderbot.yaml.
+	File string
+	// URL is the bot's calling webhook, to be given to Run.
+	URL string
+	// PublicURL is without the path. Ops and Console are host:port.
+	PublicURL, Ops, Console string
+	// Archive is the folder of recordings, Catalogue the database file, Spool the
+	// log's folder.
+	Archive, Catalogue, Spool string
+}
+
+// WriteBotConfig writes dir/recorderbot.yaml for a bot that finds this
+// simulation: endpoints, certificates, credential and media hosts. The
+// certificates are those of Options.Dir, by absolute path.
+//
+// A free port is one that was free a moment ago.
+func (s *Sim) WriteBotConfig(dir string, o BotOptions) (BotConfig, error) {
+	for _, addr := range []*string{&o.Callbacks, &o.Console, &o.Ops} {
+		if err := freeAddress(addr); err != nil {
+			return BotConfig{}, fmt.Errorf("write the bot's configuration: %w", err)
+		}
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return BotConfig{}, fmt.Errorf("write the bot's configuration: %w", err)
+	}
+	orDefault(&o.Archive, "archive")
+	orDefault(&o.Spool, "spool")
+	orDefault(&o.Catalogue, "recorderbot.db")
+	orDefault(&o.SegmentSize, "16MiB")
+	orDefault(&o.ParticipantCapacity, 100)
+	orDefault(&o.OnFailure, "leave")
+	_, port, err := net.SplitHostPort(o.Callbacks)
+	if err != nil {
+		return BotConfig{}, fmt.Errorf("write the bot's configuration: callbacks %q: %w", o.Callbacks, err)
+	}
+	public := "https://127.0.0.1:" + port
+	content, err := yaml.Marshal(s.botYAML(public, o))
+	if err != nil {
+		return BotConfig{}, fmt.Errorf("write the bot's configuration: %w", err)
+	}
+	c := BotConfig{
+		File:      filepath.Join(dir, "recorderbot.yaml"),
+		URL:       public + "/api/calls",
+		PublicURL: public,
+		Ops:       o.Ops,
+		Console:   o.Console,
+		Archive:   beside(dir, o.Archive),
+		Catalogue: beside(dir, o.Catalogue),
+		Spool:     beside(dir, o.Spool),
+	}
+	if err := writeFile(c.File, content); err != nil {
+		return BotConfig{}, fmt.Errorf("write the bot's configuration: %w", err)
+	}
+	return c, nil
+}
+
+// botYAML has the keys of the product's configuration, which are fixed.
+func (s *Sim) botYAML(public string, o BotOptions) yaml.MapSlice {
+	file := func(name string) string { return filepath.Join(s.PKI.Dir, name) }
+	credential := yaml.MapSlice{{Key: "secretFile", Value: file(FileSecret)}}
+	if s.Scenario.Credential == "certificate" {
+		credential = yaml.MapSlice{{Key: "certificateFile", Value: file(FileCredential)}}
+	}
+	tls := func(address string) yaml.MapSlice {
+		return yaml.MapSlice{{Key: "address", Value: address}, {Key: "certFile", Value: file(FileBotCert)}, {Key: "keyFile", Value: file(FileBotKey)}}
+	}
+	hosts := make([]string, 0, len(s.Hosts))
+	for _, h := range s.Hosts {
+		hosts = append(hosts, h.Addr())
+	}
+	return yaml.MapSlice{
+		{Key: "publicURL", Value: public},
+		{Key: "cloud", Value: "global"},
+		{Key: "app", Value: yaml.MapSlice{{Key: "id", Value: AppID}, {Key: "tenants", Value: s.tenants}, {Key: "credential", Value: credential}}},
+		{Key: "listen", Value: yaml.MapSlice{
+			{Key: "callbacks", Value: tls(o.Callbacks)},
+			{Key: "console", Value: tls(o.Console)},
+			{Key: "ops", Value: yaml.MapSlice{{Key: "address", Value: o.Ops}}},
+		}},
+		{Key: "endpoints", Value: yaml.MapSlice{
+			{Key: "graph", Value: s.Cloud.Root()},
+			{Key: "authority", Value: s.Cloud.Root()},
+			{Key: "openIDConfiguration", Value: s.Cloud.OpenIDConfigurationURL()},
+			{Key: "caFile", Value: file(FileCA)},
+		}},
+		{Key: "mediaHosts", Value: yaml.MapSlice{
+			{Key: "addresses", Value: hosts},
+			{Key: "certFile", Value: file(FileClientCert)},
+			{Key: "keyFile", Value: file(FileClientKey)},
+			{Key: "caFile", Value: file(FileCA)},
+		}},
+		{Key: "recording", Value: yaml.MapSlice{
+			{Key: "audio", Value: "mixed"},
+			{Key: "participantCapacity", Value: o.ParticipantCapacity},
+			{Key: "onFailure", Value: o.OnFailure},
+		}},
+		{Key: "catalogue", Value: yaml.MapSlice{{Key: "url", Value: "sqlite:" + o.Catalogue}}},
+		{Key: "spool", Value: yaml.MapSlice{{Key: "dir", Value: o.Spool}, {Key: "segmentSize", Value: o.SegmentSize}}},
+		{Key: "archive", Value: yaml.MapSlice{{Key: "url", Value: "file:" + o.Archive}}},
+	}
+}
+
+// freeAddress fills in an address that nobody listens on.
+func freeAddress(addr *string) error {
+	if *addr != "" {
+		return nil
+	}
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return fmt.Errorf("find a free port: %w", err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	*addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return l.Close()
+}
+
+func beside(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}

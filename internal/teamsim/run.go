@@ -1,0 +1,219 @@
+package teamsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
+)
+
+// A Result is what was seen in a run: never what the bot says of itself.
+type Result struct {
+	Scenario       string    `json:"scenario"`
+	Seed           uint64    `json:"seed"`
+	Started, Ended time.Time //
+	// Calls are in order of their numbers.
+	Calls []cloud.Facts `json:"calls"`
+	// Sessions are what the media hosts sent and were told.
+	Sessions []host.SessionRecord `json:"-"`
+	Trace    []trace.Event        `json:"-"`
+	// Violations are the events of the trace that the documentation forbids.
+	Violations []trace.Event `json:"violations,omitempty"`
+	Stats      cloud.Stats   `json:"stats"`
+	// Answer is from the invite's last byte to the answer's arrival, Announce from
+	// the sending of the established notification to the first announcement.
+	Answer, Announce Latency
+	// Faults are what the simulation itself could not do.
+	Faults []string `json:"faults,omitempty"`
+}
+
+// A player plays the calls of one run.
+type player struct {
+	sim   *Sim
+	ctx   context.Context //nolint:containedctx // it is one run's, as the player is
+	tasks sync.WaitGroup
+
+	mu     sync.Mutex
+	faults []string
+}
+
+// Run plays the scenario against the bot whose calling webhook is botURL, and
+// returns when every call is over and the bot has disposed of its media
+// sessions, or the scenario's patience has ended, or ctx. It may be called once
+// for a Sim.
+func (s *Sim) Run(ctx context.Context, botURL string) (Result, error) {
+	s.Cloud.SetWebhook(botURL)
+	p := &player{sim: s, ctx: ctx}
+	started := time.Now()
+	number := 0
+	for _, g := range s.Scenario.Calls {
+		first := number + 1
+		number += g.Count
+		p.tasks.Go(func() { p.place(g, started, first) })
+	}
+	p.tasks.Wait()
+	patience := time.NewTimer(s.Scenario.Settle)
+	defer patience.Stop()
+	s.settled(patience.C, ctx.Done())
+
+	r := Result{
+		Scenario: s.Scenario.Name, Seed: s.Scenario.Seed, Started: started, Ended: time.Now(),
+		Calls: s.Cloud.Calls(), Sessions: s.Sessions(), Trace: s.Trace.Events(), Violations: s.Trace.Violations(),
+		Stats: s.Cloud.Stats(), Faults: p.faults,
+	}
+	r.Answer, r.Announce = latencies(r.Calls, cloud.Facts.AnswerTook), latencies(r.Calls, cloud.Facts.AnnounceTook)
+	if err := context.Cause(ctx); err != nil {
+		return r, fmt.Errorf("run the scenario %q: %w", s.Scenario.Name, err)
+	}
+	return r, nil
+}
+
+// place starts the calls of a group at their times.
+func (p *player) place(g Group, started time.Time, first int) {
+	for i := range g.Count {
+		at := started.Add(g.At)
+		if g.Rate > 0 {
+			at = at.Add(time.Duration(float64(i) / g.Rate * float64(time.Second)))
+		}
+		if !p.wait(time.Until(at), nil) {
+			return
+		}
+		p.tasks.Go(func() { p.play(g, first, first+i) })
+	}
+}
+
+// play is one call, from forged invites to its end.
+func (p *player) play(g Group, first, number int) {
+	for _, kind := range g.Attacks {
+		if _, err := p.sim.Cloud.Attack(kind); err != nil {
+			p.fault("attack %s: %v", kind, err)
+		}
+	}
+	call, err := p.sim.Cloud.PlaceCall(p.ctx, p.sim.spec(g, first, number))
+	if err != nil {
+		p.fault("call %d: %v", number, err)
+		return
+	}
+	for _, h := range g.Events {
+		p.tasks.Go(func() {
+			if p.reach(call, h.When) && p.wait(h.After, call.Passed(cloud.Ended)) {
+				p.happen(call, h.Do)
+			}
+		})
+	}
+	p.end(call, g.End)
+	if err := call.Wait(p.ctx, cloud.Done); err != nil {
+		p.fault("call %d: %v", number, err)
+	}
+}
+
+// spec is the call's, for the cloud.
+func (s *Sim) spec(g Group, first, number int) cloud.CallSpec {
+	spec := cloud.CallSpec{
+		Number: number, Tenant: s.tenants[g.Tenant], Kind: g.Kind, Region: g.Region, Variants: g.Variants,
+		EstablishAfter: g.EstablishAfter, Linger: g.Linger, Faults: g.Faults, Deliveries: g.Deliveries,
+		Media: fleet{s.Hosts, g.Media},
+	}
+	if g.Style == "documented" {
+		style := cloud.Documented()
+		spec.Style = &style
+	}
+	if g.Together {
+		spec.Chain = fmt.Sprintf("c0000000-0000-4000-8000-%012d", first)
+	}
+	return spec
+}
+
+// end ends the call when its time has come, or at the latest when it is too
+// old.
+func (p *player) end(call *cloud.Call, e End) {
+	tooOld := time.NewTimer(e.AtMost)
+	defer tooOld.Stop()
+	ending := cloud.Ending{Code: e.Code, Subcode: e.Subcode, Message: e.Message}
+	var reached <-chan struct{}
+	if !e.Never {
+		reached = call.Passed(e.When)
+	}
+	select {
+	case <-reached:
+		if p.wait(e.After, call.Passed(cloud.Ended)) {
+			call.End(ending)
+		}
+	case <-call.Passed(cloud.Ended):
+	case <-tooOld.C:
+		call.End(ending)
+	case <-p.ctx.Done():
+		call.End(ending)
+	}
+}
+
+// happen does one of the doings to a call.
+func (p *player) happen(call *cloud.Call, do string) {
+	c := p.sim.Cloud
+	switch do {
+	case "hold", "resume":
+		call.ChangeRoster(func(ps []cloud.Participant) []cloud.Participant {
+			ps[0].Inactive = do == "hold"
+			return ps
+		})
+	case "phoneJoins":
+		call.ChangeRoster(func(ps []cloud.Participant) []cloud.Participant {
+			return append(ps, cloud.Participant{ID: phoneParticipant, Phone: "+49301234567", SourceID: 4242})
+		})
+	case "phoneLeaves":
+		call.ChangeRoster(func(ps []cloud.Participant) []cloud.Participant {
+			return slices.DeleteFunc(ps, func(q cloud.Participant) bool { return q.ID == phoneParticipant })
+		})
+	case "share", "unshare":
+		call.ShareContent(do == "share")
+	case "group":
+		if _, err := call.Join(cloud.Participant{ID: joiningParticipant, User: joiningParticipant, Name: "Joining User", SourceID: 4343}); err != nil {
+			p.fault("call %s: %v", call.ID(), err)
+		}
+	case "rotateKeys", "replaceKeys":
+		if err := c.RotateKeys(do == "rotateKeys"); err != nil {
+			p.fault("%v", err)
+		}
+	}
+}
+
+const (
+	phoneParticipant   = "f0000000-0000-4000-8000-000000000001"
+	joiningParticipant = "f0000000-0000-4000-8000-000000000002"
+)
+
+// reach waits for a milestone; false when the call is over without it.
+func (p *player) reach(call *cloud.Call, m cloud.Milestone) bool {
+	err := call.Wait(p.ctx, m)
+	if err != nil && !errors.Is(err, cloud.ErrNotReached) {
+		p.sim.log.Debug("wait for a milestone", zap.Error(err))
+	}
+	return err == nil
+}
+
+// wait pauses; false when over or the run's end comes first.
+func (p *player) wait(d time.Duration, over <-chan struct{}) bool {
+	t := time.NewTimer(max(0, d))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-over:
+	case <-p.ctx.Done():
+	}
+	return false
+}
+
+func (p *player) fault(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.faults = append(p.faults, fmt.Sprintf(format, args...))
+}
