@@ -32,7 +32,7 @@ func (l *Link) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer func() {
 		wg.Wait()
-		_ = l.conn.Close()
+		l.Close()
 	}()
 	wg.Go(func() { l.watch(ctx) })
 	wait := firstBackOff

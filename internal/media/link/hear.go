@@ -53,11 +53,13 @@ func (l *Link) hear(m *mediahostv1.FromHost) {
 			l.lose(s, Loss{LossFailure, short(m.StreamFailure.GetDetail())})
 		})
 	case *mediahostv1.FromHost_Detached:
-		l.about(m.Detached.GetHandle(), func(s *Session) {
+		if s := l.table.find(m.Detached.GetHandle()); s != nil { // nobody: we had let go of it ourselves
 			l.lose(s, Loss{LossDetached, fmt.Sprintf("taken over under lease %d", m.Detached.GetByLease())})
-		})
+		}
 	case *mediahostv1.FromHost_SessionClosed:
-		l.about(m.SessionClosed.GetHandle(), func(s *Session) { l.lose(s, closedOf(m.SessionClosed)) })
+		if s := l.table.find(m.SessionClosed.GetHandle()); s != nil {
+			l.lose(s, closedOf(m.SessionClosed))
+		}
 	case *mediahostv1.FromHost_ReceiveStatus, *mediahostv1.FromHost_SubscribeResult:
 		// Video, which nobody has asked for.
 	default:

@@ -89,8 +89,7 @@ type Link struct {
 	queue    []*mediahostv1.ToHost // to be sent on this connection
 }
 
-// New makes a link. It connects when Run is called; Run must be called, for it
-// also closes what New opened.
+// New makes a link. It connects when Run is called.
 func New(o Options) (*Link, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
@@ -124,6 +123,9 @@ func New(o Options) (*Link, error) {
 		wake: make(chan struct{}, 1), since: time.Now(), sessions: make(map[string]*Session),
 	}, nil
 }
+
+// Close ends the connection. Run closes too.
+func (l *Link) Close() { _ = l.conn.Close() }
 
 // Attach takes a session onto the link: at once where the link is up, else as
 // soon as it is. The owner hears how it goes.
@@ -202,7 +204,7 @@ func (l *Link) lose(s *Session, loss Loss) {
 	}
 }
 
-// owner returns a session's owner, nil for none.
+// ownerOrNil returns a session's owner, nil for none.
 func (s *Session) ownerOrNil() Owner {
 	if s == nil {
 		return nil

@@ -1,0 +1,45 @@
+// Package media is the recorder's media side: it places calls on media hosts,
+// holds the gate between their frames and the spool, and seals recordings.
+//
+// # Law
+//
+// A frame is stored only if all of this is true at the moment it is stored:
+//
+//   - the call's permit is live, and its evidence is durable in the spool;
+//   - the host has confirmed our Open, and the frame's number is not below the
+//     first that it named;
+//   - the host has not said Paused, or the frame's number is not above the last
+//     that it named;
+//   - the gate is not shut: no seal has begun in earnest, the session is not
+//     lost, and storage works;
+//   - it is the next of its session: nothing is stored twice, and what is missing
+//     before it becomes a recorded gap first.
+//
+// Every other frame is discarded at once, counted under one reason, and never kept
+// for later. An acknowledgement goes to the host for frames whose commit is on
+// stable storage, and for no others. After Seal has returned nothing of the call
+// is stored.
+//
+// # Who owns what
+//
+//   - A [Service] owns the hosts and the map of sessions (Service.mu).
+//   - A session (type session) belongs to one call. What the gate needs is
+//     guarded by session.mu. The link's reader takes it for each frame, inside
+//     spool.Update: the order of locks is the spool's, then the session's.
+//     Nobody who holds session.mu calls the spool, the link or the recorder, but
+//     the reader, which calls the Batch that it was given.
+//   - Open, Seal and Release of one session take turns (session.turn). Seal and
+//     Release make an Open that waits give up first.
+//   - The spool's commit calls [Service.OnDurable], which touches atomics and the
+//     link's list of acknowledgements only: it never waits for the reader, which
+//     may be waiting for it.
+//   - What happens unasked is posted to the call by one goroutine, so that neither
+//     reader nor commit ever waits for a mailbox.
+//
+// # When we crash
+//
+// Between any two lines the spool holds a permit record, then frames and gaps,
+// in order. What the host was not told to be durable it still holds, for as long
+// as it can. A recording without a seal is sealed by the next start, from what is
+// there (spool.SealRecovered).
+package media

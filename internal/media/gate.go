@@ -1,0 +1,262 @@
+package media
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+)
+
+// Bounds of what is believed of a host, in frames.
+const (
+	// maxHole is how far a number may jump without an announcement: a minute of
+	// all streams that a host can send.
+	maxHole = 1 << 16
+	// maxGap is how much one announcement may say to be missing: a day of audio.
+	maxGap = 1 << 22
+	// maxAnnounced bounds the announcements that wait for their place.
+	maxAnnounced = 256
+)
+
+// take stores a frame, or says why not. It is the only way of a frame into the
+// spool. Called by the link's reader, inside spool.Update.
+func (s *session) take(b *spool.Batch, f frame.Frame, now time.Time) (reason, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if why, ok := s.admits(f); !ok {
+		s.discarded[why]++
+		if s.gate == gateOpen && s.stuckAt.IsZero() {
+			s.stuckAt = now
+		}
+		return why, false
+	}
+	if f.Seq > s.next {
+		s.hole(b, f)
+	}
+	if s.resumed {
+		s.silence(b, f)
+	}
+	// The permit may have been withdrawn since: the spool asks it again, last.
+	if !b.Frame(s.recording, f) {
+		s.discarded[afterSeal]++
+		return afterSeal, false
+	}
+	s.line.Frame(f.Header)
+	s.next = f.Seq + 1
+	s.lastAt, s.stuckAt = now, time.Time{}
+	if f.MediaTime > 0 {
+		s.lastTime = f.MediaTime
+	}
+	if s.arrivedSeq.Load() == 0 {
+		s.arrivedAt.Store(now.UnixNano())
+		s.arrivedSeq.Store(f.Seq)
+	}
+	return 0, true
+}
+
+// admits is the gate. Under mu.
+func (s *session) admits(f frame.Frame) (reason, bool) {
+	switch s.gate {
+	case gateClosed:
+		return beforeConsent, false
+	case gateArmed:
+		return beforeOpened, false
+	case gateShut:
+		return afterSeal, false
+	case gatePaused:
+		if f.Seq > s.last {
+			return afterPaused, false
+		}
+	case gateOpen:
+	}
+	switch {
+	case !s.permit.Live():
+		return afterSeal, false
+	case s.lost != nil:
+		return afterSeal, false
+	case f.Seq < s.first:
+		return beforeOpened, false
+	case f.Seq < s.next:
+		return duplicate, false
+	case f.Seq-s.next > maxHole && !s.foretold(f.Seq):
+		return implausible, false
+	case f.Kind != s.kind:
+		return unwanted, false
+	}
+	return 0, true
+}
+
+// foretold reports whether announced gaps reach near enough to a number to
+// explain it. Under mu.
+func (s *session) foretold(seq uint64) bool {
+	for _, g := range s.announced {
+		if end := g.FirstSeq + g.Count; end <= seq && seq-end <= maxHole && g.FirstSeq <= s.next+maxHole {
+			return true
+		}
+	}
+	return false
+}
+
+// hole records what is missing before f, but for what was announced. Under mu.
+func (s *session) hole(b *spool.Batch, f frame.Frame) {
+	for at := s.next; at < f.Seq; {
+		end := f.Seq
+		known := false
+		for _, g := range s.announced {
+			switch {
+			case g.FirstSeq <= at && at < g.FirstSeq+g.Count:
+				end, known = min(f.Seq, g.FirstSeq+g.Count), true
+			case g.FirstSeq > at && !known:
+				end = min(end, g.FirstSeq)
+			}
+		}
+		if !known {
+			s.keepGap(b, frame.Gap{
+				Kind: f.Kind, Source: f.Source, FirstSeq: at, Count: end - at,
+				FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseUnannounced,
+			})
+		}
+		at = end
+	}
+	s.announced = slices.DeleteFunc(s.announced, func(g frame.Gap) bool { return g.FirstSeq+g.Count <= f.Seq })
+}
+
+// due is when the next frame would begin. Under mu.
+func (s *session) due() int64 {
+	if s.lastTime == 0 {
+		return 0
+	}
+	return s.lastTime + frame.TicksPerFrame
+}
+
+// silence records the time for which the host had closed its own gate: its
+// numbers don't show it. Under mu.
+func (s *session) silence(b *spool.Batch, f frame.Frame) {
+	s.resumed = false
+	const day = 24 * 3600 * 50 * frame.TicksPerFrame
+	if missing := f.MediaTime - s.due(); s.lastTime > 0 && f.Seq == s.next && missing >= frame.TicksPerFrame && missing < day {
+		s.keepGap(b, frame.Gap{
+			Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseLink,
+		})
+	}
+}
+
+// keepGap stores a gap. Under mu, inside spool.Update.
+func (s *session) keepGap(b *spool.Batch, g frame.Gap) {
+	if b.Gap(s.recording, g) {
+		s.line.Gap(g)
+	}
+}
+
+// Gap implements link.Owner. The announcement is stored as it came; it counts
+// where its place is.
+func (s *session) Gap(g frame.Gap) {
+	if g.Count > maxGap || g.FirstSeq+g.Count < g.FirstSeq || (g.Count > 0 && g.FirstSeq == 0) || !g.Kind.Valid() {
+		s.service.metrics.faults.WithLabelValues(faultGap).Inc()
+		s.host.complain(faultGap, "media host announced an impossible gap", zap.Uint64("first", g.FirstSeq), zap.Uint64("count", g.Count))
+		return
+	}
+	s.write(func(b *spool.Batch) {
+		if s.gate != gateOpen || !s.permit.Live() {
+			return // nothing is recorded: nothing is missing
+		}
+		if g.Count > 0 {
+			if end := g.FirstSeq + g.Count; g.FirstSeq < s.first {
+				if end <= s.first {
+					return
+				}
+				g.FirstSeq, g.Count = s.first, end-s.first
+			}
+			if !s.announce(g) {
+				return
+			}
+		}
+		s.keepGap(b, g)
+	})
+}
+
+// faultGap is a label of media_host_faults_total, beside the link's.
+const faultGap = "impossibleGap"
+
+// announce keeps an announcement for hole. It reports false where it says
+// nothing new. Under mu.
+func (s *session) announce(g frame.Gap) bool {
+	end := g.FirstSeq + g.Count
+	for _, old := range s.announced {
+		if old.FirstSeq <= g.FirstSeq && end <= old.FirstSeq+old.Count {
+			return false
+		}
+	}
+	if end > s.next {
+		if len(s.announced) >= maxAnnounced {
+			return false // what is missing is found out when the next frame comes
+		}
+		s.announced = append(s.announced, g)
+	}
+	return true
+}
+
+// write calls f inside spool.Update and under mu.
+func (s *session) write(f func(*spool.Batch)) {
+	err := s.service.opts.Spool.Update(func(b *spool.Batch) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		f(b)
+	})
+	if err != nil {
+		s.log.Warn("not written to the spool", zap.Error(err))
+	}
+}
+
+// Speakers implements link.Owner. Who speaks is derived from media: it goes the
+// same way, under the same permit.
+func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
+	data, err := json.Marshal(struct {
+		BeforeSeq uint64   `json:"beforeSeq"`
+		Sources   []uint32 `json:"sources"`
+		Dominant  uint32   `json:"dominant"`
+	}{before, sources, dominant})
+	if err != nil {
+		return // three numbers always marshal
+	}
+	s.write(func(b *spool.Batch) {
+		if s.gate == gateOpen && s.permit.Live() && before >= s.first {
+			b.Note(s.recording, "speakers", data)
+		}
+	})
+}
+
+// malformed counts a frame that could not be read.
+func (s *session) malformed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.discarded[malformed]++
+}
+
+// tail is the gap at the end of a recording whose host did not say which frame
+// was its last: from the last frame until now, if that is more than frames are
+// ever apart. Under mu.
+func (s *session) tail(now time.Time) (frame.Gap, bool) {
+	const usual = 100 * time.Millisecond
+	since := s.lastAt
+	if since.IsZero() {
+		since = s.openedAt
+	}
+	away := now.Sub(since)
+	if s.openedAt.IsZero() || away < usual {
+		return frame.Gap{}, false
+	}
+	g := frame.Gap{Kind: s.kind, FirstSeq: s.next, FromTime: s.due(), Cause: frame.CauseTail}
+	if g.FromTime == 0 {
+		g.FromTime = frame.Ticks(since)
+	}
+	g.ToTime = g.FromTime + int64(away/100)
+	if !s.attached {
+		g.Cause = frame.CauseLink
+	}
+	return g, true
+}

@@ -1,0 +1,186 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/link"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+)
+
+// A host is one media host and our link to it.
+type host struct {
+	service *Service
+	address string
+	log     *zap.Logger
+	link    *link.Link
+	placing atomic.Int32 // CreateSession under way
+	writing atomic.Int64 // since when the reader is in the spool, Unix ns; 0: it is not
+	wasUp   atomic.Bool
+	visit   visit // the reader's
+
+	mu     sync.Mutex // guards what follows
+	avoid  time.Time  // place nothing here before
+	unstop []string   // sessions whose StopSession did not get through
+	noisy  map[string]*rate.Sometimes
+}
+
+var _ link.Handler = (*host)(nil)
+
+// logEvery is how often one host may be complained about for one thing.
+const logEvery = 10 * time.Second
+
+func newHost(s *Service, address string) (*host, error) {
+	h := &host{
+		service: s, address: address, log: s.log.With(zap.String("mediaHost", address)),
+		noisy: make(map[string]*rate.Sometimes),
+	}
+	h.visit.host = h
+	h.visit.update = h.visit.fill
+	l, err := link.New(link.Options{Address: address, TLS: s.opts.TLS, Handler: h, Bridge: s.opts.Bridge, Log: h.log})
+	h.link = l
+	return h, err
+}
+
+// Frames implements link.Handler: one message, one Update, all or nothing in one
+// commit. A spool that is behind makes us wait here, which is felt by the host.
+func (h *host) Frames(m link.Message) {
+	v := &h.visit
+	v.message, v.now = m, time.Now()
+	h.writing.Store(v.now.UnixNano())
+	err := h.service.opts.Spool.Update(v.update)
+	h.writing.Store(0)
+	v.count()
+	if err != nil && !errors.Is(err, spool.ErrFailed) {
+		// What was admitted is not in the log: nobody knows what else is not.
+		h.service.OnFailure(err)
+	}
+}
+
+// Broken implements link.Handler.
+func (h *host) Broken(f link.Fault) {
+	h.service.metrics.faults.WithLabelValues(string(f)).Inc()
+	h.complain(string(f), "media host broke the contract", zap.String("fault", string(f)))
+}
+
+// Changed implements link.Handler.
+func (h *host) Changed() {
+	state := h.link.State()
+	if was := h.wasUp.Swap(state.Up); was && !state.Up {
+		h.service.metrics.cuts.Inc()
+	}
+	h.service.countHosts()
+}
+
+// complain logs what a host may do as often as it likes.
+func (h *host) complain(key, message string, fields ...zap.Field) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.noisy[key]
+	if s == nil {
+		s = &rate.Sometimes{First: 1, Interval: logEvery}
+		h.noisy[key] = s
+	}
+	s.Do(func() { h.log.Warn(message, fields...) })
+}
+
+// stop has the host dispose of a session. What does not get through is tried
+// again when the link is back; a host that is gone has disposed of it anyway.
+func (h *host) stop(ctx context.Context, id, reason string) error {
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	err := h.link.StopSession(ctx, id, reason)
+	if err != nil {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.unstop) < 10_000 {
+			h.unstop = append(h.unstop, id)
+		}
+	}
+	return err
+}
+
+// retryStops is called now and then while the link is up.
+func (h *host) retryStops(ctx context.Context) {
+	h.mu.Lock()
+	ids := h.unstop
+	h.unstop = nil
+	h.mu.Unlock()
+	for i, id := range ids {
+		if h.stop(ctx, id, "left over") != nil {
+			h.mu.Lock()
+			h.unstop = append(h.unstop, ids[i+1:]...)
+			h.mu.Unlock()
+			return
+		}
+	}
+}
+
+// A visit takes one message into the spool. It is used again and again, so that
+// a message costs no garbage.
+type visit struct {
+	host      *host
+	update    func(*spool.Batch) // fill
+	message   link.Message
+	now       time.Time
+	batch     *spool.Batch
+	stored    [frame.Screen + 1]uint64
+	discarded [reasons]uint64
+}
+
+func (v *visit) fill(b *spool.Batch) {
+	v.batch = b
+	v.message.Each(v)
+	v.batch = nil
+}
+
+// Frame implements link.Visitor.
+func (v *visit) Frame(owner link.Owner, f frame.Frame) {
+	s, ok := owner.(*session)
+	if !ok {
+		v.discarded[unknownSession]++
+		return
+	}
+	if r, ok := s.take(v.batch, f, v.now); !ok {
+		v.discarded[r]++
+		return
+	}
+	v.stored[f.Kind]++
+}
+
+// Malformed implements link.Visitor.
+func (v *visit) Malformed(owner link.Owner, err *frame.PackError) {
+	v.discarded[malformed]++
+	if s, ok := owner.(*session); ok {
+		s.malformed()
+	}
+	v.host.complain("malformed", "media host sent a malformed frame", zap.Error(err))
+}
+
+// count moves the numbers of a message to the metrics.
+func (v *visit) count() {
+	m := v.host.service.metrics
+	for k, n := range v.stored {
+		if n > 0 {
+			m.stored[k].Add(float64(n))
+			v.stored[k] = 0
+		}
+	}
+	for r, n := range v.discarded {
+		if n == 0 {
+			continue
+		}
+		m.discarded[r].Add(float64(n))
+		v.discarded[r] = 0
+		if r := reason(r); r != malformed { //nolint:gosec // G115: one of the reasons
+			v.host.complain(r.String(), "frames discarded", zap.Stringer("reason", r), zap.Uint64("frames", n))
+		}
+	}
+}

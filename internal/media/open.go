@@ -1,0 +1,177 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/link"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// meta is what the spool keeps beside the permit: enough to archive the
+// recording without us.
+type meta struct {
+	Call       recorder.CallID `json:"call"`
+	Tenant     string          `json:"tenant"`
+	Host       string          `json:"host"`
+	HostEpoch  string          `json:"hostEpoch"`
+	SDKVersion string          `json:"sdkVersion"`
+	Session    string          `json:"session"`
+	Audio      string          `json:"audio"`
+	FirstSeq   uint64          `json:"firstSeq"` // as the host foretold it; the note "opened" has the last word
+}
+
+// openedNote is the data of the note "opened".
+type openedNote struct {
+	FirstSeq uint64    `json:"firstSeq"`
+	At       time.Time `json:"at"`
+}
+
+// Open implements recorder.Media. In this order: the host has the session, the
+// evidence is durable, the host is told to send, the host confirms, the gate
+// opens. If we die in between, the spool has a permit without frames.
+//
+// An error that wraps context.DeadlineExceeded means that the host did not
+// answer in time.
+func (s *Service) Open(ctx context.Context, permit recorder.Permit) (recorder.Opened, error) {
+	evidence, err := permit.Evidence()
+	if err != nil {
+		return recorder.Opened{}, fmt.Errorf("open media: %w", err)
+	}
+	one := s.session(evidence.Call)
+	if one == nil {
+		return recorder.Opened{}, fmt.Errorf("open media of call %s: %w", evidence.Call, ErrUnknownCall)
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	done, err := one.turn(ctx)
+	if err != nil {
+		return recorder.Opened{}, fmt.Errorf("open media of call %s: %w", evidence.Call, err)
+	}
+	defer done()
+	opened, err := one.open(ctx, permit)
+	if err != nil {
+		// Whatever the host says from here on, the gate stays shut.
+		one.shut()
+		return recorder.Opened{}, fmt.Errorf("open media of call %s: %w", evidence.Call, err)
+	}
+	s.metrics.open.Observe(time.Since(began).Seconds())
+	one.log.Info("recording", zap.String("recording", opened.Recording), zap.Uint64("firstSeq", opened.FirstSeq))
+	return opened, nil
+}
+
+// open works inside a turn.
+func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Opened, error) {
+	if err := s.awaitAttached(ctx); err != nil {
+		return recorder.Opened{}, err
+	}
+	if err := s.begin(ctx, permit); err != nil {
+		return recorder.Opened{}, err
+	}
+	s.link.Open()
+	err := s.awaitOr(ctx, func() bool { return s.gate != gateArmed })
+	s.mu.Lock()
+	opened := recorder.Opened{FirstSeq: s.first, At: s.openedAt, Recording: s.recording.ID()}
+	open, attached := s.gate == gateOpen, s.attached
+	s.mu.Unlock()
+	switch {
+	case open:
+		s.noteOpened(opened)
+		return opened, nil
+	case isTimeout(err) && attached:
+		return recorder.Opened{}, fmt.Errorf("the media host did not confirm Open: %w", err)
+	case isTimeout(err):
+		return recorder.Opened{}, fmt.Errorf("waiting for Opened: %w", link.ErrDown)
+	case err != nil:
+		return recorder.Opened{}, err
+	}
+	return recorder.Opened{}, ErrEnding
+}
+
+// awaitAttached waits until the host has the session.
+func (s *session) awaitAttached(ctx context.Context) error {
+	err := s.awaitOr(ctx, func() bool { return s.attached })
+	switch {
+	case isTimeout(err) && !s.host.link.State().Up:
+		return fmt.Errorf("waiting for the media host: %w", link.ErrDown)
+	case isTimeout(err):
+		return fmt.Errorf("the media host did not confirm Attach: %w", err)
+	}
+	return err
+}
+
+// awaitOr is await that ends early where the session is lost or ending.
+func (s *session) awaitOr(ctx context.Context, cond func() bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-s.ending:
+			cancel(ErrEnding)
+		case <-ctx.Done():
+		}
+	}()
+	var lost *link.Loss
+	err := s.await(ctx, func() bool {
+		lost = s.lost
+		return lost != nil || s.gate == gateShut || cond()
+	})
+	switch {
+	case lost != nil:
+		return fmt.Errorf("%w: %v: %s", ErrLost, lost.Reason, lost.Detail)
+	case err != nil && errors.Is(context.Cause(ctx), ErrEnding):
+		return ErrEnding
+	}
+	return err
+}
+
+// begin makes the evidence durable and arms the gate.
+func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
+	info := s.host.link.State().Info
+	s.mu.Lock()
+	known := meta{
+		Call: s.call.ID, Tenant: s.call.Tenant, Host: info.HostID, HostEpoch: info.Epoch, SDKVersion: info.SDKVersion,
+		Session: s.id, Audio: s.service.opts.Audio, FirstSeq: max(s.hostNext, 1),
+	}
+	again := s.recording != nil
+	s.mu.Unlock()
+	if again {
+		return errors.New("a recording was begun already")
+	}
+	data, err := json.Marshal(known)
+	if err != nil {
+		return fmt.Errorf("describe the recording: %w", err)
+	}
+	recording, err := s.service.opts.Spool.Begin(ctx, permit, uuid.NewString(), data)
+	if err != nil {
+		if !errors.Is(err, recorder.ErrNotPermitted) && ctx.Err() == nil {
+			s.fail(recorder.CauseStorageFailed, err.Error())
+		}
+		return fmt.Errorf("make the permit durable: %w", err)
+	}
+	recording.Value = s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recording, s.permit = recording, permit
+	if s.gate == gateClosed {
+		s.gate = gateArmed
+	}
+	return nil
+}
+
+// noteOpened leaves the first number beside the frames.
+func (s *session) noteOpened(o recorder.Opened) {
+	data, err := json.Marshal(openedNote{o.FirstSeq, o.At})
+	if err != nil {
+		return // a number and a time always marshal
+	}
+	s.write(func(b *spool.Batch) { b.Note(s.recording, "opened", data) })
+}

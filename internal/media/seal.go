@@ -1,0 +1,213 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/link"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// Why a recording ends where it ends, as its seal says.
+const (
+	sealPaused = "paused" // the host said which frame was its last
+	sealClosed = "closed" // the host closed the session in good order
+	sealSilent = "silent" // the host did not say
+	sealCut    = "cut"    // the host could not be asked
+	sealAbrupt = "abrupt" // the permit was withdrawn first
+	sealUnused = "unused" // the gate was never open
+)
+
+// sealMeta is what the spool keeps beside the seal.
+type sealMeta struct {
+	FirstSeq   uint64            `json:"firstSeq"`
+	LastSeq    uint64            `json:"lastSeq"`
+	Samples    int64             `json:"samples"`
+	GapSamples int64             `json:"gapSamples"`
+	Discarded  map[string]uint64 `json:"discarded,omitempty"`
+}
+
+// Seal implements recorder.Media. A graceful seal lets the host say which frame
+// was its last, for two seconds at most, and stores up to it. Then, and at once
+// where it is not graceful: the gate is shut, the permit withdrawn, what is
+// missing at the end recorded, and the seal made durable. If we die in between,
+// the recording has no seal and the next start writes it.
+func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.SealReport, error) {
+	began := time.Now()
+	one := s.session(order.Call())
+	if one == nil {
+		return recorder.SealReport{}, fmt.Errorf("seal the recording of call %s: %w", order.Call(), ErrUnknownCall)
+	}
+	one.end.Do(func() { close(one.ending) })
+	if !order.Graceful {
+		one.shut()
+	}
+	done, err := one.turn(ctx)
+	if err != nil {
+		return recorder.SealReport{}, fmt.Errorf("seal the recording of call %s: %w", order.Call(), err)
+	}
+	defer done()
+	report, err := one.seal(ctx, order, began)
+	outcome := "sealed"
+	if err != nil {
+		outcome = "failed"
+		err = fmt.Errorf("seal the recording of call %s: %w", order.Call(), err)
+	}
+	s.metrics.seal.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
+	return report, err
+}
+
+// seal works inside a turn.
+func (s *session) seal(ctx context.Context, order recorder.SealOrder, asked time.Time) (recorder.SealReport, error) {
+	s.mu.Lock()
+	recording, report := s.recording, s.report
+	s.mu.Unlock()
+	switch {
+	case report != nil:
+		return *report, nil
+	case recording == nil:
+		s.shut()
+		order.Withdraw()
+		return recorder.SealReport{}, ErrNothingOpened
+	}
+	if order.Graceful {
+		s.drain(ctx)
+	}
+	end, last := s.close(ctx, asked)
+	order.Withdraw()
+	return s.conclude(ctx, recording, end, last)
+}
+
+// drain has the host stop and stores what is under way.
+func (s *session) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pausedLimit)
+	defer cancel()
+	s.link.Pause()
+	err := s.await(ctx, func() bool { return s.gate != gateOpen || s.lost != nil || !s.permit.Live() })
+	if err != nil {
+		s.log.Warn("the media host did not say which frame was its last", zap.Error(err))
+	}
+}
+
+// close shuts the gate and says how the recording ends: why, and with which
+// frame. asked is when the end was asked for: silence after it is nobody's loss.
+func (s *session) close(ctx context.Context, asked time.Time) (end string, last uint64) {
+	s.mu.Lock()
+	end, last = s.ended()
+	g, missing := s.tail(asked)
+	missing = missing && end != sealPaused && end != sealClosed
+	s.gate = gateShut
+	s.tell()
+	s.mu.Unlock()
+	s.link.Pause()
+	if !missing {
+		return end, last
+	}
+	// A disk that hangs must not hang us: the seal will say that it failed.
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.write(func(b *spool.Batch) { s.keepGap(b, g) })
+	}()
+	select {
+	case <-written:
+	case <-ctx.Done():
+	}
+	return end, last
+}
+
+// ended says how the recording ends, by what is known now. Under mu.
+func (s *session) ended() (end string, last uint64) {
+	if s.openedAt.IsZero() {
+		return sealUnused, 0
+	}
+	last = s.next - 1
+	switch {
+	case s.last > 0 || s.gate == gatePaused:
+		return sealPaused, max(s.last, last)
+	case s.lost != nil && s.lost.Reason == link.LossClosed:
+		return sealClosed, last
+	case s.gate == gateShut || !s.permit.Live():
+		return sealAbrupt, last
+	case !s.attached:
+		return sealCut, last
+	}
+	return sealSilent, last
+}
+
+// conclude makes the seal durable and reports.
+func (s *session) conclude(ctx context.Context, r *spool.Recording, end string, last uint64) (recorder.SealReport, error) {
+	s.mu.Lock()
+	sum := s.line.Finish(last)
+	samples, missing := totals(sum)
+	m := sealMeta{FirstSeq: s.first, LastSeq: last, Samples: samples, GapSamples: missing, Discarded: s.discards()}
+	refused := s.refused()
+	s.mu.Unlock()
+	data, err := json.Marshal(m)
+	if err != nil {
+		return recorder.SealReport{}, fmt.Errorf("describe the seal: %w", err)
+	}
+	sealed, err := r.Seal(ctx, spool.Seal{LastSeq: last, Cause: end, Meta: data})
+	if err != nil {
+		return recorder.SealReport{}, err
+	}
+	report := recorder.SealReport{
+		Recording: r.ID(), Frames: sealed.Frames, LastSeq: last, Discarded: refused, At: time.Now(),
+		Samples: uint64(samples), GapSamples: uint64(missing), //nolint:gosec // G115: never negative
+		FirstAt: unixNano(s.firstAt.Load()), LastAt: unixNano(s.durableAt.Load()),
+	}
+	s.mu.Lock()
+	s.report = &report
+	s.mu.Unlock()
+	for _, t := range sum.Tracks {
+		for _, g := range t.Gaps {
+			if g.Samples > 0 && g.Cause != timeline.Idle {
+				s.service.metrics.gaps.WithLabelValues(string(g.Cause)).Add(float64(g.Samples))
+			}
+		}
+	}
+	s.sayLastAck(ctx, sealed.LastSeq)
+	s.log.Info("recording sealed", zap.String("recording", r.ID()), zap.String("end", end), zap.Uint64("frames", sealed.Frames),
+		zap.Int64("gapSamples", missing), zap.Uint64("discarded", refused))
+	return report, nil
+}
+
+// sayLastAck waits, not for long, until the host was told that its last frame
+// is durable: it is, so this is courtesy, but the order of events is easier to
+// follow from outside.
+func (s *session) sayLastAck(ctx context.Context, last uint64) {
+	s.mu.Lock()
+	attached := s.attached
+	s.mu.Unlock()
+	if last == 0 || !attached {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackLimit)
+	defer cancel()
+	if err := s.link.WaitAcked(ctx, last); err != nil {
+		s.log.Info("the last acknowledgement is late", zap.Error(err))
+	}
+}
+
+// totals are the samples stored and missing, all tracks; an unmixed source that
+// was silent misses nothing.
+func totals(sum timeline.Summary) (stored, missing int64) {
+	for _, t := range sum.Tracks {
+		stored += t.Stored
+		missing += t.GapSamples - t.IdleSamples
+	}
+	return stored, missing
+}
+
+func unixNano(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}

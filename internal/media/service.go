@@ -1,0 +1,259 @@
+package media
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// The package's errors.
+var (
+	// ErrUnknownCall: no session of that call is here.
+	ErrUnknownCall = errors.New("media: no session of that call")
+	// ErrNothingOpened: the call's recording was never begun, so there is nothing
+	// to seal.
+	ErrNothingOpened = errors.New("media: no recording was begun")
+	// ErrLost: the call's session on the media host is gone.
+	ErrLost = errors.New("media: the session is lost")
+	// ErrEnding: the recording is being sealed or released.
+	ErrEnding = errors.New("media: the recording is ending")
+)
+
+// Limits of time. Each says what ends when it has passed.
+const (
+	placeLimit    = 1500 * time.Millisecond // CreateSession, all hosts together
+	placeLeast    = 300 * time.Millisecond  // what one host gets at least
+	unattachedTTL = time.Minute             // the host keeps a session that nobody attached
+	openLimit     = 3 * time.Second         // Open, from permit to Opened
+	pausedLimit   = 2 * time.Second         // a graceful seal waits for Paused
+	ackLimit      = 250 * time.Millisecond  // a seal waits for its last acknowledgement to be sent
+	stopLimit     = 2 * time.Second         // StopSession
+	downAlert     = 2 * time.Second         // a link is down for the alert's sake
+	stuckLimit    = time.Second             // all frames of an open session are refused
+	storageLimit  = 10 * time.Second        // the spool takes nothing
+	watchEvery    = 250 * time.Millisecond
+)
+
+// Options are what a Service needs.
+type Options struct {
+	Hosts []string    // addresses of the media hosts, host:port
+	TLS   *tls.Config // our certificate, and who vouches for the hosts
+	Spool *spool.Log
+	// Audio is "mixed" (also where empty) or "unmixed".
+	Audio string
+	// Post hands an event to a call; false means that it was not taken. It must
+	// not block.
+	Post func(recorder.CallID, recorder.Event) bool
+	// Note queues a journal entry; it must not block. nil: nothing is noted.
+	Note func(recorder.Entry) bool
+	// Hooks, where given, are bound to the service: see Hooks.
+	Hooks *Hooks
+	// Bridge is how long a cut of a link may last before its sessions are lost;
+	// 0: as long as a host keeps frames.
+	Bridge     time.Duration
+	Registerer prometheus.Registerer
+	Log        *zap.Logger
+}
+
+// Hooks break the circle between spool and service: they are given to the spool
+// when it is opened, and bound when the service is made. The zero value is ready.
+type Hooks struct {
+	service atomic.Pointer[Service]
+	failure atomic.Pointer[error]
+}
+
+// OnDurable is for spool.Options.
+func (h *Hooks) OnDurable(ds []spool.Durable) {
+	if s := h.service.Load(); s != nil {
+		s.OnDurable(ds)
+	}
+}
+
+// OnFailure is for spool.Options.
+func (h *Hooks) OnFailure(err error) {
+	h.failure.Store(&err)
+	if s := h.service.Load(); s != nil {
+		s.OnFailure(err)
+	}
+}
+
+func (h *Hooks) bind(s *Service) {
+	h.service.Store(s)
+	if err := h.failure.Load(); err != nil {
+		s.OnFailure(*err)
+	}
+}
+
+// A Service is the media side of all calls of this process. It implements
+// recorder.Media and is safe for concurrent use.
+type Service struct {
+	opts    Options
+	log     *zap.Logger
+	metrics *metrics
+	hosts   []*host
+	mail    *mail
+	broken  sync.Once
+	failed  atomic.Bool // the spool takes nothing more
+
+	mu       sync.Mutex // guards sessions; nothing else is called under it
+	sessions map[recorder.CallID]*session
+}
+
+var _ recorder.Media = (*Service)(nil)
+
+// New makes a service. It reaches for its hosts when Run is called.
+func New(o Options) (*Service, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Note == nil {
+		o.Note = func(recorder.Entry) bool { return true }
+	}
+	switch {
+	case len(o.Hosts) == 0:
+		return nil, errors.New("media: no media hosts; name at least one in mediaHosts.addresses")
+	case o.Spool == nil || o.Post == nil:
+		return nil, errors.New("media: Options need Spool and Post")
+	case o.Audio != "" && o.Audio != "mixed" && o.Audio != "unmixed":
+		return nil, fmt.Errorf("media: audio %q is neither mixed nor unmixed; correct recording.audio", o.Audio)
+	}
+	if o.Audio == "" {
+		o.Audio = "mixed"
+	}
+	s := &Service{
+		opts: o, log: o.Log, metrics: newMetrics(o.Registerer),
+		sessions: make(map[recorder.CallID]*session),
+	}
+	s.mail = newMail(o.Post)
+	for _, address := range o.Hosts {
+		h, err := newHost(s, address)
+		if err != nil {
+			s.closeHosts()
+			return nil, fmt.Errorf("media: %w", err)
+		}
+		s.hosts = append(s.hosts, h)
+	}
+	s.countHosts()
+	if o.Hooks != nil {
+		o.Hooks.bind(s)
+	}
+	return s, nil
+}
+
+// Run keeps the links to all hosts until ctx ends. Open recordings must be
+// sealed before: without their links they lose what is under way.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, h := range s.hosts {
+		wg.Go(func() { _ = h.link.Run(ctx) })
+	}
+	wg.Go(func() { s.mail.run(ctx) })
+	wg.Go(func() { s.watch(ctx) })
+	wg.Go(func() { s.tidy(ctx) })
+	wg.Wait()
+	return nil
+}
+
+// Close shuts every gate and closes the connections. Call it after Run has
+// returned.
+func (s *Service) Close(context.Context) error {
+	for _, one := range s.all() {
+		one.shut()
+	}
+	s.closeHosts()
+	return nil
+}
+
+func (s *Service) closeHosts() {
+	for _, h := range s.hosts {
+		h.link.Close()
+	}
+}
+
+func (s *Service) session(call recorder.CallID) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[call]
+}
+
+func (s *Service) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*session, 0, len(s.sessions))
+	for _, one := range s.sessions {
+		all = append(all, one)
+	}
+	return all
+}
+
+// Discarded returns how many frames of a live call were not stored, by reason.
+func (s *Service) Discarded(call recorder.CallID) map[string]uint64 {
+	one := s.session(call)
+	if one == nil {
+		return nil
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	return one.discards()
+}
+
+// OnDurable is called by the spool's commit. It moves acknowledgements to their
+// links, and measures.
+func (s *Service) OnDurable(ds []spool.Durable) {
+	now := time.Now()
+	for _, d := range ds {
+		if one, ok := d.Recording.Value.(*session); ok {
+			one.onDurable(d.Seq, now)
+		}
+	}
+	for _, h := range s.hosts {
+		h.link.FlushAcks()
+	}
+}
+
+// OnFailure is called by the spool when it takes nothing more: law 3 for every
+// recording. Calls without one find out when they ask for it.
+func (s *Service) OnFailure(err error) {
+	s.failed.Store(true)
+	s.broken.Do(func() {
+		s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
+		for _, one := range s.all() {
+			one.fail(recorder.CauseStorageFailed, err.Error())
+		}
+	})
+}
+
+// watch looks for what nobody would tell: time that passes.
+func (s *Service) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		s.countHosts()
+		for _, h := range s.hosts {
+			if since := h.writing.Load(); since != 0 && now.Sub(time.Unix(0, since)) > storageLimit {
+				s.OnFailure(fmt.Errorf("the spool has taken nothing for %v", storageLimit))
+			}
+		}
+		for _, one := range s.all() {
+			if one.stuck(now) {
+				one.fail(recorder.CauseMediaLost, "the media host's frames don't fit together: all were refused for a second")
+			}
+		}
+	}
+}

@@ -1,0 +1,316 @@
+package media
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/link"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// gate is how far the door to the spool is open.
+type gate uint8
+
+const (
+	gateClosed gate = iota // no recording yet
+	gateArmed              // recording begun, the host asked to send
+	gateOpen               // the host has confirmed
+	gatePaused             // the host has said which frame was its last
+	gateShut               // for good
+)
+
+// A session is one call's media, from CreateSession to Release.
+type session struct {
+	service *Service
+	host    *host
+	call    recorder.CallRef
+	id      string // on the host
+	kind    frame.Kind
+	log     *zap.Logger
+	link    *link.Session // set before the session can be found
+
+	turns  chan struct{} // one of Open, Seal and Release works at a time
+	ending chan struct{} // closed: Seal or Release wants its turn
+	end    sync.Once
+
+	mu        sync.Mutex    // guards what follows; see doc.go
+	news      chan struct{} // closed, and replaced, when something below changes
+	gate      gate
+	permit    recorder.Permit
+	recording *spool.Recording
+	attached  bool
+	hostNext  uint64 // the host's next number when it attached us
+	lost      *link.Loss
+	failed    bool // the call was told
+	cutAt     time.Time
+	openedAt  time.Time
+	first     uint64 // first frame that may be stored
+	next      uint64 // next frame that is expected
+	last      uint64 // last frame of all, once paused
+	announced []frame.Gap
+	resumed   bool      // the host had closed its gate during a cut: the clock tells what is missing
+	lastTime  int64     // media time of the last frame stored
+	lastAt    time.Time // when it came
+	stuckAt   time.Time // since when every frame is refused
+	line      *timeline.Timeline
+	discarded [reasons]uint64
+	report    *recorder.SealReport
+
+	// The commit's, without mu.
+	arrivedSeq atomic.Uint64 // a frame whose way to the disk is being timed; 0: none
+	arrivedAt  atomic.Int64  // when it came, Unix ns
+	durable    atomic.Uint64
+	firstAt    atomic.Int64 // first frame durable, Unix ns
+	durableAt  atomic.Int64 // last frame durable, Unix ns
+}
+
+var _ link.Owner = (*session)(nil)
+
+func newSession(s *Service, h *host, call recorder.CallRef, id string) *session {
+	one := &session{
+		service: s, host: h, call: call, id: id, kind: frame.MixedAudio,
+		log:   h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
+		turns: make(chan struct{}, 1), ending: make(chan struct{}), news: make(chan struct{}),
+		line: timeline.New(),
+	}
+	if s.opts.Audio == "unmixed" {
+		one.kind = frame.UnmixedAudio
+	}
+	return one
+}
+
+// turn waits for the session's other work to be over.
+func (s *session) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// tell wakes who awaits. Under mu.
+func (s *session) tell() {
+	close(s.news)
+	s.news = make(chan struct{})
+}
+
+// await returns once cond, called under mu, holds, or with ctx's error. A
+// permit that is withdrawn tells nobody, so cond is asked now and then.
+func (s *session) await(ctx context.Context, cond func() bool) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s.mu.Lock()
+		ok, news := cond(), s.news
+		s.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// shut closes the gate for good and has the host stop. It is idempotent.
+func (s *session) shut() {
+	s.mu.Lock()
+	if s.gate != gateShut {
+		s.gate = gateShut
+		s.tell()
+	}
+	s.mu.Unlock()
+	s.link.Pause()
+}
+
+// fail tells the call, once, that it can't be recorded completely.
+func (s *session) fail(cause recorder.Cause, detail string) {
+	s.mu.Lock()
+	told := s.failed || s.report != nil
+	s.failed = true
+	s.mu.Unlock()
+	if told {
+		return
+	}
+	s.log.Error("recording can't go on", zap.String("cause", string(cause)), zap.String("detail", detail))
+	s.note("failed", detail)
+	s.service.mail.send(s.call.ID, recorder.MediaFailed{Cause: cause, Detail: detail})
+}
+
+// mediaEntry is the data of a journal entry of kind media.
+type mediaEntry struct {
+	What   string `json:"what"`
+	Host   string `json:"host"`
+	Detail string `json:"detail,omitempty"`
+}
+
+func (s *session) note(what, detail string) {
+	s.service.opts.Note(recorder.Entry{
+		Call: s.call.ID, At: time.Now(), Kind: recorder.EntryMedia, Data: mediaEntry{what, s.host.address, detail},
+	})
+}
+
+// Attached implements link.Owner.
+func (s *session) Attached(a link.Attached) {
+	s.mu.Lock()
+	s.attached = true
+	if s.hostNext == 0 {
+		s.hostNext = a.Next
+	}
+	away := time.Duration(0)
+	if !s.cutAt.IsZero() {
+		away, s.cutAt = time.Since(s.cutAt), time.Time{}
+	}
+	recording := s.gate == gateOpen
+	behind := recording && a.Next < s.next
+	s.tell()
+	s.mu.Unlock()
+	if a.Again {
+		s.note("attachedAgain", "after "+away.Round(time.Millisecond).String())
+	}
+	switch {
+	case behind:
+		s.fail(recorder.CauseMediaLost, "the media host counts its frames anew")
+	case recording && a.Again:
+		s.lostByCut(a)
+	}
+}
+
+// lostByCut records what the host had to drop while we were away.
+func (s *session) lostByCut(a link.Attached) {
+	upTo := a.Oldest
+	if upTo == 0 {
+		upTo = a.Next
+	}
+	s.mu.Lock()
+	g := frame.Gap{Kind: s.kind, FirstSeq: s.next, Cause: frame.CauseLink}
+	if upTo > s.next {
+		g.Count = upTo - s.next
+	}
+	s.mu.Unlock()
+	if g.Count > 0 {
+		s.Gap(g)
+	}
+}
+
+// Opened implements link.Owner. Only the first of a recording opens the gate.
+func (s *session) Opened(first uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.gate {
+	case gateArmed:
+		first = max(first, 1)
+		s.gate, s.openedAt = gateOpen, time.Now()
+		s.first, s.next = first, first
+		s.line.Start(first)
+		if s.kind == frame.MixedAudio {
+			s.line.Expect(s.kind, 0)
+		}
+	case gateOpen:
+		s.resumed = true
+	case gateClosed, gatePaused, gateShut:
+	}
+	s.tell()
+}
+
+// Paused implements link.Owner.
+func (s *session) Paused(last uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gate != gateOpen {
+		return
+	}
+	s.gate = gatePaused
+	s.last = max(last, s.next-1) // what is stored was sent, whatever the host says
+	if s.last-(s.next-1) > maxGap {
+		s.last = s.next - 1 // nonsense: what is missing then is told by the clock
+		s.gate = gateOpen
+		return
+	}
+	s.tell()
+}
+
+// Cut implements link.Owner.
+func (s *session) Cut(detail string) {
+	s.mu.Lock()
+	s.attached, s.cutAt = false, time.Now()
+	s.tell()
+	s.mu.Unlock()
+	s.note("cut", detail)
+}
+
+// Lost implements link.Owner. What was admitted stays; the recorder decides.
+func (s *session) Lost(loss link.Loss) {
+	s.mu.Lock()
+	s.attached, s.lost = false, &loss
+	over := s.gate == gateShut
+	s.tell()
+	s.mu.Unlock()
+	if over {
+		return
+	}
+	s.service.metrics.lost.WithLabelValues(loss.Reason.String()).Inc()
+	s.note("lost", loss.Reason.String()+": "+loss.Detail)
+	if loss.Reason == link.LossClosed {
+		s.service.mail.send(s.call.ID, recorder.MediaClosed{Detail: loss.Detail})
+		return
+	}
+	s.fail(recorder.CauseMediaLost, loss.Reason.String()+": "+loss.Detail)
+}
+
+// stuck reports that the session is open, and that all its frames have been
+// refused for too long.
+func (s *session) stuck(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gate == gateOpen && !s.failed && !s.stuckAt.IsZero() && now.Sub(s.stuckAt) > stuckLimit
+}
+
+// onDurable is called by the spool's commit: no locks but the link's list.
+func (s *session) onDurable(seq uint64, now time.Time) {
+	if seq == 0 || seq == s.durable.Load() {
+		return
+	}
+	s.durable.Store(seq)
+	s.firstAt.CompareAndSwap(0, now.UnixNano())
+	s.durableAt.Store(now.UnixNano())
+	if timed := s.arrivedSeq.Load(); timed != 0 && seq >= timed {
+		s.service.metrics.durable.Observe(float64(now.UnixNano()-s.arrivedAt.Load()) / 1e9)
+		s.arrivedSeq.Store(0)
+	}
+	s.link.Durable(seq)
+}
+
+// discards returns the counts by reason. Under mu.
+func (s *session) discards() map[string]uint64 {
+	m := map[string]uint64{}
+	for r, n := range s.discarded {
+		if n > 0 {
+			m[reason(r).String()] = n //nolint:gosec // G115: one of the reasons
+		}
+	}
+	return m
+}
+
+// refused returns how many frames were refused in all. Under mu.
+func (s *session) refused() (n uint64) {
+	for _, one := range s.discarded {
+		n += one
+	}
+	return n
+}
+
+// isTimeout reports whether err is a deadline that has passed.
+func isTimeout(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
