@@ -1,0 +1,159 @@
+package referee
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
+)
+
+// Input is everything that is judged. The run must be over: calls ended, the
+// recorder's archive complete.
+type Input struct {
+	Trace    []trace.Event
+	Sessions []host.SessionRecord
+	// Blobs tells which blob answered which call (the cloud's facts); events
+	// that name a call and a session are used too.
+	Blobs map[string]string
+	// ArchiveDir is searched for manifest.json; a folder that is hidden (begins
+	// with a dot) is unfinished work and not looked at.
+	ArchiveDir string
+	Limits     Limits
+}
+
+// Limits are the times of the laws. Zero means the law's own number.
+type Limits struct {
+	Answer time.Duration // from invite to answer or reject; 5 s
+	Fail   time.Duration // from a fault to `failed`; 2 s
+	Bridge time.Duration // how long a link may be down; 30 s
+	// Slack is for the scheduling of a busy machine; 250 ms.
+	Slack time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, d := range []struct {
+		limit *time.Duration
+		law   time.Duration
+	}{
+		{&l.Answer, 5 * time.Second},
+		{&l.Fail, 2 * time.Second},
+		{&l.Bridge, 30 * time.Second},
+		{&l.Slack, 250 * time.Millisecond},
+	} {
+		if *d.limit == 0 {
+			*d.limit = d.law
+		}
+	}
+	return l
+}
+
+// A Report is the judgement.
+type Report struct {
+	Violations []Violation
+	// SamplesSent counts the samples of all frames that were captured while
+	// open; SamplesStored those found in the archive, in their place;
+	// GapSamples those that the archive has as declared gaps.
+	SamplesSent, SamplesStored, GapSamples int64
+	Calls                                  []CallReport
+}
+
+// A CallReport is about one call.
+type CallReport struct {
+	Call, Session string
+	// Outcome and Recordings are as the archive tells; no outcome: nothing was
+	// archived.
+	Outcome                                string
+	Recordings                             []string // folders, relative
+	SamplesSent, SamplesStored, GapSamples int64
+	Violations                             int
+}
+
+// A Violation is one breach of a law. Law 0 is Microsoft's protocol as the
+// simulated cloud sees it.
+type Violation struct {
+	Law    int
+	Kind   string
+	Call   string
+	Detail string
+}
+
+// String is one line for a person.
+func (v Violation) String() string {
+	return fmt.Sprintf("law %d, %s, call %s: %s", v.Law, v.Kind, v.Call, v.Detail)
+}
+
+// The kinds of violations. A constant's comment names the law.
+const (
+	KindProtocol = "protocol" // 0: the cloud itself objected
+
+	KindOpenBeforeSuccess    = "openBeforeSuccess"    // 1: the host was told to send without leave
+	KindAckedUnopened        = "ackedUnopened"        // 1: frames of a session that was never opened are durable
+	KindStoredBeforeSuccess  = "storedBeforeSuccess"  // 1: samples from before the success reply are in the archive
+	KindArchiveWithoutPermit = "archiveWithoutPermit" // 1: a recording without any success reply
+
+	KindPausedTooLate            = "notRecordingBeforePaused"  // 2: announced while the host still sent
+	KindDurableTooLate           = "notRecordingBeforeDurable" // 2: announced before the last frame was acknowledged
+	KindRecordedAfterStop        = "recordedAfterNotRecording" // 2: became durable after notRecording or failed
+	KindStoredAfterSeal          = "storedAfterSeal"           // 2: samples from behind Paused are in the archive
+	KindNotRecordingMissing      = "notRecordingMissing"       // 2: the end was never announced
+	KindFailedMissing            = "failedMissing"             // 3
+	KindFailedTooLate            = "failedTooLate"             // 3
+	KindAnnouncedButNotRecording = "announcedNotRecording"     // 3: success, and the host was never opened
+
+	KindArchiveMissing   = "archiveMissing"   // 4: frames were acknowledged, no recording is there
+	KindArchiveUnknown   = "archiveUnknown"   // 4: a recording of a call or session that never was
+	KindArchiveExtra     = "archiveExtra"     // 4: samples archived twice
+	KindArchiveBroken    = "archiveBroken"    // 4: can't be read, or a file differs from its hash
+	KindOutcomes         = "outcomes"         // 4: a call with several outcomes, or an impossible one
+	KindManifestCounts   = "manifestCounts"   // 4: the manifest's numbers are not those of the files
+	KindFrameLost        = "frameLost"        // 4: frames are missing and what follows moved up
+	KindTailLost         = "tailLost"         // 4: the last frames are missing
+	KindHeadLost         = "headLost"         // 4: the first frames are missing
+	KindFrameDuplicated  = "frameDuplicated"  // 4
+	KindSamplesShifted   = "samplesShifted"   // 4: by something that is no whole frame
+	KindSamplesWrong     = "samplesWrong"     // 4: not what was sent, here or nearby
+	KindGapUndeclared    = "gapUndeclared"    // 4: zeros that no gap accounts for
+	KindGapClosed        = "gapClosed"        // 4: a gap was not filled with zeros
+	KindGapNotSilent     = "gapNotSilent"     // 4: a declared gap holds something else than zeros
+	KindGapUnfounded     = "gapUnfounded"     // 4: a gap was declared where the host lost nothing
+	KindAckedButLost     = "ackedButLost"     // 5: acknowledged as durable, and not in the archive
+	KindContext          = "clientContext"    // 1: not fresh, not ours, too long or missing
+	KindAnswerTooLate    = "answerTooLate"    // 8
+	KindAnswerMissing    = "answerMissing"    // 8
+)
+
+// maxFindings bounds what is reported of one recording: after that many it is
+// plain that it is wrong.
+const maxFindings = 20
+
+// judge collects violations.
+type judge struct {
+	in     Input
+	limits Limits
+	report Report
+}
+
+// add notes a breach.
+func (j *judge) add(law int, kind, call, format string, args ...any) {
+	j.report.Violations = append(j.report.Violations, Violation{Law: law, Kind: kind, Call: call, Detail: fmt.Sprintf(format, args...)})
+}
+
+// Judge judges a run that is over.
+func Judge(in Input) Report {
+	j := &judge{in: in, limits: in.Limits.withDefaults()}
+	calls := j.gather()
+	j.readArchive(calls)
+	for _, c := range calls {
+		before := len(j.report.Violations)
+		j.judgeOrder(c)
+		j.judgeFailures(c)
+		r := j.judgeContent(c)
+		r.Violations = len(j.report.Violations) - before
+		j.report.Calls = append(j.report.Calls, r)
+		j.report.SamplesSent += r.SamplesSent
+		j.report.SamplesStored += r.SamplesStored
+		j.report.GapSamples += r.GapSamples
+	}
+	return j.report
+}

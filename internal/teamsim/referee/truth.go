@@ -1,0 +1,153 @@
+package referee
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+)
+
+const frameSamples = host.FrameSamples
+
+// A truth is what one session's media was, by position.
+type truth struct {
+	rec   *host.SessionRecord
+	pcm   []int16 // samples from position 0 to the last frame, and a little more
+	spans []span  // frames, by position, without overlap
+	lost  []extent
+	// excuse: frames that were never acknowledged may be missing, if that is
+	// declared or at the end; something broke on the way.
+	excuse bool
+}
+
+// A span is frames with consecutive seqs at consecutive positions.
+type span struct {
+	extent
+
+	seq       uint64
+	outside   bool
+	malformed bool
+	period    int // index, of the last that began at or before the span; -1: none
+}
+
+// An extent is positions, the end exclusive.
+type extent struct{ from, to int64 }
+
+func (e extent) length() int64 { return e.to - e.from }
+
+// newTruth collects what is known. failedTold: the recorder announced failed.
+func newTruth(rec *host.SessionRecord, failedTold bool) *truth {
+	t := &truth{rec: rec}
+	for _, r := range rec.Runs {
+		s := span{
+			extent: extent{r.Position, r.Position + int64(r.Count)*frameSamples}, //nolint:gosec // what was captured
+			seq:    r.FirstSeq, outside: r.Outside, malformed: r.Malformed, period: -1,
+		}
+		for i, p := range rec.Periods {
+			if p.FirstSeq <= r.FirstSeq && !p.OpenAsked.IsZero() {
+				s.period = i
+			}
+		}
+		t.spans = append(t.spans, s)
+	}
+	slices.SortFunc(t.spans, func(a, b span) int { return int(a.from - b.from) })
+	if n := len(t.spans); n > 0 {
+		t.pcm = make([]int16, t.spans[n-1].to+10*sampleRate)
+		rec.Audio.Samples(0, t.pcm)
+	}
+	for _, g := range rec.Gaps {
+		from := (g.From - rec.MediaStart) / host.TicksPerSample
+		t.lost = append(t.lost, extent{from, from + g.Samples})
+	}
+	t.excuse = failedTold || slices.Contains([]string{"killed", "platform", "orphaned"}, rec.ClosedFor) ||
+		has(rec, host.FaultStall, host.FaultNeverPaused, host.FaultStreamFailure, host.FaultDetached, host.FaultMalformed)
+	for _, b := range rec.Breaks {
+		t.excuse = t.excuse || !b.Orderly
+	}
+	return t
+}
+
+// at returns the span that holds the position; if there is none, how far the
+// emptiness reaches from there (to the end of all: very far).
+func (t *truth) at(p int64) (s span, ok bool, empty int64) {
+	i := sort.Search(len(t.spans), func(i int) bool { return t.spans[i].to > p })
+	switch {
+	case i == len(t.spans):
+		return span{}, false, 1 << 40
+	case t.spans[i].from > p:
+		return span{}, false, t.spans[i].from - p
+	default:
+		return t.spans[i], true, 0
+	}
+}
+
+// seqAt is the frame that holds the position.
+func (s span) seqAt(p int64) uint64 {
+	return s.seq + uint64((p-s.from)/frameSamples) //nolint:gosec // within the span
+}
+
+// excused tells whether the frame may be missing.
+func (t *truth) excused(s span, seq uint64) bool {
+	if s.malformed {
+		return true
+	}
+	for _, o := range t.rec.Overflows {
+		if seq >= o.FirstSeq && seq < o.FirstSeq+o.Count {
+			return true
+		}
+	}
+	return t.excuse && seq > t.rec.Acked
+}
+
+// neverCame tells whether the position lies in a stretch that the host lost.
+func (t *truth) neverCame(p int64) bool {
+	for _, l := range t.lost {
+		if p >= l.from && p < l.to {
+			return true
+		}
+	}
+	return false
+}
+
+// start is the position of the first frame of a period; false if it has none.
+func (t *truth) start(period int) (int64, bool) {
+	for _, s := range t.spans {
+		if s.period == period && !s.outside {
+			return s.from, true
+		}
+	}
+	return 0, false
+}
+
+// sent counts the samples that were captured while open.
+func (t *truth) sent() int64 {
+	var n int64
+	for _, s := range t.spans {
+		if !s.outside {
+			n += s.length()
+		}
+	}
+	return n
+}
+
+// uncovered returns the parts of e that none of the extents covers.
+func uncovered(e extent, by []extent) []extent {
+	out := []extent{e}
+	for _, b := range by {
+		var rest []extent
+		for _, o := range out {
+			if b.to <= o.from || b.from >= o.to {
+				rest = append(rest, o)
+				continue
+			}
+			if b.from > o.from {
+				rest = append(rest, extent{o.from, b.from})
+			}
+			if b.to < o.to {
+				rest = append(rest, extent{b.to, o.to})
+			}
+		}
+		out = rest
+	}
+	return out
+}
