@@ -1,0 +1,197 @@
+package spool
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+)
+
+// Check reads a whole log and reports every fault it finds: each record against
+// the laws (a permit record with evidence before it, no seal before it), each
+// checksum, the numbers of the commits, and the tables against what is in the log.
+// It changes nothing. The error says that it could not look; where the log is in
+// use it wraps durable.ErrLocked.
+//
+// A torn tail is not a fault: it is what a crash leaves.
+func Check(dir string) (Report, error) {
+	lock, err := durable.LockShared(lockPath(dir))
+	switch {
+	case err == nil:
+		defer func() { _ = lock.Close() }() // read-only: nothing can be lost
+	case errors.Is(err, durable.ErrLocked):
+		return Report{}, fmt.Errorf("checking spool %s: %w: stop the recorder, or check a copy", dir, err)
+	case !errors.Is(err, fs.ErrNotExist):
+		return Report{}, fmt.Errorf("checking spool: %w", err)
+	}
+	return checkFiles(disk{}, dir)
+}
+
+func checkFiles(disk files, dir string) (Report, error) {
+	all, err := survey(disk, dir)
+	if err != nil {
+		return Report{}, fmt.Errorf("checking spool: %w", err)
+	}
+	all = slices.DeleteFunc(all, func(f found) bool { return f.first.gen == 0 })
+	if len(all) == 0 {
+		return Report{}, fmt.Errorf("checking spool: no log in %s", dir)
+	}
+	c := &checker{files: disk, dir: dir}
+	// The last segment says which others still count; what is in spare ones is
+	// checked too, as long as it is whole.
+	last := &Log{opt: Options{Dir: dir, files: disk}, log: all[0].first.log}
+	if _, _, err = last.replay(all); err != nil {
+		return Report{}, fmt.Errorf("checking spool: %w", err)
+	}
+	tail := all[len(all)-1].first.gen
+	needed := last.state.generations(tail)
+	for _, f := range all {
+		gen := f.first.gen
+		needs := needed[gen] || gen == tail
+		delete(needed, gen)
+		if f.table == nil && !needs {
+			c.state = nil
+			continue
+		}
+		if err = c.segment(f); err != nil {
+			return c.report, fmt.Errorf("checking spool: %s: %w", slotName(f.slot), err)
+		}
+	}
+	for _, gen := range slices.Sorted(maps.Keys(needed)) {
+		c.report.Findings = append(c.report.Findings, Finding{
+			Kind: MissingSegment, Generation: gen, Detail: "recordings that were not released have records in it",
+		})
+	}
+	c.permits(all)
+	return c.report, nil
+}
+
+// checker walks from segment to segment.
+type checker struct {
+	files  files
+	dir    string
+	report Report
+	state  *state // at the end of the segment before; nil: unknown
+	gen    uint64 // of the segment before
+	last   uint64 // number of its last commit
+}
+
+func (c *checker) segment(f found) error {
+	found := func(x Finding) {
+		x.Segment, x.Generation = slotName(f.slot), f.first.gen
+		c.report.Findings = append(c.report.Findings, x)
+	}
+	if c.gen+1 != f.first.gen {
+		c.state, c.last = nil, 0 // those between were released
+	}
+	switch {
+	case f.table == nil:
+		found(Finding{Kind: BadTable, Commit: c.last, Detail: "the table is damaged"})
+	case c.state != nil && !f.table.equal(c.state):
+		found(Finding{Kind: BadTable, Commit: f.first.number, Detail: "the table does not say what the log says"})
+	}
+	if c.last != 0 && f.table != nil && f.first.number != c.last+1 {
+		found(Finding{Kind: BadCommit, Commit: c.last, Detail: fmt.Sprintf(
+			"commits %d to %d, the end of the segment before, are lost", c.last+1, f.first.number-1)})
+	}
+	if f.table != nil {
+		c.state = f.table
+	}
+	if c.state == nil {
+		c.state = newState()
+	}
+	c.state.records, c.state.frames = 0, 0
+	var w scanned
+	err := reading(c.files, filepath.Join(c.dir, slotName(f.slot)), func(r readFile) error {
+		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
+		var err error
+		w, err = sc.all(0, 0, func(h header, off int64, body []byte) {
+			c.report.Commits++
+			c.report.Bytes += h.size()
+			c.state.apply(h, off, body, func(x Finding) { x.Commit = h.number; found(x) })
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range w.bad {
+		found(Finding{Kind: BadCommit, Offset: d.from, Detail: fmt.Sprintf("no whole commit up to byte %d, where the log goes on", d.to)})
+	}
+	c.gen, c.last = f.first.gen, w.last
+	c.report.Segments++
+	c.report.Records += c.state.records
+	c.report.Frames += c.state.frames
+	c.report.LastCommit = w.last
+	return nil
+}
+
+// permits reads the permit record of each recording that was not released.
+func (c *checker) permits(all []found) {
+	l := &Log{opt: Options{Dir: c.dir, files: c.files}, segs: make(map[uint64]*segment)}
+	for _, f := range all {
+		l.segs[f.first.gen] = &segment{slot: f.slot, gen: f.first.gen}
+	}
+	for _, serial := range slices.Sorted(maps.Keys(c.state.tracks)) {
+		t := c.state.tracks[serial]
+		if t.sealed {
+			c.report.Sealed++
+		} else {
+			c.report.Unsealed++
+		}
+		p, err := l.readPermit(t)
+		if err == nil {
+			err = p.fault(t)
+		}
+		if err != nil {
+			c.report.Findings = append(c.report.Findings, Finding{
+				Kind: BadPermit, Generation: t.permit.gen, Offset: int64(t.permit.off), Serial: t.serial, Recording: t.id, Detail: err.Error(),
+			})
+		}
+	}
+}
+
+// fault says why a permit record does not prove that the recording was allowed.
+func (p *PermitRecord) fault(t *track) error {
+	switch {
+	case p.Serial != t.serial || p.ID != t.id:
+		return fmt.Errorf("it is that of recording %q", p.ID)
+	case p.Evidence.Call == "" || p.Evidence.Context == "":
+		return errors.New("no evidence of the reply that allowed it")
+	}
+	return nil
+}
+
+// generations returns those in which recordings may have records.
+func (s *state) generations(tail uint64) map[uint64]bool {
+	gens := make(map[uint64]bool)
+	for _, t := range s.tracks {
+		last := t.lastGen
+		if !t.sealed {
+			last = tail
+		}
+		for gen := t.permit.gen; gen <= last; gen++ {
+			gens[gen] = true
+		}
+	}
+	return gens
+}
+
+// equal compares what two states know.
+func (s *state) equal(o *state) bool {
+	if s.serial != o.serial || len(s.tracks) != len(o.tracks) {
+		return false
+	}
+	for serial, t := range s.tracks {
+		u := o.tracks[serial]
+		if u == nil || !bytes.Equal(t.append(nil), u.append(nil)) {
+			return false
+		}
+	}
+	return true
+}

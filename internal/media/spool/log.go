@@ -1,0 +1,186 @@
+package spool
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+)
+
+// A Log is an append-only log of many recordings. All methods are safe for
+// concurrent use. Two goroutines belong to it: the committer, which alone writes
+// records, and the keeper, which prepares segments.
+type Log struct {
+	opt     Options
+	log     uint64 // random; in every commit
+	lock    io.Closer
+	metrics *metrics
+	rate    *rate
+	soft    int // bytes that may wait; more has to wait itself
+
+	// mu guards what is being appended. It is held for the copying of one batch.
+	mu      sync.Mutex
+	room    *sync.Cond // there is room, or no hope
+	fill    *buffer
+	idle    *buffer // nil while the committer has it
+	batch   Batch
+	batches uint64
+	begun   time.Time // of the last commit
+	closing bool
+	err     error // set: nothing can be appended
+
+	// known guards what is durable: the recordings, and where they are.
+	known   sync.Mutex
+	state   *state
+	serial  uint64 // last that was given out
+	ids     map[string]*track
+	orphans map[string]*Recording // found by Open, not sealed
+	infos   map[string]Info       // found by Open, not released
+	segs    map[uint64]*segment   // by generation
+	spares  []int                 // slots that can be used
+	slots   int                   // number of the next new slot
+	tail    uint64                // generation that is being written
+	marks   []mark                // commits of the current segment
+	end     int64                 // of what is durable in the current segment
+	pending map[uint64]*index     // of full segments, not on disk yet
+	damage  []Finding             // found by Open
+
+	// The committer's own:
+	cur     segmentFile
+	gen     uint64
+	off     int64  // where the next commit goes
+	number  uint64 // of the last commit
+	touched []Durable
+
+	wake, chores  chan struct{} // capacity 1
+	done          chan struct{} // closed: the keeper ends
+	stopped, kept chan struct{} // closed: the committer, the keeper has ended
+}
+
+// Open opens the log in a directory, and makes it where there is none. It takes
+// the directory's lock (durable.ErrLocked: another process has it), reads what is
+// known from the last segment, cuts off a torn tail, and starts to commit.
+// Damage is not an error: see Damage.
+func Open(ctx context.Context, o Options) (*Log, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err = o.files.MkdirAll(o.Dir); err != nil {
+		return nil, fmt.Errorf("opening spool: %w", err)
+	}
+	lock, err := o.files.Lock(lockPath(o.Dir))
+	if err != nil {
+		return nil, fmt.Errorf("opening spool: %w", err)
+	}
+	l := &Log{
+		opt: o, lock: lock, rate: newRate(),
+		ids: make(map[string]*track), orphans: make(map[string]*Recording), infos: make(map[string]Info),
+		segs: make(map[uint64]*segment), pending: make(map[uint64]*index),
+		wake: make(chan struct{}, 1), chores: make(chan struct{}, 1),
+		done: make(chan struct{}), stopped: make(chan struct{}), kept: make(chan struct{}),
+	}
+	l.room = sync.NewCond(&l.mu)
+	if err = l.start(ctx); err != nil {
+		if l.cur != nil {
+			err = errors.Join(err, l.cur.Close())
+		}
+		return nil, fmt.Errorf("opening spool %s: %w", o.Dir, errors.Join(err, lock.Close()))
+	}
+	return l, nil
+}
+
+// start recovers and begins to work.
+func (l *Log) start(ctx context.Context) error {
+	if err := l.recover(ctx); err != nil {
+		return err
+	}
+	size := int(min(4*int64(l.opt.CommitBytes)+maxRecord+maxTextBytes, l.opt.SegmentSize/2) &^ (blockBytes - 1))
+	l.soft = min(4*l.opt.CommitBytes, size/2)
+	var err error
+	if l.fill, err = newBuffer(size); err != nil {
+		return err
+	}
+	if l.idle, err = newBuffer(size); err != nil {
+		return err
+	}
+	for _, f := range l.damage {
+		l.opt.Log.Error("spool: acknowledged bytes are damaged", zap.Error(f))
+	}
+	l.metrics = newMetrics(l.opt.Registerer, l)
+	l.metrics.damage.Add(float64(len(l.damage)))
+	go l.commitForever()
+	go l.keepForever()
+	return nil
+}
+
+// Damage returns what Open found damaged: bytes that had been acknowledged and
+// cannot be read. It looks at the last segment only; Check looks at all.
+func (l *Log) Damage() []Finding { return slices.Clone(l.damage) }
+
+// Recovered returns the recordings that Open found and that were not released
+// since, in the order in which they were begun.
+func (l *Log) Recovered() []Info {
+	l.known.Lock()
+	defer l.known.Unlock()
+	all := make([]Info, 0, len(l.infos))
+	for id, info := range l.infos {
+		all = append(all, l.ids[id].info(info))
+	}
+	slices.SortFunc(all, func(a, b Info) int { return cmp.Compare(a.Serial, b.Serial) })
+	return all
+}
+
+// info completes what the permit record said with what is known now.
+func (t *track) info(i Info) Info {
+	i.ID, i.Serial, i.Sealed = t.id, t.serial, t.sealed
+	i.FirstSeq, i.LastSeq, i.Frames = t.firstSeq, t.lastSeq, t.frames
+	i.FirstAt, i.LastAt = time.Unix(0, t.firstAt).UTC(), time.Unix(0, t.lastAt).UTC()
+	return i
+}
+
+// Close refuses everything new, commits what is waiting, and ends the log. It
+// returns the failure that ended the log before, if there was one. Where ctx
+// ends first the disk still hangs, and the directory stays locked.
+func (l *Log) Close(ctx context.Context) error {
+	l.mu.Lock()
+	first := !l.closing
+	l.closing = true
+	failure := l.err
+	if l.err == nil {
+		l.err = fmt.Errorf("%w: closed", ErrFailed)
+	}
+	l.room.Broadcast()
+	l.mu.Unlock()
+	l.signal()
+	if first {
+		close(l.done)
+	}
+	for _, c := range []chan struct{}{l.stopped, l.kept} {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return fmt.Errorf("closing spool: waiting for the disk: %w", context.Cause(ctx))
+		}
+	}
+	if !first {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range []*buffer{l.fill, l.idle} {
+		if b != nil {
+			durable.FreeBuffer(b.mem)
+		}
+	}
+	l.fill, l.idle = nil, nil
+	return errors.Join(failure, l.cur.Close(), l.lock.Close())
+}

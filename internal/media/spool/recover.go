@@ -1,0 +1,347 @@
+package spool
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+)
+
+func lockPath(dir string) string { return filepath.Join(dir, "lock") }
+
+// found is a segment file as recovery and Check find it.
+type found struct {
+	slot  int
+	size  int64
+	first header // of the first commit; gen 0: there is none that is whole
+	table *state // what the first commit says; nil: it is not whole
+}
+
+// survey lists the segments of a log, the newest generation last, those without
+// a readable first commit before all others.
+func survey(fs files, dir string) ([]found, error) {
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []found
+	for _, name := range names {
+		digits, ok := strings.CutSuffix(name, ".seg")
+		slot, err := strconv.Atoi(digits)
+		if !ok || err != nil || name != slotName(slot) {
+			continue
+		}
+		f, err := look(fs, filepath.Join(dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		f.slot = slot
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b found) int {
+		return cmp.Or(cmp.Compare(a.first.gen, b.first.gen), cmp.Compare(a.slot, b.slot))
+	})
+	var log uint64
+	for i := len(all) - 1; i >= 0 && all[i].first.gen > 0; i-- {
+		if log != 0 && all[i].first.log != log {
+			return nil, fmt.Errorf("%s belongs to another log; take it out of %s", slotName(all[i].slot), dir)
+		}
+		log = all[i].first.log
+	}
+	return all, nil
+}
+
+// look reads the beginning of a segment.
+func look(fs files, path string) (found, error) {
+	var f found
+	err := reading(fs, path, func(r readFile) error {
+		size, err := r.Size()
+		if err != nil {
+			return err
+		}
+		f.size = size &^ (blockBytes - 1)
+		sc := scanner{r: r, size: f.size}
+		h, body, err := sc.commitAt(0)
+		if errors.Is(err, errNoCommit) {
+			// The table of a new generation may be torn, or what was acknowledged
+			// behind it may be all that is left of it: search tells.
+			f.first, err = sc.orphan()
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		f.first = h
+		if f.table, err = readTable(body); errors.Is(err, errBadTable) {
+			f.table, err = nil, nil
+		}
+		return err
+	})
+	return f, err
+}
+
+// orphan looks for a commit behind a first one that is not whole. Its window
+// holds the largest commit that may be in the way.
+func (s *scanner) orphan() (header, error) {
+	const window = 16 << 20
+	off, err := s.search(blockBytes, min(s.size, window), 0)
+	if err != nil || off < 0 {
+		return header{}, err
+	}
+	h, _, err := s.commitAt(off)
+	return h, err
+}
+
+// reading opens a file for reading around fn.
+func reading(fs files, path string, fn func(readFile) error) error {
+	r, err := fs.Open(path)
+	if err != nil {
+		return err
+	}
+	err = fn(r)
+	if cerr := r.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("closing %s: %w", path, cerr)
+	}
+	return err
+}
+
+// recover finds out what is durable and makes ready to append to it.
+func (l *Log) recover(ctx context.Context) error {
+	all, err := survey(l.opt.files, l.opt.Dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		l.slots = max(l.slots, f.slot+1)
+	}
+	all = slices.DeleteFunc(all, func(f found) bool {
+		blank := f.first.gen == 0
+		if blank {
+			l.spares = append(l.spares, f.slot)
+		}
+		return blank
+	})
+	if len(all) == 0 {
+		return l.create()
+	}
+	l.log = all[len(all)-1].first.log
+	tail, end, err := l.replay(all)
+	if err != nil {
+		return err
+	}
+	l.adopt(all)
+	if err = l.readPermits(ctx); err != nil {
+		return err
+	}
+	return l.repair(tail, end)
+}
+
+// create begins a new log.
+func (l *Log) create() error {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails
+	l.log = binary.LittleEndian.Uint64(id[:]) | 1
+	l.state = newState()
+	slot, f, err := l.nextSegment()
+	if err != nil {
+		return err
+	}
+	l.cur = f
+	body := l.state.appendTable(make([]byte, headerBytes))
+	h := header{log: l.log, gen: 1, number: 1, at: time.Now().UnixNano(), blocks: 1}
+	mem, err := durable.Buffer(blockBytes)
+	if err != nil {
+		return err
+	}
+	defer durable.FreeBuffer(mem)
+	copy(mem, body)
+	if err = l.write(h.seal(mem, len(body)-headerBytes)); err != nil {
+		return err
+	}
+	l.segs[1] = &segment{slot: slot, gen: 1}
+	l.gen, l.tail, l.number, l.off, l.end = 1, 1, 1, blockBytes, blockBytes
+	l.marks = []mark{{0, h.at}}
+	return nil
+}
+
+// replay reads the last segment, from its table on. Where its table is damaged
+// it begins with the last one that has a whole table.
+func (l *Log) replay(all []found) (found, scanned, error) {
+	base := len(all) - 1
+	for base > 0 && all[base].table == nil {
+		base--
+	}
+	l.state = newState()
+	if t := all[base].table; t != nil {
+		l.state = t
+	}
+	var w scanned
+	for i := base; i < len(all); i++ {
+		for _, t := range l.state.tracks {
+			t.offs = nil // of the segment before
+		}
+		last := w.last
+		var err error
+		if w, err = l.replaySegment(all[i]); err != nil {
+			return found{}, w, fmt.Errorf("%s: %w", slotName(all[i].slot), err)
+		}
+		if i > base && all[i].first.gen == all[i-1].first.gen+1 && all[i].table != nil && all[i].first.number != last+1 {
+			l.damage = append(l.damage, Finding{
+				Kind: BadCommit, Segment: slotName(all[i-1].slot), Generation: all[i-1].first.gen, Commit: last,
+				Detail: fmt.Sprintf("its end is lost: commits up to %d are missing", all[i].first.number-1),
+			})
+		}
+	}
+	l.number, l.off, l.end = w.last, w.end, w.end
+	return all[len(all)-1], w, nil
+}
+
+func (l *Log) replaySegment(f found) (scanned, error) {
+	var w scanned
+	report := func(x Finding) {
+		x.Segment, x.Generation = slotName(f.slot), f.first.gen
+		l.damage = append(l.damage, x)
+	}
+	l.marks = nil
+	l.gen = f.first.gen
+	err := reading(l.opt.files, l.path(slotName(f.slot)), func(r readFile) error {
+		sc := scanner{r: r, size: f.size, log: l.log, gen: f.first.gen}
+		var err error
+		w, err = sc.all(0, 0, func(h header, off int64, body []byte) {
+			l.marks = append(l.marks, mark{u32(off), h.at})
+			l.state.apply(h, off, body, func(x Finding) { x.Commit = h.number; report(x) })
+		})
+		return err
+	})
+	for _, d := range w.bad {
+		report(Finding{Kind: BadCommit, Offset: d.from, Commit: w.last, Detail: fmt.Sprintf(
+			"no whole commit up to byte %d, where the log goes on: acknowledged records are lost", d.to)})
+	}
+	return w, err
+}
+
+// adopt sorts the segments into those that are needed and spare ones.
+func (l *Log) adopt(all []found) {
+	l.tail = l.gen
+	l.serial = l.state.serial
+	for _, f := range all {
+		l.segs[f.first.gen] = &segment{slot: f.slot, gen: f.first.gen}
+	}
+	missing := make(map[uint64]bool)
+	for _, t := range l.state.tracks {
+		l.ids[t.id] = t
+		last := t.lastGen
+		if !t.sealed {
+			last = l.tail
+			l.orphans[t.id] = &Recording{log: l, track: t, orphan: true, counts: counts{t.firstSeq, t.lastSeq, t.frames}}
+		}
+		for gen := t.permit.gen; gen <= last; gen++ {
+			if s := l.segs[gen]; s != nil {
+				s.pins++
+			} else {
+				missing[gen] = true
+			}
+		}
+	}
+	for gen := range missing {
+		l.damage = append(l.damage, Finding{
+			Kind: MissingSegment, Generation: gen, Detail: "recordings that were not released have records in it",
+		})
+	}
+	for gen, s := range l.segs {
+		if s.pins == 0 && gen != l.tail {
+			l.recycle(gen)
+		}
+	}
+	slices.Sort(l.spares)
+}
+
+// readPermits reads the permit record of each recording.
+func (l *Log) readPermits(ctx context.Context) error {
+	for _, t := range l.state.tracks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var info Info
+		p, err := l.readPermit(t)
+		if err != nil {
+			l.damage = append(l.damage, Finding{
+				Kind: BadPermit, Generation: t.permit.gen, Offset: int64(t.permit.off), Serial: t.serial, Recording: t.id,
+				Detail: err.Error(),
+			})
+		} else {
+			info = Info{Call: p.Evidence.Call, Evidence: p.Evidence, Meta: p.Meta}
+		}
+		l.infos[t.id] = info
+	}
+	return nil
+}
+
+func (l *Log) readPermit(t *track) (PermitRecord, error) {
+	var p PermitRecord
+	s := l.segs[t.permit.gen]
+	if s == nil {
+		return p, errors.New("its segment is missing")
+	}
+	err := reading(l.opt.files, l.path(slotName(s.slot)), func(r readFile) error {
+		b := make([]byte, t.permit.size)
+		if _, err := r.ReadAt(b, int64(t.permit.off)); err != nil {
+			return fmt.Errorf("reading the permit record: %w", err)
+		}
+		rec, err := parseRecord(b)
+		if err != nil {
+			return err
+		}
+		if rec.typ != diskPermit || rec.serial != t.serial {
+			return fmt.Errorf("%w: not the permit record", errBadRecord)
+		}
+		return json.Unmarshal(rec.body, &p)
+	})
+	return p, err
+}
+
+// repair makes what recovery has decided final: the last commit is written once
+// more, because nobody knows whether it was synced, and a torn commit behind it
+// is wiped out, so that no later recovery can see it otherwise. Writing the same
+// bytes in the same place cannot tear what is there.
+func (l *Log) repair(tail found, w scanned) error {
+	f, err := l.openSegment(tail.slot)
+	if err != nil {
+		return err
+	}
+	l.cur = f
+	size := int(w.end - w.from)
+	wipe := 0
+	if w.end+blockBytes <= l.opt.SegmentSize {
+		wipe = blockBytes
+	}
+	mem, err := durable.Buffer(size + wipe)
+	if err != nil {
+		return err
+	}
+	defer durable.FreeBuffer(mem)
+	err = reading(l.opt.files, l.path(slotName(tail.slot)), func(r readFile) error {
+		_, err := r.ReadAt(mem[:size], w.from)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading the last commit: %w", err)
+	}
+	if _, err = f.WriteAt(mem, w.from); err != nil {
+		return fmt.Errorf("writing the last commit again: %w", err)
+	}
+	if err = f.Datasync(); err != nil {
+		return fmt.Errorf("writing the last commit again: %w", err)
+	}
+	return nil
+}
