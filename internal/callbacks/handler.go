@@ -103,8 +103,7 @@ func unread(err error) reply {
 // content, goes to the log.
 func undecodable(err error) reply {
 	no := refuse(http.StatusBadRequest, reasonDecode, "the body is not a notification")
-	var bad *graph.DecodeError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*graph.DecodeError](err); ok {
 		no = refuse(http.StatusBadRequest, reason(bad.Reason), "the body is not a notification: "+bad.Reason)
 	}
 	no.err = err
