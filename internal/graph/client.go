@@ -1,101 +1,241 @@
 package graph
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
-// Options configure a Client.
+// maxReply bounds the body of a reply. Rosters are the largest.
+const maxReply = 4 << 20
+
+// Options are what a Client needs.
 type Options struct {
-	Cloud     string // global (default), usgov-l4, usgov-l5, china
-	Root      string // overrides the cloud's Graph root: https://host:port, no version
-	Authority string // overrides the cloud's token authority: https://host:port, no tenant
-
-	AppID      string
-	Credential Credential
-
-	CallbackURI         string   // https; where notifications of answered calls go
-	Modalities          []string // accepted media; default audio
-	ParticipantCapacity int      // of one call, for grouping; 0 and 1: none
-
-	CA         *x509.CertPool // nil: the system's roots
-	Registerer prometheus.Registerer
-	Log        *zap.Logger
-	UserAgent  string
+	Cloud     string // see CloudEndpoints
+	Root      string // overrides the cloud's Graph root: https://host:port
+	Authority string // overrides the cloud's authority root
+	AppID     string
+	Credential
+	// CallbackURI is where the platform sends what follows an invite; https.
+	CallbackURI         string
+	Modalities          []string       // of the answer; default audio
+	ParticipantCapacity int            // of the answer; 0 or 1: no grouping
+	CA                  *x509.CertPool // nil: the system's
+	Registerer          prometheus.Registerer
+	Log                 *zap.Logger
+	UserAgent           string
 }
 
-// A Credential is how the application proves to Entra ID who it is. Exactly
-// one is set.
-type Credential struct {
-	CertificateFile string // PEM with certificate and unencrypted RSA key
-	SecretFile      string // the secret alone, in one line
+// A Client makes the requests that calls need. It implements
+// recorder.Platform, and is safe for concurrent use.
+type Client struct {
+	opts    Options
+	base    string // root and version
+	http    *http.Client
+	tokens  *tokens
+	metrics *metrics
+	log     *zap.Logger
 }
-
-// A Client is the recorder's Platform.
-type Client struct{}
 
 var _ recorder.Platform = (*Client)(nil)
 
-// New makes a client.
-func New(Options) (*Client, error) { return &Client{}, nil }
-
-// Warm buys the tokens of the tenants, so that the first answer need not.
-func (c *Client) Warm(context.Context, []string) {}
-
-// Close ends the renewal of tokens.
-func (c *Client) Close() {}
-
-// A CallInfo is what the platform says of a call.
-type CallInfo struct {
-	State   string
-	Receipt recorder.Receipt
+// New checks the options and returns a client. It makes no request.
+func New(o Options) (*Client, error) {
+	c, err := CloudEndpoints(o.Cloud)
+	if err != nil {
+		return nil, err
+	}
+	if o.Root == "" {
+		o.Root = c.Graph
+	}
+	if o.Authority == "" {
+		o.Authority = c.Authority
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if len(o.Modalities) == 0 {
+		o.Modalities = []string{"audio"}
+	}
+	var faults []error
+	for name, root := range map[string]string{"graph root": o.Root, "authority": o.Authority, "callback URI": o.CallbackURI} {
+		if u, err := url.Parse(root); err != nil || u.Scheme != "https" || u.Host == "" {
+			faults = append(faults, fmt.Errorf("graph: the %s %q is not an https URL", name, root))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	o.Root, o.Authority = strings.TrimSuffix(o.Root, "/"), strings.TrimSuffix(o.Authority, "/")
+	client := &http.Client{Transport: transport(o.CA)}
+	m := newMetrics(o.Registerer)
+	t, err := newTokens(o, client, m)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{opts: o, base: o.Root + "/v1.0/communications/calls/", http: client, tokens: t, metrics: m, log: o.Log}, nil
 }
 
-func soon() error { return &recorder.Fault{Kind: recorder.FaultUnknown, Message: "not built yet"} }
-
-// GetCall asks for the call.
-func (c *Client) GetCall(context.Context, recorder.CallRef) (CallInfo, error) { return CallInfo{}, soon() }
-
-// Answer implements recorder.Platform.
-func (c *Client) Answer(context.Context, recorder.CallRef, string) (recorder.Receipt, error) {
-	return recorder.Receipt{}, soon()
+func transport(ca *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca},
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        256,
+		MaxIdleConnsPerHost: 128,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 4 * time.Second,
+	}
 }
 
-// Reject implements recorder.Platform.
-func (c *Client) Reject(context.Context, recorder.CallRef, recorder.RejectReason) (recorder.Receipt, error) {
-	return recorder.Receipt{}, soon()
+// A request is one kind of request to a call.
+type request struct {
+	operation string // metric label
+	method    string
+	path      string // after the call's ID, with a slash; empty: the call itself
+	body      any
+	repeat    bool // 429, 503 and 504 may be asked again here
+	limit     time.Duration
 }
 
-// Announce implements recorder.Platform.
-func (c *Client) Announce(context.Context, recorder.CallRef, recorder.RecordingStatus, string) (recorder.Operation, error) {
-	return recorder.Operation{At: time.Time{}}, soon()
+// A reply is what came back, read whole.
+type reply struct {
+	status  int
+	header  http.Header
+	body    []byte
+	receipt recorder.Receipt
 }
 
-// PollOperation implements recorder.Platform.
-func (c *Client) PollOperation(context.Context, recorder.CallRef, recorder.OperationID) (recorder.Operation, error) {
-	return recorder.Operation{}, soon()
+// send makes a request, and makes it again where the request's class and time
+// allow. The error is a *recorder.Fault.
+func (c *Client) send(ctx context.Context, call recorder.CallRef, r request) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.limit)
+	defer cancel()
+	retry := newRetry()
+	refreshed := false
+	for {
+		re, err := c.once(ctx, call, r)
+		var fault *recorder.Fault
+		switch {
+		case err != nil:
+			fault = unknown(err, re.receipt)
+		case re.status/100 == 2:
+			return re, nil
+		case re.status == http.StatusUnauthorized && !refreshed:
+			// The token was fine by its own dates and is refused: buy another, once.
+			refreshed = true
+			c.tokens.drop(call.Tenant)
+			continue
+		default:
+			fault = faultOf(re)
+		}
+		if !r.repeat || !again(re.status) {
+			return re, fault
+		}
+		if !retry.wait(ctx, fault.RetryAfter) {
+			return re, fault
+		}
+	}
 }
 
-// KeepAlive implements recorder.Platform.
-func (c *Client) KeepAlive(context.Context, recorder.CallRef) (recorder.Receipt, error) {
-	return recorder.Receipt{}, soon()
+// again says whether a status means that asking again later may help, and
+// that nothing was carried out.
+func again(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
-// AskCall implements recorder.Platform.
-func (c *Client) AskCall(context.Context, recorder.CallRef) (bool, error) { return false, soon() }
-
-// AskRoster implements recorder.Platform.
-func (c *Client) AskRoster(context.Context, recorder.CallRef) (recorder.Roster, error) {
-	return recorder.Roster{}, soon()
+func (c *Client) once(ctx context.Context, call recorder.CallRef, r request) (reply, error) {
+	token, err := c.tokens.get(ctx, call.Tenant)
+	if err != nil {
+		return reply{}, err
+	}
+	req, err := c.build(ctx, call, r, token)
+	if err != nil {
+		return reply{}, err
+	}
+	re := reply{receipt: recorder.Receipt{ClientRequestID: req.Header.Get("client-request-id"), SentAt: time.Now()}}
+	resp, err := c.http.Do(req)
+	re.receipt.RepliedAt = time.Now()
+	code := "error"
+	defer func() { c.metrics.request(r.operation, code, re.receipt) }()
+	if err != nil {
+		return re, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	code = fmt.Sprint(resp.StatusCode)
+	re.status, re.header = resp.StatusCode, resp.Header
+	re.receipt = receiptOf(resp, re.receipt)
+	re.body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	re.receipt.RepliedAt = time.Now()
+	switch {
+	case err != nil:
+		return re, fmt.Errorf("read the reply: %w", err)
+	case len(re.body) > maxReply:
+		return re, fmt.Errorf("the reply has more than %d bytes", maxReply)
+	}
+	return re, nil
 }
 
-// HangUp implements recorder.Platform.
-func (c *Client) HangUp(context.Context, recorder.CallRef) (recorder.Receipt, error) {
-	return recorder.Receipt{}, soon()
+func (c *Client) build(ctx context.Context, call recorder.CallRef, r request, token string) (*http.Request, error) {
+	var body io.Reader = http.NoBody
+	if r.body != nil {
+		data, err := json.Marshal(r.body)
+		if err != nil {
+			return nil, fmt.Errorf("write the request: %w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	id := call.Platform
+	if id == "" {
+		id = string(call.ID)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+url.PathEscape(id)+r.path, body)
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", err)
+	}
+	h := req.Header
+	h.Set("Authorization", "Bearer "+token)
+	h.Set("Accept", "application/json")
+	h.Set("client-request-id", uuid.NewString())
+	if call.Scenario != "" {
+		h.Set("Scenario-Id", call.Scenario)
+	}
+	if c.opts.UserAgent != "" {
+		h.Set("User-Agent", c.opts.UserAgent)
+	}
+	if r.body != nil {
+		h.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+func receiptOf(resp *http.Response, sent recorder.Receipt) recorder.Receipt {
+	sent.HTTPStatus = resp.StatusCode
+	sent.RequestID = shorten(resp.Header.Get("request-id"))
+	sent.ScenarioID = shorten(resp.Header.Get("scenario-id"))
+	sent.Location = shorten(resp.Header.Get("Location"))
+	sent.Date = shorten(resp.Header.Get("Date"))
+	if id := resp.Header.Get("client-request-id"); id != "" {
+		sent.ClientRequestID = shorten(id)
+	}
+	return sent
 }

@@ -2,7 +2,7 @@ package graph
 
 import (
 	"encoding/json"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/recorder"
@@ -13,110 +13,167 @@ type Kind uint8
 
 // The kinds of notifications.
 const (
-	Unknown            Kind = iota // of a call, or of nothing we know: counted, kept as evidence
-	Invite                         // a call comes in; a policy invite where ObservedParticipant is set
-	Call                           // a call's state
-	Roster                         // who is in the call
-	Operation                      // how far a request of ours has come
-	ParticipantJoining             // one more participant for a grouped call; wants JoinReply
-	ParticipantLeft                // a participant of a grouped call has left
-	ContentSharing                 // someone began or ended to share
+	Unknown Kind = iota
+	Invite
+	Call
+	Roster
+	Operation
+	ParticipantJoining
+	ParticipantLeft
+	ContentSharing
 )
 
-// String returns the kind's word, from a closed set: a metric's label.
+// String is the kind's metric label.
 func (k Kind) String() string {
-	switch k {
-	case Invite:
-		return "invite"
-	case Call:
-		return "call"
-	case Roster:
-		return "roster"
-	case Operation:
-		return "operation"
-	case ParticipantJoining:
-		return "participantJoining"
-	case ParticipantLeft:
-		return "participantLeft"
-	case ContentSharing:
-		return "contentSharing"
-	case Unknown:
+	names := [...]string{"unknown", "invite", "call", "roster", "operation", "participantJoining", "participantLeft", "contentSharing"}
+	if int(k) >= len(names) {
+		return names[0]
 	}
-	return "unknown"
+	return names[k]
 }
 
-// A Notification is one entry of what the platform sent, translated.
+// Kinds are all kinds, for metrics.
+func Kinds() []Kind {
+	return []Kind{Unknown, Invite, Call, Roster, Operation, ParticipantJoining, ParticipantLeft, ContentSharing}
+}
+
+// A Notification is one change that the platform tells.
 type Notification struct {
-	Kind   Kind
-	Change string // created, updated, deleted, in lower case; "other" for every other word
-	// Call is the call in canonical form, PlatformCall as the platform wrote it.
-	// Both are empty only where the notification names no call (Unknown).
+	Kind         Kind
+	Change       string // created, updated, deleted, or as it came
 	Call         recorder.CallID
-	PlatformCall string
-	// Tenant is the call's tenant where the notification names it: a GUID in
-	// lower case. The invite of a recorded call always does.
-	Tenant string
-	// Scenario correlates the calls of one conversation: the call chain, which
-	// equals the Scenario-Id header in everything that was ever observed.
-	Scenario string
-	Invite   *recorder.Invite // of an Invite and of a ParticipantJoining
-	Events   []recorder.Event // for the call's mailbox, in order
-	Roster   *recorder.Roster
-	// Unknown counts members and enum values that we have no meaning for.
-	Unknown int
-	// Raw is the resource data with its members in order, less everything that
-	// could be a token: evidence. It is nil where there was none.
-	Raw json.RawMessage
+	PlatformCall string // the call's ID as it came
+	Tenant       string // empty where the notification names none
+	Scenario     string // callChainId, where named
+	Invite       *recorder.Invite
+	Events       []recorder.Event
+	Roster       *recorder.Roster
+	Unknown      int             // enum values that no page names
+	Raw          json.RawMessage // resource data as it came, less tokens
 }
 
-// The reasons of a DecodeError: a closed set, for a metric's label.
-const (
-	ReasonSize         = "size"         // body larger than 1 MiB
-	ReasonUTF8         = "utf8"         // not UTF-8
-	ReasonJSON         = "json"         // not JSON, or not one value
-	ReasonDepth        = "depth"        // nested too deeply
-	ReasonMembers      = "members"      // too many members or values
-	ReasonNumber       = "number"       // a number of absurd length
-	ReasonDuplicate    = "duplicate"    // a member twice in one object
-	ReasonEnvelope     = "envelope"     // not a commsNotifications
-	ReasonEntries      = "entries"      // too many notifications
-	ReasonEntry        = "entry"        // an entry that is no notification
-	ReasonCall         = "call"         // no call ID, or none that can be one
-	ReasonCallMismatch = "callMismatch" // the entry names two calls
-	ReasonTenant       = "tenant"       // a tenant that can't be one
-)
-
-// A DecodeError says why a body was refused. Nothing of the body was used.
-type DecodeError struct {
-	Reason string // from a closed set
-	Detail string // for people; no content beyond names and numbers
-}
-
-// Error says what was wrong.
-func (e *DecodeError) Error() string {
-	return fmt.Sprintf("graph: notification refused (%s): %s", e.Reason, e.Detail)
-}
-
-func refuse(reason, format string, args ...any) error {
-	return &DecodeError{Reason: reason, Detail: fmt.Sprintf(format, args...)}
-}
-
-// JoinReply returns the body of the HTTP response to a participant joining a
-// grouped call. Microsoft documents the types but not the envelope: the type
-// is named because all replies derive from one abstract type.
-func JoinReply(accept bool) []byte {
-	if accept {
-		return []byte(`{"@odata.type":"#microsoft.graph.acceptJoinResponse"}`)
-	}
-	return []byte(`{"@odata.type":"#microsoft.graph.rejectJoinResponse","reason":"busy"}`)
-}
-
-// Decode translates a callback's body. at is when its request arrived. It
-// returns the notifications in order, or a *DecodeError and none.
+// Decode reads a callback's body: a commsNotifications batch, or a bare
+// participantJoiningNotification or participantLeftNotification. at is when it
+// arrived. The error is a *DecodeError, and then nothing of the body counts.
 func Decode(body []byte, at time.Time) ([]Notification, error) {
-	root, err := parse(body, limits{bytes: maxBody, depth: maxDepth, members: maxMembers, values: maxValues})
-	if err != nil {
+	if err := bound(body); err != nil {
 		return nil, err
 	}
-	return decodeEnvelope(root, at)
+	var env wireEnvelope
+	if err := json.Unmarshal(body, &env); err != nil {
+		return nil, refuse(ReasonBadShape, "the body is not an object with @odata.type and value")
+	}
+	switch typeName(env.Type) {
+	case "commsnotifications":
+	case "participantjoiningnotification", "participantleftnotification":
+		n, err := decodeJoining(body, place{}, at)
+		if err != nil {
+			return nil, err
+		}
+		return []Notification{n}, nil
+	default:
+		return nil, refuse(ReasonWrongType, "@odata.type is not #microsoft.graph.commsNotifications")
+	}
+	switch {
+	case len(env.Value) == 0:
+		return nil, refuse(ReasonBadShape, "value is empty or missing")
+	case len(env.Value) > maxEntries:
+		return nil, refuse(ReasonTooMany, "value has %d entries; at most %d are taken", len(env.Value), maxEntries)
+	}
+	ns := make([]Notification, 0, len(env.Value))
+	for i, raw := range env.Value {
+		n, err := decodeOne(raw, at)
+		if err != nil {
+			return nil, entry(i, err)
+		}
+		ns = append(ns, n)
+	}
+	return ns, nil
+}
+
+func entry(i int, err error) error {
+	if d, ok := err.(*DecodeError); ok { //nolint:errorlint // made right here, never wrapped
+		return refuse(d.Reason, "entry %d: %s", i, d.Detail)
+	}
+	return err
+}
+
+// typeName is the last word of an @odata.type, in lower case.
+func typeName(t string) string {
+	return strings.ToLower(t[strings.LastIndexByte(t, '.')+1:])
+}
+
+func decodeOne(raw json.RawMessage, at time.Time) (Notification, error) {
+	var w wireNotification
+	if err := json.Unmarshal(raw, &w); err != nil {
+		return Notification{}, refuse(ReasonBadShape, "not a commsNotification")
+	}
+	if t := typeName(w.Type); t != "" && t != "commsnotification" {
+		return Notification{}, refuse(ReasonWrongType, "@odata.type of the entry is not #microsoft.graph.commsNotification")
+	}
+	p, err := whereOf(w)
+	if err != nil {
+		return Notification{}, err
+	}
+	var data struct {
+		Type string `json:"@odata.type"`
+	}
+	_ = json.Unmarshal(w.ResourceData, &data) // a list has no type of its own
+	t := typeName(data.Type)
+	if t == "participantjoiningnotification" || t == "participantleftnotification" {
+		return decodeJoining(w.ResourceData, p, at)
+	}
+	n, err := decodeData(w, p, t, at)
+	if err != nil {
+		return Notification{}, err
+	}
+	n.Raw = scrub(w.ResourceData)
+	n.Change = strings.ToLower(w.ChangeType)
+	if n.Change != "created" && n.Change != "updated" && n.Change != "deleted" {
+		n.Unknown++
+	}
+	return n, nil
+}
+
+// whereOf reads the resource's path; the two forms of it must not disagree.
+func whereOf(w wireNotification) (place, error) {
+	p, err := parsePlace(w.ResourceURL)
+	if err != nil {
+		return place{}, err
+	}
+	twin, err := parsePlace(w.Resource)
+	switch {
+	case err != nil:
+		return place{}, err
+	case p.call == "":
+		return twin, nil
+	case twin.call != "" && !strings.EqualFold(twin.call, p.call):
+		return place{}, refuse(ReasonBadShape, "resource and resourceUrl name different calls")
+	}
+	return p, nil
+}
+
+func decodeData(w wireNotification, p place, dataType string, at time.Time) (Notification, error) {
+	switch {
+	case p.rest == "participants":
+		return decodeRoster(w.ResourceData, p, at)
+	case p.rest == "operations":
+		return decodeOperation(w.ResourceData, p, at)
+	case p.rest == "contentsharingsessions":
+		return about(ContentSharing, p.call)
+	case p.rest != "" || dataType != "" && dataType != "call":
+		n, err := about(Unknown, p.call)
+		n.Unknown++
+		return n, err
+	}
+	return decodeCall(w, p, at)
+}
+
+// about makes a notification of a call named by its path.
+func about(kind Kind, platformID string) (Notification, error) {
+	id, err := callID(platformID)
+	if err != nil {
+		return Notification{}, err
+	}
+	return Notification{Kind: kind, Call: id, PlatformCall: platformID}, nil
 }

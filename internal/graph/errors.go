@@ -1,0 +1,77 @@
+package graph
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// The platform's error codes that an administrator can do something about, or
+// that mean more than their HTTP status (protocol: cloud communications error
+// envelope; the codes are numeric strings).
+const (
+	codeConsentMissing = "7504"
+	codeNotPolicyCall  = "8506"
+	codeCallNotFound   = "8522"
+	codeNoMediaConfig  = "8523"
+)
+
+// unknown is the fault of a request that got no reply, or none that can be
+// read: it may have been carried out.
+func unknown(err error, receipt recorder.Receipt) *recorder.Fault {
+	return &recorder.Fault{Kind: recorder.FaultUnknown, Message: "no reply that can be read", Err: err, Receipt: receipt}
+}
+
+// faultOf reads a reply that is no success.
+func faultOf(re reply) *recorder.Fault {
+	f := &recorder.Fault{Receipt: re.receipt, RetryAfter: retryAfter(re.header, time.Now())}
+	var envelope struct {
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(re.body, &envelope) == nil {
+		f.Code, f.Message = shorten(envelope.Error.Code), shorten(strings.ToValidUTF8(envelope.Error.Message, "?"))
+	} else {
+		f.Message = "the reply is not JSON" // often a proxy's HTML page
+	}
+	f.Kind = kindOf(re.status, f.Code)
+	explain(f)
+	return f
+}
+
+func kindOf(status int, code string) recorder.FaultKind {
+	switch {
+	case code == codeCallNotFound, status == http.StatusNotFound, status == http.StatusGone:
+		return recorder.FaultGone
+	case status == http.StatusTooManyRequests:
+		return recorder.FaultThrottled
+	case status >= 500, status == http.StatusRequestTimeout, status < 400:
+		return recorder.FaultUnknown
+	}
+	return recorder.FaultRefused
+}
+
+// explain says what an administrator must do.
+func explain(f *recorder.Fault) {
+	switch f.Code {
+	case codeConsentMissing:
+		f.Cause = recorder.CauseConsentMissing
+		f.Remedy = "have an administrator of the call's tenant consent to Calls.AccessMedia.All and Calls.JoinGroupCall.All of this application"
+	case codeNotPolicyCall:
+		f.Cause = recorder.CauseNotPolicyCall
+		f.Remedy = "the bot was not invited by a recording policy: assign the policy to the user with Grant-CsTeamsComplianceRecordingPolicy, and make no other calls to this bot"
+	case codeCallNotFound:
+		f.Remedy = "none if the call has ended; after an invite, the answer came later than 5 s: host the bot near its users"
+	case codeNoMediaConfig:
+		f.Remedy = "the media host gave no blob that Teams takes: check its version, certificate and public address"
+	case "":
+		if f.Receipt.HTTPStatus == http.StatusUnauthorized || f.Receipt.HTTPStatus == http.StatusForbidden {
+			f.Remedy = "check the application's credential, its permissions Calls.AccessMedia.All and Calls.JoinGroupCall.All, and the tenant's consent"
+		}
+	}
+}
