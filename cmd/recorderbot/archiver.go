@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/archive"
+	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// archiveRetry is how long the archiver waits after a failure, so that a full
+// or missing archive is not hammered. The spool holds what waits.
+const archiveRetry = 30 * time.Second
+
+// An archiver turns ended calls' recordings into folders of the archive, one
+// after the other since each manifest names the one before. Its queue is the
+// catalogue, so a crash loses no work: what is sealed and not archived is
+// found again.
+type archiver struct {
+	assembler *archive.Assembler
+	catalogue *catalogue.Catalogue
+	spool     *spool.Log
+	log       *zap.Logger
+	wake      chan struct{}
+	idle      chan chan struct{} // asks to be told when the queue is empty
+}
+
+func newArchiver(a *archive.Assembler, c *catalogue.Catalogue, s *spool.Log, log *zap.Logger) *archiver {
+	return &archiver{assembler: a, catalogue: c, spool: s, log: log, wake: make(chan struct{}, 1), idle: make(chan chan struct{})}
+}
+
+// notify says that there may be work. It never blocks.
+func (a *archiver) notify() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run works until ctx ends. A recording under way is finished or left hidden;
+// the next start takes it up again.
+func (a *archiver) run(ctx context.Context) {
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	var waiting []chan struct{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case w := <-a.idle:
+			waiting = append(waiting, w)
+			a.notify()
+		case <-a.wake:
+		case <-retry.C:
+		}
+		err := a.drain(ctx)
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("archiving failed; it is tried again", zap.Error(err), zap.Duration("after", archiveRetry))
+			retry.Reset(archiveRetry)
+			continue
+		}
+		for _, w := range waiting {
+			close(w)
+		}
+		waiting = nil
+	}
+}
+
+// settle returns when nothing is left to archive, or with ctx's error.
+func (a *archiver) settle(ctx context.Context) error {
+	done := make(chan struct{})
+	select {
+	case a.idle <- done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// drain archives all that is pending.
+func (a *archiver) drain(ctx context.Context) error {
+	pending, err := a.catalogue.PendingArchive(ctx)
+	if err != nil {
+		return fmt.Errorf("list pending recordings: %w", err)
+	}
+	var errs []error
+	for _, rec := range pending {
+		if err := a.one(ctx, rec); err != nil {
+			errs = append(errs, fmt.Errorf("recording %s: %w", rec.ID, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// one archives a recording. Crash after publishing: the folder is found
+// published and verified, and only the catalogue and the spool are brought up.
+func (a *archiver) one(ctx context.Context, rec catalogue.Recording) error {
+	job, err := a.job(ctx, rec)
+	if err != nil {
+		return err
+	}
+	result, err := a.assembler.Assemble(ctx, job)
+	if errors.Is(err, archive.ErrJob) {
+		// Trying again is pointless. The spool keeps it, and an alert calls a person.
+		return errors.Join(err, a.catalogue.RecordingFailed(ctx, rec.ID, err.Error()))
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.archived(ctx, rec, result); err != nil {
+		return fmt.Errorf("enter it as archived: %w", err)
+	}
+	if err := a.spool.Release(rec.ID); err != nil {
+		return fmt.Errorf("release its spool: %w", err)
+	}
+	a.log.Info("recording archived", zap.String("recording", rec.ID), zap.String("path", result.Path),
+		zap.Int64("samples", result.Samples), zap.Int64("gapSamples", result.GapSamples))
+	return nil
+}
+
+// job gathers what the archive needs to know of a recording.
+func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Job, error) {
+	call, err := a.catalogue.Call(ctx, rec.Call)
+	if err != nil {
+		return archive.Job{}, err
+	}
+	end, err := a.catalogue.OutcomeOf(ctx, rec.Call)
+	if err != nil {
+		return archive.Job{}, err
+	}
+	outcome, ok := recorder.ParseOutcome(end.Outcome)
+	if !ok {
+		return archive.Job{}, fmt.Errorf("the catalogue has the outcome %q, which this version does not know", end.Outcome)
+	}
+	journal, err := a.catalogue.Journal(ctx, rec.Call)
+	if err != nil {
+		return archive.Job{}, err
+	}
+	previous, err := a.catalogue.LastManifest(ctx)
+	if err != nil {
+		return archive.Job{}, err
+	}
+	job := archive.Job{
+		Recording: rec.ID, Read: func() iter.Seq2[spool.Record, error] { return a.spool.Read(rec.ID) },
+		Facts: archive.FactsOf(call.Invite), Previous: previous, Software: buildVersion(),
+		Conclusion: recorder.Conclusion{
+			Call: rec.Call, Outcome: outcome, Cause: end.Cause, Detail: end.Detail, At: end.At,
+			Recordings: []recorder.SealReport{reportOf(rec)},
+		},
+	}
+	for _, e := range journal {
+		job.Events = append(job.Events, archive.Event{Seq: e.Seq, At: e.At, Kind: e.Kind, Data: e.Data})
+	}
+	return job, nil
+}
+
+func reportOf(rec catalogue.Recording) recorder.SealReport {
+	positive := func(n int64) uint64 { return uint64(max(n, 0)) }
+	return recorder.SealReport{
+		Recording: rec.ID, Frames: positive(rec.Frames), Samples: positive(rec.Samples), GapSamples: positive(rec.GapSamples),
+		Discarded: positive(rec.Discarded), LastSeq: positive(rec.LastSeq), FirstAt: rec.StartedAt, LastAt: rec.EndedAt, At: rec.SealedAt,
+	}
+}
+
+func (a *archiver) archived(ctx context.Context, rec catalogue.Recording, r archive.Result) error {
+	return a.catalogue.RecordingArchived(ctx, catalogue.Archived{
+		Recording: rec.ID, Path: r.Path, ManifestSHA256: r.ManifestSHA256, Samples: r.Samples, GapSamples: r.GapSamples,
+		Bytes: r.Bytes, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
+	})
+}

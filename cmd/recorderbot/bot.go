@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/archive"
+	"github.com/recorderbot/recorderbot/internal/callbacks"
+	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/graph"
+	"github.com/recorderbot/recorderbot/internal/media"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// spoolRoom is the least room that the spool must have for a new call: calls
+// in progress come first (design.md 4.4).
+const spoolRoom = 2 * time.Hour
+
+// A bot is the whole service, wired. The order of its fields is the order in
+// which they are made; they are closed the other way round.
+type bot struct {
+	cfg     *Config
+	log     *zap.Logger
+	metrics *prometheus.Registry
+
+	catalogue *catalogue.Catalogue
+	spool     *spool.Log
+	hooks     media.Hooks // from the spool to the media side, which is made later
+	media     *media.Service
+	graph     *graph.Client
+	registry  *recorder.Registry
+	archiver  *archiver
+	callbacks *callbacks.Server
+
+	callbackListener net.Listener // TLS
+	opsListener      net.Listener
+
+	cancel  context.CancelFunc // of everything that runs behind
+	running sync.WaitGroup
+	closers []closer
+	// concluded, if set, is told of each outcome (the demo shows it).
+	concluded func(recorder.Invite, recorder.Conclusion)
+	fatal     chan error // this process is lost: stop taking calls, end, recover at start
+}
+
+// A closer is a named step of the shutdown.
+type closer struct {
+	name  string
+	limit time.Duration
+	close func(context.Context) error
+}
+
+// newBot wires a bot. On error everything made so far is closed again.
+func newBot(ctx context.Context, cfg *Config, log *zap.Logger, concluded func(recorder.Invite, recorder.Conclusion)) (*bot, error) {
+	b := &bot{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), concluded: concluded, fatal: make(chan error, 1)}
+	b.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	b.cancel = cancel
+	for _, step := range []struct {
+		name string
+		make func(context.Context) error
+	}{
+		{"listen", b.makeListeners},
+		{"open the catalogue", b.makeCatalogue},
+		{"open the spool", b.makeSpool},
+		{"connect the media hosts", b.makeMedia},
+		{"prepare Graph", b.makeGraph},
+		{"prepare the calls", b.makeRegistry},
+		{"open the archive", b.makeArchiver},
+		{"prepare the callbacks", b.makeCallbacks},
+	} {
+		if err := step.make(running); err != nil {
+			b.close()
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return b, nil
+}
+
+// later adds a step to the shutdown. Steps run in reverse.
+func (b *bot) later(name string, limit time.Duration, f func(context.Context) error) {
+	b.closers = append(b.closers, closer{name, limit, f})
+}
+
+func (b *bot) makeListeners(context.Context) error {
+	var err error
+	var lc net.ListenConfig
+	if b.callbackListener, err = lc.Listen(context.Background(), "tcp", b.cfg.Listen.Callbacks.Address); err != nil {
+		return fmt.Errorf("callbacks: %w", err)
+	}
+	b.later("callback listener", time.Second, func(context.Context) error { return ignoreClosed(b.callbackListener.Close()) })
+	if b.opsListener, err = lc.Listen(context.Background(), "tcp", b.cfg.Listen.Ops.Address); err != nil {
+		return fmt.Errorf("ops: %w", err)
+	}
+	b.later("ops listener", time.Second, func(context.Context) error { return ignoreClosed(b.opsListener.Close()) })
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (b *bot) makeCatalogue(ctx context.Context) (err error) {
+	b.catalogue, err = catalogue.Open(ctx, b.cfg.Catalogue.URL, filepath.Dir(b.cfg.file), catalogue.Options{
+		Registerer: b.metrics, Log: b.log.Named("catalogue"),
+	})
+	if err == nil {
+		b.later("catalogue", 10*time.Second, b.catalogue.Close)
+	}
+	return err
+}
+
+func (b *bot) makeSpool(ctx context.Context) (err error) {
+	b.spool, err = spool.Open(ctx, spool.Options{
+		Dir: b.cfg.path(b.cfg.Spool.Dir), SegmentSize: int64(b.cfg.Spool.SegmentSize),
+		CommitInterval: time.Duration(b.cfg.Spool.CommitInterval), Registerer: b.metrics, Log: b.log.Named("spool"),
+		OnDurable: b.hooks.OnDurable, OnFailure: b.spoolFailed,
+	})
+	if err == nil {
+		b.later("spool", 10*time.Second, b.spool.Close)
+	}
+	return err
+}
+
+// spoolFailed: what the log holds is safe, and nothing can be added. The calls
+// are failed (law 3), and the process ends so that the next start recovers.
+func (b *bot) spoolFailed(err error) {
+	b.log.Error("the spool has failed; this process ends", zap.Error(err))
+	b.hooks.OnFailure(err)
+	select {
+	case b.fatal <- fmt.Errorf("spool: %w", err):
+	default:
+	}
+}
+
+func (b *bot) makeMedia(ctx context.Context) (err error) {
+	m := b.cfg.MediaHosts
+	identity, err := tls.LoadX509KeyPair(b.cfg.path(m.CertFile), b.cfg.path(m.KeyFile))
+	if err != nil {
+		return fmt.Errorf("mediaHosts.certFile: %w", err)
+	}
+	pool, err := certPool(b.cfg.path(m.CAFile))
+	if err != nil {
+		return fmt.Errorf("mediaHosts.caFile: %w", err)
+	}
+	b.media, err = media.New(media.Options{
+		Hosts: m.Addresses, Spool: b.spool, Audio: b.cfg.Recording.Audio, Hooks: &b.hooks,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{identity}, RootCAs: pool},
+		// A call whose mailbox is full is stuck; the machine's own clocks end it.
+		Post:       func(id recorder.CallID, ev recorder.Event) bool { return b.registry.Post(id, ev) == nil },
+		Note:       func(e recorder.Entry) bool { return b.catalogue.Note(e) },
+		Registerer: b.metrics, Log: b.log.Named("media"),
+	})
+	if err != nil {
+		return err
+	}
+	b.later("media hosts", 5*time.Second, b.media.Close)
+	return nil
+}
+
+func certPool(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil //nolint:nilnil // no pool means the system's
+	}
+	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, errors.New("no PEM certificate in " + file)
+	}
+	return pool, nil
+}
+
+func (b *bot) makeGraph(context.Context) error {
+	pool, err := certPool(b.cfg.path(b.cfg.Endpoints.CAFile))
+	if err != nil {
+		return fmt.Errorf("endpoints.caFile: %w", err)
+	}
+	b.graph, err = graph.New(graph.Options{
+		Cloud: b.cfg.Cloud, Root: b.cfg.Endpoints.Graph, Authority: b.cfg.Endpoints.Authority, AppID: b.cfg.App.ID,
+		Credential: graph.Credential{
+			CertificateFile: b.cfg.path(b.cfg.App.Credential.CertificateFile), SecretFile: b.cfg.path(b.cfg.App.Credential.SecretFile),
+		},
+		CallbackURI: b.cfg.callbackURI(), Modalities: []string{"audio"}, ParticipantCapacity: b.cfg.Recording.ParticipantCapacity,
+		CA: pool, Registerer: b.metrics, Log: b.log.Named("graph"), UserAgent: "recorderbot/" + buildVersion(),
+	})
+	return err
+}
+
+func (b *bot) makeRegistry(ctx context.Context) error {
+	policy := recorder.FailureLeave
+	if b.cfg.Recording.OnFailure == "stay" {
+		policy = recorder.FailureStay
+	}
+	b.registry = recorder.NewRegistry(ctx, recorder.Options{
+		Platform: b.graph, Media: b.media, Ledger: b.catalogue, OnFailure: policy,
+		Admit: b.admit, Concluded: b.callOver, Registerer: b.metrics, Log: b.log.Named("recorder"),
+	})
+	return nil
+}
+
+// admit says why a call can't be taken now.
+func (b *bot) admit(recorder.Invite) recorder.Cause {
+	if b.spool.SecondsLeft() < spoolRoom.Seconds() {
+		return recorder.CauseNoSpoolRoom
+	}
+	return ""
+}
+
+func (b *bot) callOver(inv recorder.Invite, end recorder.Conclusion) {
+	b.archiver.notify()
+	if b.concluded != nil {
+		b.concluded(inv, end)
+	}
+}
+
+func (b *bot) makeArchiver(context.Context) error {
+	assembler, err := archive.Open(b.cfg.Archive.URL, filepath.Dir(b.cfg.file), archive.Options{
+		Registerer: b.metrics, Log: b.log.Named("archive"),
+	})
+	if err != nil {
+		return err
+	}
+	b.archiver = newArchiver(assembler, b.catalogue, b.spool, b.log.Named("archive"))
+	return nil
+}
+
+func (b *bot) makeCallbacks(context.Context) error {
+	e := b.cfg.Endpoints
+	pool, err := certPool(b.cfg.path(e.CAFile))
+	if err != nil {
+		return fmt.Errorf("endpoints.caFile: %w", err)
+	}
+	b.callbacks, err = callbacks.New(callbacks.Options{
+		AppID: b.cfg.App.ID, Tenants: b.cfg.App.Tenants, OpenIDConfigurationURL: e.OpenIDConfiguration, Issuers: e.Issuers, CA: pool,
+		Receiver: &receiver{registry: b.registry, log: b.log.Named("callbacks")}, Registerer: b.metrics, Log: b.log.Named("callbacks"),
+	})
+	return err
+}
+
+func buildInfo() prometheus.Collector {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "recorderbot_build_info", Help: "1, with the version of the program.",
+	}, []string{"version", "goversion"})
+	g.WithLabelValues(buildVersion(), goVersion()).Set(1)
+	return g
+}

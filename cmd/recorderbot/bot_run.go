@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/callbacks"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// The limits of the shutdown's steps. The drain has its own, configured one.
+const (
+	sealWait   = 45 * time.Second // seal, announce, leave, conclude
+	abruptWait = 10 * time.Second
+	settleWait = 60 * time.Second // archive what was sealed
+)
+
+// start recovers what a dead process has left, then opens the doors. When it
+// returns, the bot answers.
+func (b *bot) start(ctx context.Context) error {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stopped := b.cancel
+	b.cancel = func() { cancel(); stopped() }
+	b.serveOps()
+	b.running.Go(func() { b.archiver.run(running) })
+	b.running.Go(func() {
+		if err := b.media.Run(running); err != nil && running.Err() == nil {
+			b.log.Error("media links", zap.Error(err))
+		}
+	})
+	b.running.Go(func() {
+		if err := b.callbacks.Run(running); err != nil && running.Err() == nil {
+			b.log.Error("signing keys", zap.Error(err))
+		}
+	})
+	b.graph.Warm(running, b.cfg.App.Tenants)
+	if err := b.recover(ctx); err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	return b.serveCallbacks(running)
+}
+
+func (b *bot) serveOps() {
+	server := newOpsServer(opsHandler(b.metrics, b.readyChecks()))
+	b.running.Go(func() {
+		if err := server.Serve(b.opsListener); !errors.Is(err, http.ErrServerClosed) {
+			b.log.Error("ops listener", zap.Error(err))
+		}
+	})
+	b.later("ops server", 2*time.Second, server.Shutdown)
+}
+
+func (b *bot) readyChecks() []readyCheck {
+	return []readyCheck{
+		{"draining", func() error {
+			if b.registry.Draining() {
+				return errors.New("no new calls are taken")
+			}
+			return nil
+		}},
+		{"signing keys", b.callbacks.Ready},
+		{"media hosts", b.mediaReady},
+		{"catalogue", func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			return b.catalogue.Ping(ctx)
+		}},
+		{"spool", func() error {
+			if left := b.spool.SecondsLeft(); left < spoolRoom.Seconds() {
+				return fmt.Errorf("room for %.0f s at the present rate; %v are needed", left, spoolRoom)
+			}
+			return nil
+		}},
+	}
+}
+
+func (b *bot) serveCallbacks(ctx context.Context) error {
+	l := b.cfg.Listen.Callbacks
+	certs, err := callbacks.NewCertReloader(b.cfg.path(l.CertFile), b.cfg.path(l.KeyFile), b.log.Named("callbacks"))
+	if err != nil {
+		return fmt.Errorf("listen.callbacks: %w", err)
+	}
+	certs.Register(b.metrics, "callbacks")
+	b.running.Go(func() { certs.Run(ctx) })
+	server := callbacks.NewHTTPServer("", b.callbacks.Handler(), &tls.Config{
+		MinVersion: tls.VersionTLS12, GetCertificate: certs.GetCertificate,
+	})
+	b.running.Go(func() {
+		if err := server.ServeTLS(b.callbackListener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			b.log.Error("callback listener", zap.Error(err))
+		}
+	})
+	b.later("callback server", 5*time.Second, server.Shutdown)
+	b.log.Info("answering", zap.Stringer("callbacks", b.callbackListener.Addr()), zap.Stringer("ops", b.opsListener.Addr()),
+		zap.String("callbackUri", b.cfg.callbackURI()))
+	return nil
+}
+
+// shutdown ends the bot in order (design.md 5). ctx bounds nothing: the drain
+// limit does, and now says to hurry.
+func (b *bot) shutdown(now <-chan struct{}) error {
+	b.registry.Drain()
+	b.log.Info("draining", zap.Int("calls", b.registry.Live()), zap.Duration("limit", time.Duration(b.cfg.Shutdown.DrainLimit)))
+	hurry := b.waitCalls(now, time.Duration(b.cfg.Shutdown.DrainLimit))
+	if !hurry && b.registry.Live() > 0 {
+		b.log.Warn("drain limit reached; sealing", zap.Int("calls", b.registry.Live()))
+		b.registry.StopAll(recorder.CauseShutdown, false)
+		hurry = b.waitCalls(now, sealWait)
+	}
+	if b.registry.Live() > 0 {
+		b.log.Warn("cutting calls short", zap.Int("calls", b.registry.Live()))
+		b.registry.StopAll(recorder.CauseShutdown, true)
+		b.waitCalls(nil, abruptWait)
+	}
+	if !hurry {
+		ctx, cancel := context.WithTimeout(context.Background(), settleWait)
+		defer cancel()
+		if err := b.archiver.settle(ctx); err != nil {
+			b.log.Warn("not all is archived; the next start goes on", zap.Error(err))
+		}
+	}
+	return b.close()
+}
+
+// waitCalls waits until no call is live, for limit at most. It reports whether
+// it was told to hurry.
+func (b *bot) waitCalls(now <-chan struct{}, limit time.Duration) (hurry bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-now:
+			cancel()
+		case <-stop:
+		}
+	}()
+	if err := b.registry.Wait(ctx); err == nil {
+		return false
+	}
+	select {
+	case <-now:
+		return now != nil
+	default:
+		return false
+	}
+}
+
+// close runs the named steps in reverse. It is safe on a half-made bot.
+func (b *bot) close() error {
+	var errs []error
+	stopped := false
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		c := b.closers[i]
+		if !stopped && (c.name == "media hosts" || c.name == "spool" || c.name == "catalogue") {
+			// The doors are shut; what runs behind them ends before its ground does.
+			b.cancel()
+			b.running.Wait()
+			stopped = true
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), c.limit)
+		if err := c.close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close the %s: %w", c.name, err))
+		}
+		cancel()
+	}
+	b.closers = nil
+	b.cancel()
+	b.running.Wait()
+	return errors.Join(errs...)
+}
+
+func (b *bot) mediaReady() error {
+	hosts := b.media.Health()
+	for _, h := range hosts {
+		if h.TakesCalls() {
+			return nil
+		}
+	}
+	return fmt.Errorf("none of %d can take calls", len(hosts))
+}

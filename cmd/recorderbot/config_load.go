@@ -1,0 +1,280 @@
+package main
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// A ConfigFault is one thing wrong with the configuration.
+type ConfigFault struct {
+	File    string
+	Line    int // 0: not in the file
+	Key     string
+	Problem string
+	Remedy  string
+}
+
+// Error says where, what, and what to do.
+func (f *ConfigFault) Error() string {
+	at := f.File
+	if f.Line > 0 {
+		at = fmt.Sprintf("%s:%d", f.File, f.Line)
+	}
+	s := at + ": "
+	if f.Key != "" {
+		s += f.Key + ": "
+	}
+	s += f.Problem
+	if f.Remedy != "" {
+		s += "; " + f.Remedy
+	}
+	return s
+}
+
+// ConfigFaults are all of them.
+type ConfigFaults []*ConfigFault
+
+// Error puts each fault on a line.
+func (fs ConfigFaults) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.Error()
+	}
+	return fmt.Sprintf("%d configuration faults:\n  %s", len(fs), strings.Join(lines, "\n  "))
+}
+
+// loadConfig reads a configuration file. The error is ConfigFaults with every
+// fault there is.
+func loadConfig(name string, environ []string) (*Config, error) {
+	cfg := defaultConfig()
+	cfg.file = name
+	data, err := os.ReadFile(name) //nolint:gosec // the operator names the file
+	if err != nil {
+		problem := "cannot be read: " + err.Error()
+		if errors.Is(err, os.ErrNotExist) {
+			problem = "no such file"
+		}
+		return nil, ConfigFaults{{File: name, Problem: problem, Remedy: "name the configuration file with --config"}}
+	}
+	l := &configLoader{file: name, lines: map[string]int{}}
+	l.parse(data, &cfg)
+	l.environment(environ, reflect.ValueOf(&cfg).Elem(), "")
+	(&configCheck{configLoader: l, cfg: &cfg}).all()
+	if len(l.faults) > 0 {
+		sort.SliceStable(l.faults, func(i, j int) bool { return l.faults[i].Line < l.faults[j].Line })
+		return nil, l.faults
+	}
+	return &cfg, nil
+}
+
+type configLoader struct {
+	file   string
+	faults ConfigFaults
+	lines  map[string]int // key → line, for faults found later
+	broken map[string]bool
+}
+
+func (l *configLoader) fault(key, problem, remedy string) {
+	if l.broken[key] {
+		return // said already
+	}
+	line := l.lines[key]
+	for k := key; line == 0 && k != ""; line = l.lines[k] {
+		i := strings.LastIndexByte(k, '.')
+		k = k[:max(i, 0)]
+	}
+	l.faults = append(l.faults, &ConfigFault{File: l.file, Line: line, Key: key, Problem: problem, Remedy: remedy})
+	if l.broken == nil {
+		l.broken = map[string]bool{}
+	}
+	l.broken[key] = true
+}
+
+func (l *configLoader) parse(data []byte, cfg *Config) {
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		l.faults = append(l.faults, &ConfigFault{File: l.file, Problem: "not YAML: " + strings.TrimSpace(err.Error()), Remedy: "correct the syntax at the mark"})
+		return
+	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return
+	}
+	if len(file.Docs) > 1 {
+		l.fault("", "more than one document", "keep one document in the file")
+	}
+	l.bind(file.Docs[0].Body, reflect.ValueOf(cfg).Elem(), "")
+}
+
+// bind sets v from a node and remembers the line of each key.
+func (l *configLoader) bind(node ast.Node, v reflect.Value, key string) {
+	if _, null := node.(*ast.NullNode); null {
+		return // a key without a value keeps its default
+	}
+	switch {
+	case v.Kind() == reflect.Struct:
+		l.bindStruct(node, v, key)
+	case v.Kind() == reflect.Slice:
+		seq, ok := node.(*ast.SequenceNode)
+		if !ok {
+			l.fault(key, "must be a list", "write it as [a, b]")
+			return
+		}
+		v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
+		for i, item := range seq.Values {
+			itemKey := fmt.Sprintf("%s[%d]", key, i)
+			l.lines[itemKey] = item.GetToken().Position.Line
+			l.bind(item, v.Index(i), itemKey)
+		}
+	case v.Kind() == reflect.Map:
+		m := reflect.MakeMap(v.Type())
+		for _, kv := range pairs(node) {
+			m.SetMapIndex(reflect.ValueOf(kv.Key.String()), reflect.ValueOf(any(kv.Value.String())))
+		}
+		v.Set(m)
+	default:
+		scalar, ok := node.(ast.ScalarNode)
+		if !ok {
+			l.fault(key, "must be a single value", "")
+			return
+		}
+		l.set(v, key, fmt.Sprint(scalar.GetValue()))
+	}
+}
+
+func (l *configLoader) bindStruct(node ast.Node, v reflect.Value, key string) {
+	kvs := pairs(node)
+	if kvs == nil {
+		if _, ok := node.(*ast.MappingNode); !ok {
+			l.fault(key, "must be a section with keys", "")
+		}
+		return
+	}
+	fields := fieldsOf(v)
+	seen := map[string]bool{}
+	for _, kv := range kvs {
+		name := kv.Key.GetToken().Value
+		child := join(key, name)
+		l.lines[child] = kv.Key.GetToken().Position.Line
+		field, ok := fields[name]
+		switch {
+		case !ok:
+			l.fault(child, "unknown key", "known here: "+strings.Join(known(fields), ", "))
+		case seen[name]:
+			l.fault(child, "given twice", "keep one")
+		default:
+			l.bind(kv.Value, field, child)
+		}
+		seen[name] = true
+	}
+}
+
+// set parses a scalar into a field.
+func (l *configLoader) set(v reflect.Value, key, text string) {
+	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if err := u.UnmarshalText([]byte(text)); err != nil {
+			remedy := "write it as 20ms, 10m or 24h"
+			if _, size := u.(*Size); size {
+				remedy = "write it as 16MiB or 1GiB"
+			}
+			l.fault(key, err.Error(), remedy)
+		}
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			l.fault(key, fmt.Sprintf("%q is neither true nor false", text), "write true or false")
+		}
+		v.SetBool(b)
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			l.fault(key, fmt.Sprintf("%q is not a whole number", text), "")
+		}
+		v.SetInt(int64(n))
+	default:
+		l.fault(key, "can't be set", "")
+	}
+}
+
+// environment overrides keys from variables.
+func (l *configLoader) environment(environ []string, v reflect.Value, key string) {
+	vars := map[string]string{}
+	for _, kv := range environ {
+		if name, value, ok := strings.Cut(kv, "="); ok {
+			vars[name] = value
+		}
+	}
+	l.override(vars, v, key)
+}
+
+func (l *configLoader) override(vars map[string]string, v reflect.Value, key string) {
+	for name, field := range fieldsOf(v) {
+		child := join(key, name)
+		if field.Kind() == reflect.Struct {
+			l.override(vars, field, child)
+			continue
+		}
+		variable := "RECORDERBOT_" + strings.ToUpper(strings.ReplaceAll(child, ".", "_"))
+		text, ok := vars[variable]
+		if !ok || field.Kind() == reflect.Map {
+			continue
+		}
+		delete(l.lines, child)
+		if field.Kind() == reflect.Slice {
+			items := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+			field.Set(reflect.ValueOf(items))
+			continue
+		}
+		l.set(field, child, text)
+	}
+}
+
+// fieldsOf maps a section's keys to its fields.
+func fieldsOf(v reflect.Value) map[string]reflect.Value {
+	fields := map[string]reflect.Value{}
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" {
+			fields[name] = v.Field(i)
+		}
+	}
+	return fields
+}
+
+func known(fields map[string]reflect.Value) []string {
+	names := make([]string, 0, len(fields))
+	for name := range fields {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func pairs(node ast.Node) []*ast.MappingValueNode {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		return n.Values
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}
+	}
+	return nil
+}
+
+func join(key, name string) string {
+	if key == "" {
+		return name
+	}
+	return key + "." + name
+}

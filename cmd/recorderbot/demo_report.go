@@ -1,0 +1,228 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/archive"
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
+)
+
+// demoReport is DIR/report.json. It may grow; its names stay.
+type demoReport struct {
+	OK            bool                `json:"ok"`
+	Violations    []demoViolation     `json:"violations"`
+	SamplesSent   int64               `json:"samplesSent"`
+	SamplesStored int64               `json:"samplesStored"`
+	GapSamples    int64               `json:"gapSamples"`
+	SampleRate    int                 `json:"sampleRate"`
+	Outcome       string              `json:"outcome"`
+	Cause         string              `json:"cause"`
+	Call          string              `json:"call"`
+	Recording     string              `json:"recording"`
+	Archive       string              `json:"archive"` // folder of the recording, relative to the report
+	Files         []string            `json:"files"`
+	Times         map[string]*seconds `json:"times"`     // seconds since the invite
+	StartedAt     time.Time           `json:"startedAt"` // the invite
+	Version       string              `json:"version"`
+}
+
+// demoViolation is one breach of a law, as the referee sees it.
+type demoViolation struct {
+	Law    int    `json:"law"`
+	Kind   string `json:"kind"`
+	Call   string `json:"call"`
+	Detail string `json:"detail"`
+}
+
+// seconds are written with microseconds.
+type seconds float64
+
+// MarshalJSON writes six decimals.
+func (s seconds) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%.6f", float64(s)), nil }
+
+// orderSteps are the order's steps: what the referee's side saw, and what only
+// the disk can tell.
+func orderSteps() []struct{ name, text string } {
+	return []struct{ name, text string }{
+		{"invite", "invited by Teams"},
+		{"answer", "answered"},
+		{"established", "call established"},
+		{"announced", "announced: recording"},
+		{"confirmed", "confirmed by Graph: success"},
+		{"firstByteDurable", "first byte durable"},
+		{"lastByteDurable", "last byte durable"},
+		{"sealed", "sealed"},
+		{"notRecording", "announced: notRecording"},
+		{"left", "left the call"},
+	}
+}
+
+// report judges the call, writes report.json and tells what came of it.
+func (d *demo) report() error {
+	facts := d.result.Calls[0]
+	d.verdict = referee.Judge(referee.Input{
+		Trace: d.result.Trace, Sessions: d.result.Sessions, ArchiveDir: d.config.Archive,
+		Blobs: map[string]string{facts.ID: facts.Blob},
+	})
+	r := &demoReport{
+		Violations: []demoViolation{}, SamplesSent: d.verdict.SamplesSent, SamplesStored: d.verdict.SamplesStored, GapSamples: d.verdict.GapSamples,
+		SampleRate: 16000, Call: facts.ID, StartedAt: facts.InviteSent, Version: buildVersion(), Times: map[string]*seconds{},
+	}
+	for _, v := range d.verdict.Violations {
+		r.Violations = append(r.Violations, demoViolation{v.Law, v.Kind, v.Call, v.Detail})
+	}
+	manifest, folder, err := d.manifest()
+	if err != nil {
+		r.Violations = append(r.Violations, demoViolation{4, "noRecording", facts.ID, err.Error()})
+	} else {
+		r.fill(manifest, folder, d.dir)
+		_, findings := archive.CheckFolder(folder)
+		for _, fault := range findings {
+			r.Violations = append(r.Violations, demoViolation{6, "archive", facts.ID, fault.Error()})
+		}
+	}
+	d.times(r, manifest)
+	r.OK = len(r.Violations) == 0 && err == nil && r.Outcome == "recorded" && r.SamplesStored > 0
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(d.dir, "report.json"), append(data, '\n'), 0o640); err != nil {
+		return err
+	}
+	d.tell(r, manifest, folder)
+	if !r.OK {
+		return errReported
+	}
+	return nil
+}
+
+// manifest finds the one recording.
+func (d *demo) manifest() (*archive.Manifest, string, error) {
+	found, err := filepath.Glob(filepath.Join(d.config.Archive, "*", "manifest.json"))
+	if err != nil || len(found) != 1 {
+		return nil, "", fmt.Errorf("the archive has %d recordings instead of one", len(found))
+	}
+	data, err := os.ReadFile(found[0])
+	if err != nil {
+		return nil, "", err
+	}
+	m, err := archive.ReadManifest(data)
+	return m, filepath.Dir(found[0]), err
+}
+
+func (r *demoReport) fill(m *archive.Manifest, folder, dir string) {
+	r.Outcome, r.Cause, r.Recording = m.Outcome, string(m.Cause), m.Recording
+	if rel, err := filepath.Rel(dir, folder); err == nil {
+		r.Archive = filepath.ToSlash(rel)
+	}
+	for _, f := range m.Files {
+		r.Files = append(r.Files, f.Name)
+	}
+	r.Files = append(r.Files, "manifest.json")
+}
+
+// times gathers the order: requests as Microsoft's side saw them, durability as
+// the disk tells.
+func (d *demo) times(r *demoReport, m *archive.Manifest) {
+	put := func(name string, at time.Time) {
+		if !at.IsZero() {
+			s := seconds(at.Sub(r.StartedAt).Seconds())
+			r.Times[name] = &s
+		}
+	}
+	f := d.result.Calls[0]
+	put("invite", f.InviteSent)
+	put("answer", f.Answered)
+	put("established", f.Established)
+	for _, a := range f.Announcements {
+		switch a.Status {
+		case "recording":
+			put("announced", a.Received)
+			put("confirmed", a.Success)
+		case "notRecording", "failed":
+			put(a.Status, a.Received)
+		}
+	}
+	put("ended", f.Ended)
+	put("left", f.Left)
+	if at, ok := find(d.result.Trace, trace.StatusReceived, "notRecording"); ok {
+		put("notRecording", at)
+	}
+	if m == nil {
+		return
+	}
+	for _, s := range m.Order {
+		switch s.Step {
+		case archive.StepFirstDurable:
+			put("firstByteDurable", s.At)
+		case archive.StepLastDurable:
+			put("lastByteDurable", s.At)
+		case archive.StepSealed:
+			put("sealed", s.At)
+		case archive.StepLeft, archive.StepEnded:
+			if r.Times["left"] == nil {
+				put("left", s.At)
+			}
+		}
+	}
+}
+
+// tell shows the report to a person.
+func (d *demo) tell(r *demoReport, m *archive.Manifest, folder string) {
+	w := tabwriter.NewWriter(d.console.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "\nThe order\t")
+	for _, s := range orderSteps() {
+		at := "-"
+		if t := r.Times[s.name]; t != nil {
+			at = fmt.Sprintf("%.3f s", float64(*t))
+		}
+		fmt.Fprintf(w, "  %s\t%s\n", s.text, at)
+	}
+	fmt.Fprintf(w, "\nThe referee\t\n  samples sent after consent\t%d (%.2f s)\n  of them stored\t%d\n  recorded as gaps\t%d\n",
+		r.SamplesSent, float64(r.SamplesSent)/16000, r.SamplesStored, r.GapSamples)
+	if m != nil {
+		fmt.Fprintf(w, "  frames discarded before consent\t%d\n", m.FramesDiscarded)
+	}
+	fmt.Fprintf(w, "  outcome\t%s (%s)\n  violations\t%d\n", r.Outcome, r.Cause, len(r.Violations))
+	_ = w.Flush()
+	for _, v := range r.Violations {
+		fmt.Fprintf(d.console.out, "  VIOLATION of law %d, %s: %s\n", v.Law, v.Kind, v.Detail)
+	}
+	if folder == "" {
+		return
+	}
+	fmt.Fprintf(d.console.out, "\nThe files, in %s\n", shortPath(folder))
+	for _, f := range r.Files {
+		if info, err := os.Stat(filepath.Join(folder, f)); err == nil {
+			fmt.Fprintf(d.console.out, "  %-20s %9d bytes\n", f, info.Size())
+		}
+	}
+	audio := shortPath(filepath.Join(folder, "audio-mixed.flac"))
+	fmt.Fprintf(d.console.out, `
+Play it:      ffplay -autoexit -nodisp %s
+Look closer:  recorderbot recordings show --config %s %s
+Prove it:     recorderbot check --config %s
+Report:       %s
+`, audio, shortPath(d.config.File), r.Recording, shortPath(d.config.File), shortPath(filepath.Join(d.dir, "report.json")))
+}
+
+// shortPath is a path as a person in the working folder would write it.
+func shortPath(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && !strings.HasPrefix(rel, "..") {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/callbacks"
+	"github.com/recorderbot/recorderbot/internal/graph"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// receiver hands what Teams says to the calls. It is the one place where the
+// edge meets the core.
+type receiver struct {
+	registry *recorder.Registry
+	log      *zap.Logger
+}
+
+// Receive hands over a batch. Handing over is idempotent, so that a batch of
+// which one part found no room can be sent again whole.
+func (r *receiver) Receive(_ context.Context, from callbacks.Caller, ns []graph.Notification) error {
+	for i := range ns {
+		if err := r.owned(from, &ns[i]); err != nil {
+			return err
+		}
+	}
+	var busy error
+	for i := range ns {
+		if err := r.hand(from, &ns[i]); err != nil {
+			busy = err
+		}
+	}
+	return busy
+}
+
+// owned refuses a notification about a live call of another tenant before
+// anything of the batch takes effect.
+func (r *receiver) owned(from callbacks.Caller, n *graph.Notification) error {
+	if tenant, live := r.registry.Tenant(n.Call); live && tenant != "" && tenant != from.Tenant {
+		return fmt.Errorf("%w: the call belongs to another tenant", callbacks.ErrForbidden)
+	}
+	return nil
+}
+
+func (r *receiver) hand(from callbacks.Caller, n *graph.Notification) error {
+	if n.Kind == graph.Invite && n.Invite != nil {
+		inv := *n.Invite
+		inv.Call.Tenant = from.Tenant
+		r.registry.Invite(inv)
+		return nil
+	}
+	// Evidence first: what the platform said, as it said it. A notification of a
+	// call that is not live is ordinary: late, repeated, or of a life before.
+	if err := r.note(n); errors.Is(err, recorder.ErrUnknownCall) {
+		r.log.Debug("notification of no live call", zap.String("call", string(n.Call)), zap.Stringer("kind", n.Kind))
+		return nil
+	}
+	for _, ev := range n.Events {
+		if err := r.registry.Post(n.Call, ev); errors.Is(err, recorder.ErrBusy) {
+			return fmt.Errorf("%w: %w", callbacks.ErrBusy, err)
+		}
+	}
+	return nil
+}
+
+func (r *receiver) note(n *graph.Notification) error {
+	if n.Roster != nil {
+		return r.registry.NoteRoster(n.Call, *n.Roster)
+	}
+	return r.registry.Note(n.Call, recorder.EntryNotification, notificationData{
+		Kind: n.Kind.String(), Change: n.Change, Raw: string(n.Raw),
+	})
+}
+
+type notificationData struct {
+	Kind   string `json:"kind"`
+	Change string `json:"change"`
+	Raw    string `json:"raw"` // resource data as received, less tokens
+}
+
+// Joining accepts a participant of the same policy into a live call, as
+// participantCapacity in our answer promised, and turns down all others. It
+// answers the same way however often it is asked.
+func (r *receiver) Joining(_ context.Context, from callbacks.Caller, n graph.Notification) ([]byte, error) {
+	if err := r.owned(from, &n); err != nil {
+		return nil, err
+	}
+	_, live := r.registry.Tenant(n.Call)
+	accept := live && !r.registry.Draining()
+	if live {
+		if err := r.note(&n); err != nil {
+			accept = false
+		}
+	}
+	return graph.JoinReply(accept), nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+type serveCommand struct {
+	Config string `default:"recorderbot.yaml" help:"Configuration file."`
+}
+
+// Run serves until the first signal, then drains; the second signal ends it.
+func (cmd serveCommand) Run(c *console) error {
+	cfg, err := loadConfig(cmd.Config, c.environ)
+	if err != nil {
+		return err
+	}
+	log, err := newLogger(cfg.Log.Level, c.errOut)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }()
+	for _, w := range cfg.warnings() {
+		log.Warn(w)
+	}
+	return serve(c, cfg, log)
+}
+
+func serve(c *console, cfg *Config, log *zap.Logger) error {
+	b, err := newBot(c.ctx, cfg, log, nil)
+	if err != nil {
+		return err
+	}
+	if err := b.start(c.ctx); err != nil {
+		return errors.Join(err, b.close())
+	}
+	var cause error
+	select {
+	case <-c.ctx.Done():
+	case cause = <-b.fatal:
+		// Law 3 has run for each call; give it its time, and end.
+		b.cfg.Shutdown.DrainLimit = Duration(2 * time.Second)
+	}
+	return errors.Join(cause, b.shutdown(c.now))
+}
+
+// newLogger logs JSON in service, and readable lines in a terminal.
+func newLogger(level string, out io.Writer) (*zap.Logger, error) {
+	l, err := zapcore.ParseLevel(level)
+	if err != nil {
+		return nil, fmt.Errorf("log.level: %w", err)
+	}
+	cfg := zap.NewProductionEncoderConfig()
+	cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	cfg.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(cfg)
+	if f, ok := out.(*os.File); ok && isTerminal(f) {
+		cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		cfg.EncodeLevel = zapcore.CapitalColorLevelEncoder
+		encoder = zapcore.NewConsoleEncoder(cfg)
+	}
+	core := zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), l)
+	// Sampled by message: a storm of the same line can't take the disk or the CPU.
+	return zap.New(zapcore.NewSamplerWithOptions(core, time.Second, 100, 100)), nil
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/teamsim"
+	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
+)
+
+// botPatience is how long the simulator waits for a bot to come up.
+const botPatience = 5 * time.Minute
+
+type simulateCommand struct {
+	Dir      string        `default:"recorderbot-simulation" help:"Folder for certificates and the configuration of the bot; it must be empty or not exist."`
+	Scenario string        `default:"one-call" help:"A built-in scenario's name, or a scenario file (YAML)."`
+	List     bool          `help:"List the built-in scenarios and stop."`
+	Seed     uint64        `help:"Another seed than the scenario's."`
+	Settle   time.Duration `default:"15s" help:"How long to wait, after the last call, for the bot's archive."`
+}
+
+// Run plays a scenario against a recorderbot that the user starts beside it,
+// and judges what it did.
+func (cmd simulateCommand) Run(c *console) error {
+	if cmd.List {
+		return cmd.list(c)
+	}
+	scenario, err := cmd.scenario()
+	if err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(cmd.Dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("--dir %s is not empty; name another folder, or remove it", cmd.Dir)
+	}
+	if err := durable.MkdirAll(cmd.Dir, 0o750); err != nil {
+		return err
+	}
+	sim, err := teamsim.Start(scenario, teamsim.Options{Dir: filepath.Join(cmd.Dir, "simulator")})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sim.Close() }()
+	config, err := sim.WriteBotConfig(cmd.Dir, teamsim.BotOptions{})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "Start the bot in another terminal:\n\n  recorderbot serve --config %s\n\nThe scenario %q begins when it is ready.\n", shortPath(config.File), scenario.Name)
+	if err := waitOps(c.ctx, config.Ops, botPatience); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, "The bot is ready.")
+	result, err := sim.Run(c.ctx, config.URL)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.out, "The calls are over; waiting for the archive.")
+	waitArchive(c.ctx, config.Archive, len(result.Calls), cmd.Settle)
+	result.Trace, result.Sessions = sim.Trace.Events(), sim.Sessions()
+	return cmd.judge(c, result, config)
+}
+
+func (cmd simulateCommand) list(c *console) error {
+	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	for _, name := range teamsim.BuiltinNames() {
+		s, err := teamsim.Builtin(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s\t%s\n", name, s.About)
+	}
+	return w.Flush()
+}
+
+func (cmd simulateCommand) scenario() (s teamsim.Scenario, err error) {
+	data, err := os.ReadFile(cmd.Scenario)
+	switch {
+	case err == nil:
+		s, err = teamsim.ReadScenario(data)
+	case errors.Is(err, os.ErrNotExist):
+		s, err = teamsim.Builtin(cmd.Scenario)
+	}
+	if err != nil {
+		return s, fmt.Errorf("--scenario %s: %w; --list shows the built-in ones", cmd.Scenario, err)
+	}
+	if cmd.Seed != 0 {
+		s.Seed = cmd.Seed
+	}
+	return s, nil
+}
+
+func (cmd simulateCommand) judge(c *console, result teamsim.Result, config teamsim.BotConfig) error {
+	blobs := map[string]string{}
+	for _, f := range result.Calls {
+		blobs[f.ID] = f.Blob
+	}
+	verdict := referee.Judge(referee.Input{
+		Trace: result.Trace, Sessions: result.Sessions, ArchiveDir: config.Archive, Blobs: blobs,
+	})
+	outcomes := map[string]int{}
+	for _, call := range verdict.Calls {
+		outcomes[call.Outcome]++
+	}
+	fmt.Fprintf(c.out, "calls %d, samples sent %d, stored %d, gaps %d\n", len(result.Calls), verdict.SamplesSent, verdict.SamplesStored, verdict.GapSamples)
+	fmt.Fprintf(c.out, "invite to answer: %v\nestablished to announcement: %v\n", result.Answer, result.Announce)
+	for outcome, n := range outcomes {
+		if outcome == "" {
+			outcome = "nothing archived"
+		}
+		fmt.Fprintf(c.out, "%s: %d\n", outcome, n)
+	}
+	for _, f := range result.Faults {
+		fmt.Fprintln(c.out, "the simulation itself:", f)
+	}
+	for _, v := range verdict.Violations {
+		fmt.Fprintln(c.out, "VIOLATION", v)
+	}
+	if n := len(verdict.Violations); n > 0 {
+		return fmt.Errorf("%d violations", n)
+	}
+	_, err := fmt.Fprintln(c.out, "no violation")
+	return err
+}
