@@ -35,6 +35,17 @@ type Result struct {
 	Faults []string `json:"faults,omitempty"`
 }
 
+// Blobs tells which media blob answered which call, for the referee.
+func (r Result) Blobs() map[string]string {
+	blobs := make(map[string]string, len(r.Calls))
+	for _, c := range r.Calls {
+		if c.Blob != "" {
+			blobs[c.ID] = c.Blob
+		}
+	}
+	return blobs
+}
+
 // A player plays the calls of one run.
 type player struct {
 	sim   *Sim
@@ -120,7 +131,7 @@ func (s *Sim) spec(g Group, first, number int) cloud.CallSpec {
 	spec := cloud.CallSpec{
 		Number: number, Tenant: s.tenants[g.Tenant], Kind: g.Kind, Region: g.Region, Variants: g.Variants,
 		EstablishAfter: g.EstablishAfter, Linger: g.Linger, Faults: g.Faults, Deliveries: g.Deliveries,
-		Media: fleet{s.Hosts, g.Media},
+		Media: faulty{s.Hosts, g.Media},
 	}
 	if g.Style == "documented" {
 		style := cloud.Documented()

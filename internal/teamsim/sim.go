@@ -36,7 +36,7 @@ type Sim struct {
 	Scenario Scenario
 	PKI      *PKI
 	Cloud    *cloud.Cloud
-	Hosts    []*host.Host
+	Hosts    host.Hosts
 	Trace    *trace.Log
 
 	dir     string
@@ -73,7 +73,29 @@ func Start(s Scenario, o Options) (_ *Sim, err error) {
 	if err := sim.startHosts(); err != nil {
 		return nil, err
 	}
-	return sim, sim.startCloud(o)
+	if err := sim.startCloud(o); err != nil {
+		return nil, err
+	}
+	if err := sim.rehearse(); err != nil {
+		return nil, err
+	}
+	return sim, nil
+}
+
+// rehearse checks every script before a call is placed.
+func (s *Sim) rehearse() error {
+	var faults []error
+	nowhere := host.Blob{Host: s.Hosts[0].ID(), Epoch: "none", Session: "none"}.String()
+	for i, g := range s.Scenario.Calls {
+		if err := s.Cloud.Check(s.spec(g, 1, 1)); err != nil {
+			faults = append(faults, fmt.Errorf("scenario %q: calls[%d]: %w", s.Scenario.Name, i, err))
+		}
+		// A host looks at the faults before it looks for the session.
+		if err := s.Hosts.Inject(nowhere, g.Media...); !errors.Is(err, host.ErrNoSession) {
+			faults = append(faults, fmt.Errorf("scenario %q: calls[%d]: media: %w", s.Scenario.Name, i, err))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (s *Sim) startHosts() error {
@@ -109,7 +131,7 @@ func (s *Sim) startCloud(o Options) (err error) {
 		Addr:                  o.CloudAddr,
 		TLS:                   s.PKI.Cloud,
 		BotCA:                 s.PKI.Roots,
-		Media:                 fleet{s.Hosts, nil},
+		Media:                 s.Hosts,
 		Trace:                 s.Trace,
 		Seed:                  s.Scenario.Seed,
 		Faults:                s.Scenario.Faults,
@@ -134,60 +156,25 @@ func (s *Sim) Close() error {
 	if s.Cloud != nil {
 		err = s.Cloud.Close()
 	}
-	for _, h := range s.Hosts {
-		h.Close()
-	}
+	s.Hosts.Close()
 	return err
 }
 
 // Sessions returns the truth about every media session, by creation.
-func (s *Sim) Sessions() []host.SessionRecord {
-	var all []host.SessionRecord
-	for _, h := range s.Hosts {
-		all = append(all, h.Records()...)
-	}
-	slices.SortStableFunc(all, func(a, b host.SessionRecord) int { return a.Created.Compare(b.Created) })
-	return all
+func (s *Sim) Sessions() []host.SessionRecord { return s.Hosts.Records() }
+
+// faulty puts the faults of a call's script in place before its media flows.
+type faulty struct {
+	host.Hosts
+	faults []host.Fault
 }
 
-// A fleet finds the host that a blob names. It implements cloud.Media.
-type fleet struct {
-	hosts  []*host.Host
-	faults []host.Fault // injected when a session is connected
-}
-
-func (f fleet) of(blob string) (*host.Host, error) {
-	b, err := host.ParseBlob(blob)
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range f.hosts {
-		if h.ID() == b.Host {
-			return h, nil
-		}
-	}
-	return nil, fmt.Errorf("the blob names host %q, which does not exist", b.Host)
-}
-
-// Connect lets media flow, after the faults of the call's script are in place.
-func (f fleet) Connect(blob string) error {
-	h, err := f.of(blob)
-	if err != nil {
+// Connect implements cloud.Media.
+func (f faulty) Connect(blob string) error {
+	if err := f.Inject(blob, f.faults...); err != nil {
 		return err
 	}
-	if len(f.faults) > 0 {
-		if err := h.Inject(blob, f.faults...); err != nil {
-			return err
-		}
-	}
-	return h.Connect(blob)
-}
-
-// Disconnect ends the media; a session that is gone has none.
-func (f fleet) Disconnect(blob string) {
-	if h, err := f.of(blob); err == nil {
-		h.Disconnect(blob)
-	}
+	return f.Hosts.Connect(blob)
 }
 
 // settled waits until every session that was connected is disposed of, or the

@@ -14,7 +14,7 @@ func (c *Cloud) serveAnswer(w http.ResponseWriter, r *http.Request, q *request) 
 	c.trace(trace.Event{Kind: trace.AnswerReceived, Call: call.ids.call})
 	e := trace.Event{Kind: trace.AnswerReplied, Call: call.ids.call}
 	if err := call.takeAnswer(q.answer, q.fault.effective()); err != nil {
-		c.sendRefusal(w, r, err, e)
+		c.sendRefusal(w, r, err, e, nil)
 		return
 	}
 	c.send(w, r, q.fault, reply{status: http.StatusAccepted, event: e})
@@ -66,14 +66,14 @@ func (c *Cloud) serveReject(w http.ResponseWriter, r *http.Request, q *request) 
 	call.mu.Unlock()
 	switch phase {
 	case phaseEnded:
-		c.sendRefusal(w, r, callUnknown(), e)
+		c.sendRefusal(w, r, callUnknown(), e, nil)
 		return
 	case phaseIncoming:
 		if q.fault.effective() {
 			call.end(Ending{}, Rejected)
 		}
 	case phaseAnswered, phaseEstablished:
-		c.sendRefusal(w, r, badRequest(errors.New("reject does not end a call that was answered")), e)
+		c.sendRefusal(w, r, badRequest(errors.New("reject does not end a call that was answered")), e, nil)
 		return
 	}
 	c.send(w, r, q.fault, reply{status: http.StatusAccepted, event: e})

@@ -16,13 +16,15 @@ type reply struct {
 	// event is added to the trace just before the first byte is written; its
 	// HTTP, Code and Progress are set to what the bot is really told.
 	event trace.Event
+	// note, where given, is told the event as it was added.
+	note func(trace.Event)
 }
 
 // send writes the reply, bent by the fault if there is one.
 func (c *Cloud) send(w http.ResponseWriter, r *http.Request, f *Fault, p reply) {
 	if f == nil {
 		p.event.HTTP = p.status
-		c.traceReply(p.event)
+		c.traceReply(p)
 		p.write(w, r, 1, false)
 		return
 	}
@@ -30,12 +32,12 @@ func (c *Cloud) send(w http.ResponseWriter, r *http.Request, f *Fault, p reply) 
 	switch {
 	case f.Drop || f.Lose:
 		p.event.HTTP, p.event.Progress = 0, ""
-		c.traceReply(p.event)
+		c.traceReply(p)
 		panic(http.ErrAbortHandler)
 	case f.HTTP >= 400:
 		code, message := f.errorWords()
 		p.event.HTTP, p.event.Code, p.event.Progress = f.HTTP, code, ""
-		c.traceReply(p.event)
+		c.traceReply(p)
 		setRetryAfter(w, f.RetryAfter)
 		if f.Body == BodyHTML {
 			writeHTML(w, f.HTTP)
@@ -50,36 +52,40 @@ func (c *Cloud) send(w http.ResponseWriter, r *http.Request, f *Fault, p reply) 
 	switch f.Body {
 	case BodyHTML:
 		p.event.Progress = ""
-		c.traceReply(p.event)
+		c.traceReply(p)
 		writeHTML(w, p.status)
 	case BodyEmpty:
 		p.event.Progress, p.body = "", nil
-		c.traceReply(p.event)
+		c.traceReply(p)
 		p.write(w, r, 1, false)
 	case BodyTruncated, BodyCut:
 		p.event.Progress = ""
-		c.traceReply(p.event)
+		c.traceReply(p)
 		p.write(w, r, 2, f.Body == BodyCut)
 	default:
-		c.traceReply(p.event)
+		c.traceReply(p)
 		p.write(w, r, 1, false)
 	}
 }
 
 // sendRefusal writes an error that the call's state demands.
-func (c *Cloud) sendRefusal(w http.ResponseWriter, r *http.Request, f *refusalError, e trace.Event) {
+func (c *Cloud) sendRefusal(w http.ResponseWriter, r *http.Request, f *refusalError, e trace.Event, note func(trace.Event)) {
 	if f.violation {
 		c.violate(e.Call, fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, f.Error()))
 	}
 	e.HTTP, e.Code = f.status, f.code
-	c.traceReply(e)
+	c.traceReply(reply{event: e, note: note})
 	writeError(w, r, f.status, f.code, f.message)
 }
 
 // traceReply adds the event of a reply, where the operation has one.
-func (c *Cloud) traceReply(e trace.Event) {
-	if e.Kind != "" {
-		c.trace(e)
+func (c *Cloud) traceReply(p reply) {
+	if p.event.Kind == "" {
+		return
+	}
+	e := c.trace(p.event)
+	if p.note != nil {
+		p.note(e)
 	}
 }
 

@@ -119,6 +119,10 @@ type Participant struct {
 	Removed  bool // only told where the roster is a delta
 }
 
+// Check says what is wrong with a call before it is placed.
+func (c *Cloud) Check(spec CallSpec) error { return spec.complete(c) }
+
+// complete fills in the defaults and says all that is wrong.
 func (s *CallSpec) complete(c *Cloud) error {
 	orDefault(&s.Kind, KindPolicy)
 	orDefault(&s.Region, "USEA")

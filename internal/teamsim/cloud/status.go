@@ -43,9 +43,9 @@ func (c *Cloud) serveStatus(w http.ResponseWriter, r *http.Request, q *request) 
 	c.trace(trace.Event{Kind: trace.StatusReceived, At: now, Call: call.ids.call, Status: q.status.status, Context: q.status.context})
 	e := trace.Event{Kind: trace.StatusReplied, Call: call.ids.call, Status: q.status.status, Context: q.status.context}
 	op, err := call.announce(q.status, q.fault, now)
+	note := func(e trace.Event) { call.replied(op, e) }
 	if err != nil {
-		call.replied(op, time.Now(), err.status, "")
-		c.sendRefusal(w, r, err, e)
+		c.sendRefusal(w, r, err, e, note)
 		return
 	}
 	if f := q.fault; f != nil && f.Later != nil {
@@ -57,8 +57,7 @@ func (c *Cloud) serveStatus(w http.ResponseWriter, r *http.Request, q *request) 
 	body := op.body()
 	call.mu.Unlock()
 	p.body, e.Progress = bend(body, q.fault)
-	p.event = e
-	call.replied(op, time.Now(), told(q.fault), readable(q.fault, e.Progress))
+	p.event, p.note = e, note
 	c.send(w, r, q.fault, p)
 }
 
@@ -86,17 +85,6 @@ func bend(body map[string]any, f *Fault) (map[string]any, string) {
 	default:
 	}
 	return body, progress
-}
-
-// told is the HTTP status that the bot will see; 0: none.
-func told(f *Fault) int {
-	switch {
-	case f == nil || f.HTTP == 0 && !f.Drop && !f.Lose:
-		return http.StatusOK
-	case f.Drop || f.Lose:
-		return 0
-	}
-	return f.HTTP
 }
 
 // readable is the progress that the bot can read from the reply.
@@ -168,13 +156,13 @@ func (c *Call) apply(op *operation) {
 }
 
 // replied notes what the bot is about to be told.
-func (c *Call) replied(op *operation, at time.Time, http int, progress string) {
+func (c *Call) replied(op *operation, e trace.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := &c.facts.Announcements[op.index]
-	a.Replied, a.HTTP, a.Progress = at, http, progress
-	if http/100 == 2 && progress == progressCompleted && a.Success.IsZero() {
-		a.Success = at
+	a.Replied, a.HTTP, a.Progress = e.At, e.HTTP, e.Progress
+	if e.HTTP/100 == 2 && e.Progress == progressCompleted && a.Success.IsZero() {
+		a.Success = e.At
 	}
 }
 
