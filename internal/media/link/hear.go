@@ -95,6 +95,11 @@ func (l *Link) hearAttached(s *Session, m *mediahostv1.Attached) {
 		l.opts.Handler.Broken(FaultUnexpectedAttach)
 		return
 	}
+	if m.GetNextSeq() <= s.durable.Load() {
+		l.mu.Unlock()
+		l.lose(s, Loss{LossReset, fmt.Sprintf("the host's next frame is %d, but %d is on disk", m.GetNextSeq(), s.durable.Load())})
+		return
+	}
 	s.attached, s.retries, s.since = true, 0, time.Time{}
 	again, resumes := s.again, s.want == wantOpen && m.GetOpen()
 	s.ackAs.Store(s.handle)

@@ -28,6 +28,7 @@ const (
 	LossFailure                        // the sockets are lost
 	LossClosed                         // closed in good order, as at the call's end
 	LossShutdown                       // closed because the host stops, or nobody had attached in time
+	LossReset                          // the host counts its frames anew
 )
 
 // String is the reason as a metric's label.
@@ -47,6 +48,8 @@ func (r LossReason) String() string {
 		return "closed"
 	case LossShutdown:
 		return "shutdown"
+	case LossReset:
+		return "reset"
 	}
 	return "unknown"
 }

@@ -1,0 +1,99 @@
+package media
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+func announce(s *testSession, first, count uint64, reason pb.Gap_Reason) {
+	s.say(&pb.FromHost{Message: &pb.FromHost_Gap{Gap: &pb.Gap{
+		Handle: s.handle, Kind: 1, FirstSeq: first, Count: count, Reason: reason,
+	}}})
+}
+
+// TestGaps: what is missing is recorded with its cause, and stored + missing is
+// everything, to the sample.
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	type gap struct {
+		First, Count uint64
+		Cause        frame.GapCause
+	}
+	for name, tt := range map[string]struct {
+		play    func(*testSession) // after frames 1 to 10
+		gaps    []gap
+		missing uint64 // frames
+		last    uint64
+	}{
+		"a hole": {func(s *testSession) {
+			s.skip(5)
+			s.capture(10)
+		}, []gap{{11, 5, frame.CauseUnannounced}}, 5, 25},
+		"announced": {func(s *testSession) {
+			announce(s, 11, 5, pb.Gap_REASON_OVERFLOW)
+			s.skip(5)
+			s.capture(10)
+		}, []gap{{11, 5, frame.CauseOverflow}}, 5, 25},
+		"announced before its time, and wider than told": {func(s *testSession) {
+			announce(s, 14, 3, pb.Gap_REASON_PLATFORM)
+			s.capture(2) // 11, 12
+			s.skip(6)    // 13 to 18
+			s.capture(2)
+		}, []gap{{14, 3, frame.CausePlatform}, {13, 1, frame.CauseUnannounced}, {17, 2, frame.CauseUnannounced}}, 6, 20},
+		"announced twice": {func(s *testSession) {
+			announce(s, 11, 5, pb.Gap_REASON_HOST)
+			announce(s, 12, 2, pb.Gap_REASON_OVERFLOW)
+			s.skip(5)
+			s.capture(1)
+		}, []gap{{11, 5, frame.CauseHost}}, 5, 16},
+		"announced, but it came": {func(s *testSession) {
+			announce(s, 11, 5, pb.Gap_REASON_OVERFLOW)
+			s.capture(10)
+		}, []gap{{11, 5, frame.CauseOverflow}}, 0, 20},
+		"impossible": {func(s *testSession) {
+			announce(s, 11, 1<<40, pb.Gap_REASON_OVERFLOW)
+			announce(s, 1<<63, 1<<63, pb.Gap_REASON_OVERFLOW)
+			announce(s, 0, 4, pb.Gap_REASON_OVERFLOW)
+			s.capture(10)
+		}, nil, 0, 20},
+		"the end": {func(s *testSession) {
+			s.capture(5)
+			s.skip(3) // the host will name 18 as its last
+		}, nil, 3, 18},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldOptions{})
+			s, hs := w.record("c")
+			hs.capture(10)
+			w.stored(s, 10)
+			tt.play(hs)
+			w.hangUp("c")
+			end := w.end("c")
+			r := w.report("c")
+			if r.GapSamples != tt.missing*320 || r.Samples+r.GapSamples != tt.last*320 || r.LastSeq != tt.last {
+				t.Errorf("%+v", r)
+			}
+			want := recorder.OutcomeRecordedWithGaps
+			if tt.missing == 0 {
+				want = recorder.OutcomeRecorded
+			}
+			if end.Outcome != want {
+				t.Errorf("%+v", end)
+			}
+			var got []gap
+			for _, g := range w.kept(r.Recording).gaps {
+				got = append(got, gap{g.Gap.FirstSeq, g.Gap.Count, g.Gap.Cause})
+			}
+			if diff := cmp.Diff(tt.gaps, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("gaps: -want +got\n%s", diff)
+			}
+		})
+	}
+}

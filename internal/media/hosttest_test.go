@@ -1,0 +1,491 @@
+package media
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+)
+
+// authority is a CA that vouches for hosts and recorders.
+type authority struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+	pool *x509.CertPool
+}
+
+func newAuthority(tb testing.TB) *authority {
+	tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return &authority{key, cert, pool}
+}
+
+func (a *authority) issue(tb testing.TB) tls.Certificate {
+	tb.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "leaf"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, &key.PublicKey, a.key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func (a *authority) client(tb testing.TB) *tls.Config {
+	tb.Helper()
+	return &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: a.pool, Certificates: []tls.Certificate{a.issue(tb)}}
+}
+
+func (a *authority) server(tb testing.TB) *tls.Config {
+	tb.Helper()
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, ClientCAs: a.pool, ClientAuth: tls.RequireAndVerifyClientCert,
+		Certificates: []tls.Certificate{a.issue(tb)},
+	}
+}
+
+// A testHost is a media host with a memory but without a clock: frames come
+// when the test says so. It keeps the contract, and breaks it where told to.
+type testHost struct {
+	pb.UnimplementedMediaHostServer
+
+	tb   testing.TB
+	tls  *tls.Config
+	addr string
+
+	mu       sync.Mutex
+	info     *pb.HostInfo
+	server   *grpc.Server
+	sessions map[string]*testSession
+	order    []*testSession
+	current  *testLink
+	attaches []*pb.Attach
+	stopped  []string
+	refuse   error         // CreateSession's answer
+	hang     chan struct{} // CreateSession waits for it
+	muteOpen bool          // Open is not answered
+	mutePaus bool          // Pause is not answered
+	muteAtt  bool          // Attach is not answered
+	refused  pb.AttachRefused_Reason
+	ringMost int // frames that the ring holds; 0: all
+}
+
+type testSession struct {
+	host    *testHost
+	id      string
+	link    *testLink
+	handle  uint32
+	lease   uint64
+	next    uint64
+	open    bool
+	pauses  int
+	ring    []frame.Frame
+	acked   uint64
+	ackMsgs int
+}
+
+// A testLink is one stream.
+type testLink struct {
+	mu     sync.Mutex
+	stream grpc.BidiStreamingServer[pb.ToHost, pb.FromHost]
+}
+
+func (l *testLink) send(m *pb.FromHost) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.stream.Send(m) // a cut is what some tests are about
+}
+
+func newTestHost(tb testing.TB, ca *authority, id string) *testHost {
+	tb.Helper()
+	h := &testHost{tb: tb, tls: ca.server(tb), sessions: map[string]*testSession{}, info: &pb.HostInfo{
+		HostId: id, Epoch: "epoch-1", Region: "EUNO", Health: pb.Health_HEALTH_NORMAL, Capacity: 100_000,
+		SdkVersion: "1.33", SdkReleased: frame.Ticks(time.Now().Add(-48 * time.Hour)),
+	}}
+	h.start()
+	tb.Cleanup(h.stop)
+	return h
+}
+
+// start listens, at the same address as before.
+func (h *testHost) start() {
+	h.tb.Helper()
+	addr := h.addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	var lis net.Listener
+	var err error
+	for range 100 { // the port may still be on its way back to us
+		if lis, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr); err == nil {
+			break
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	if err != nil {
+		h.tb.Fatal(err)
+	}
+	h.addr = lis.Addr().String()
+	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(h.tls)), grpc.InitialWindowSize(8<<20), grpc.InitialConnWindowSize(16<<20))
+	pb.RegisterMediaHostServer(server, h)
+	h.mu.Lock()
+	h.server = server
+	h.mu.Unlock()
+	go func() { _ = server.Serve(lis) }()
+}
+
+// stop breaks all connections and listens no more. Sessions stay.
+func (h *testHost) stop() {
+	h.mu.Lock()
+	server := h.server
+	h.server = nil
+	h.mu.Unlock()
+	if server != nil {
+		server.Stop()
+	}
+}
+
+// restart is another process at the same address.
+func (h *testHost) restart() {
+	h.stop()
+	h.mu.Lock()
+	h.sessions = map[string]*testSession{}
+	h.info.Epoch += "+"
+	h.mu.Unlock()
+	h.start()
+}
+
+func (h *testHost) GetInfo(context.Context, *pb.GetInfoRequest) (*pb.HostInfo, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.copyInfo(), nil
+}
+
+func (h *testHost) copyInfo() *pb.HostInfo {
+	i := h.info
+	return &pb.HostInfo{
+		HostId: i.GetHostId(), Epoch: i.GetEpoch(), Region: i.GetRegion(), Health: i.GetHealth(), Capacity: i.GetCapacity(),
+		Draining: i.GetDraining(), Sessions: i.GetSessions(), SdkVersion: i.GetSdkVersion(), SdkReleased: i.GetSdkReleased(),
+	}
+}
+
+func (h *testHost) CreateSession(ctx context.Context, r *pb.CreateSessionRequest) (*pb.CreateSessionResponse, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if hang := h.hang; hang != nil {
+		h.mu.Unlock()
+		select {
+		case <-hang:
+		case <-ctx.Done():
+		}
+		h.mu.Lock()
+	}
+	if h.refuse != nil {
+		return nil, h.refuse
+	}
+	if h.sessions[r.GetSessionId()] == nil {
+		s := &testSession{host: h, id: r.GetSessionId(), next: 1}
+		h.sessions[s.id] = s
+		h.order = append(h.order, s)
+	}
+	return &pb.CreateSessionResponse{Blob: "blob:" + r.GetSessionId(), Epoch: h.info.GetEpoch()}, nil
+}
+
+func (h *testHost) StopSession(_ context.Context, r *pb.StopSessionRequest) (*pb.StopSessionResponse, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stopped = append(h.stopped, r.GetSessionId())
+	delete(h.sessions, r.GetSessionId())
+	return &pb.StopSessionResponse{}, nil
+}
+
+func (h *testHost) Link(stream grpc.BidiStreamingServer[pb.ToHost, pb.FromHost]) error {
+	l := &testLink{stream: stream}
+	h.mu.Lock()
+	h.current = l
+	h.mu.Unlock()
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			h.mu.Lock()
+			for _, s := range h.sessions {
+				if s.link == l {
+					s.link = nil
+				}
+			}
+			h.mu.Unlock()
+			return nil
+		}
+		h.mu.Lock()
+		if err := h.hear(l, m); err != nil {
+			h.mu.Unlock()
+			h.tb.Errorf("the recorder broke the contract: %v", err)
+			return err
+		}
+		h.mu.Unlock()
+	}
+}
+
+// hear does what the recorder says, and checks that it may. Under mu.
+func (h *testHost) hear(l *testLink, m *pb.ToHost) error {
+	if a := m.GetAttach(); a != nil {
+		return h.attach(l, a)
+	}
+	var handle uint32
+	switch m := m.GetMessage().(type) {
+	case *pb.ToHost_Open:
+		handle = m.Open.GetHandle()
+	case *pb.ToHost_Pause:
+		handle = m.Pause.GetHandle()
+	case *pb.ToHost_Detach:
+		handle = m.Detach.GetHandle()
+	case *pb.ToHost_Acks:
+		seen := map[uint32]bool{}
+		for _, a := range m.Acks.GetAcks() {
+			if seen[a.GetHandle()] {
+				return status.Errorf(codes.InvalidArgument, "two acks for handle %d in one message", a.GetHandle())
+			}
+			seen[a.GetHandle()] = true
+			if s := h.byHandle(l, a.GetHandle()); s != nil {
+				if a.GetDurableSeq() >= s.next || a.GetDurableSeq() < s.acked {
+					return status.Errorf(codes.InvalidArgument, "ack %d after %d, next is %d", a.GetDurableSeq(), s.acked, s.next)
+				}
+				s.acked = a.GetDurableSeq()
+				s.ackMsgs++
+				s.ring = slices.DeleteFunc(s.ring, func(f frame.Frame) bool { return f.Seq <= s.acked })
+			}
+		}
+		return nil
+	}
+	s := h.byHandle(l, handle)
+	if s == nil {
+		return nil // stopped in the meantime
+	}
+	switch m.GetMessage().(type) {
+	case *pb.ToHost_Open:
+		if !h.muteOpen {
+			s.open = true
+			l.send(&pb.FromHost{Message: &pb.FromHost_Opened{Opened: &pb.Opened{Handle: handle, FirstSeq: s.next}}})
+		}
+	case *pb.ToHost_Pause:
+		s.open = false
+		s.pauses++
+		if !h.mutePaus {
+			l.send(&pb.FromHost{Message: &pb.FromHost_Paused{Paused: &pb.Paused{Handle: handle, LastSeq: s.next - 1}}})
+		}
+	case *pb.ToHost_Detach:
+		s.link = nil
+	}
+	return nil
+}
+
+func (h *testHost) byHandle(l *testLink, handle uint32) *testSession {
+	for _, s := range h.sessions {
+		if s.link == l && s.handle == handle {
+			return s
+		}
+	}
+	return nil
+}
+
+func (h *testHost) attach(l *testLink, a *pb.Attach) error {
+	h.attaches = append(h.attaches, a)
+	if h.muteAtt {
+		return nil
+	}
+	s := h.sessions[a.GetSessionId()]
+	reason := h.refused
+	switch {
+	case reason != 0:
+	case s == nil:
+		reason = pb.AttachRefused_REASON_UNKNOWN_SESSION
+	case a.GetLease() <= s.lease:
+		reason = pb.AttachRefused_REASON_STALE_LEASE
+	case h.byHandle(l, a.GetHandle()) != nil:
+		return status.Errorf(codes.InvalidArgument, "handle %d in use", a.GetHandle())
+	}
+	if reason != 0 {
+		l.send(&pb.FromHost{Message: &pb.FromHost_AttachRefused{AttachRefused: &pb.AttachRefused{Handle: a.GetHandle(), Reason: reason}}})
+		return nil
+	}
+	if a.GetFromSeq() != s.acked+1 && a.GetFromSeq() <= s.acked {
+		return status.Errorf(codes.InvalidArgument, "from %d, acknowledged %d", a.GetFromSeq(), s.acked)
+	}
+	s.link, s.handle, s.lease = l, a.GetHandle(), a.GetLease()
+	oldest := uint64(0)
+	var again []byte
+	for _, f := range s.ring {
+		if f.Seq >= a.GetFromSeq() {
+			if oldest == 0 {
+				oldest = f.Seq
+			}
+			again = frame.AppendPacked(again, s.handle, f)
+		}
+	}
+	l.send(&pb.FromHost{Message: &pb.FromHost_Attached{Attached: &pb.Attached{
+		Handle: s.handle, OldestSeq: oldest, NextSeq: s.next, Open: s.open,
+	}}})
+	s.sendPacked(again)
+	return nil
+}
+
+func (s *testSession) sendPacked(packed []byte) {
+	const size = frame.HeaderBytes + frame.AudioBytes
+	for len(packed) > 0 {
+		n := min(len(packed), frame.MaxMessage/size*size)
+		s.link.send(&pb.FromHost{Message: &pb.FromHost_Frames{Frames: &pb.Frames{Packed: packed[:n]}}})
+		packed = packed[n:]
+	}
+}
+
+// audio is the frame of a number: its payload is loud and tells the number.
+func audio(seq uint64) frame.Frame {
+	f := frame.Frame{Header: frame.Header{
+		Seq: seq, Kind: frame.MixedAudio, MediaTime: 39_000_000_000_000_000 + int64(seq)*frame.TicksPerFrame, //nolint:gosec // small
+	}, Payload: make([]byte, frame.AudioBytes)}
+	for i := range f.Payload {
+		f.Payload[i] = byte(seq) ^ byte(i*7) | 1
+	}
+	return f
+}
+
+// capture lets the platform deliver n frames. Where the session is not open they
+// are dropped at the source.
+func (s *testSession) capture(n int) {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	if !s.open {
+		return
+	}
+	var packed []byte
+	for range n {
+		f := audio(s.next)
+		s.next++
+		s.ring = append(s.ring, f)
+		packed = frame.AppendPacked(packed, s.handle, f)
+	}
+	if most := s.host.ringMost; most > 0 && len(s.ring) > most {
+		s.ring = s.ring[len(s.ring)-most:]
+	}
+	if s.link != nil {
+		s.sendPacked(packed)
+	}
+}
+
+// raw sends frames as they are, under this session's handle.
+func (s *testSession) raw(fs ...frame.Frame) {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	var packed []byte
+	for _, f := range fs {
+		packed = frame.AppendPacked(packed, s.handle, f)
+	}
+	s.link.send(&pb.FromHost{Message: &pb.FromHost_Frames{Frames: &pb.Frames{Packed: packed}}})
+}
+
+// say sends any message.
+func (s *testSession) say(m *pb.FromHost) {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	s.link.send(m)
+}
+
+// skip lets n numbers pass.
+func (s *testSession) skip(n uint64) {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	s.next += n
+}
+
+func (s *testSession) state() testSession {
+	s.host.mu.Lock()
+	defer s.host.mu.Unlock()
+	return *s
+}
+
+// session waits for the nth session that the host has made.
+func (h *testHost) session(n int) *testSession {
+	h.tb.Helper()
+	var s *testSession
+	eventually(h.tb, "a session on the host", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if len(h.order) > n {
+			s = h.order[n]
+		}
+		return s != nil
+	})
+	return s
+}
+
+func (h *testHost) change(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
+}
+
+// tell sends the host's info as it is now.
+func (h *testHost) tell() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.current.send(&pb.FromHost{Message: &pb.FromHost_Info{Info: h.copyInfo()}})
+}
+
+// eventually waits for a condition.
+func eventually(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
+	limit := time.After(10 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			tb.Fatalf("waited too long for %s", what)
+		}
+	}
+}
