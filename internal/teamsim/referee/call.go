@@ -22,7 +22,7 @@ type call struct {
 	inviteTaken   bool      // 2xx came for the invite
 	answered      time.Time // or rejected; zero: neither
 	rejected      bool
-	ended         time.Time // by the platform, or because the bot hung up
+	ended         time.Time // on the platform, for whatever reason
 	hungUp        time.Time
 	announcements []announcement
 	session       *host.SessionRecord
@@ -42,6 +42,11 @@ type announcement struct {
 // gather sorts the trace by call.
 func (j *judge) gather() []*call {
 	byID := make(map[string]*call)
+	bySession, byBlob := make(map[string]*host.SessionRecord), make(map[string]*host.SessionRecord)
+	for i := range j.in.Sessions {
+		r := &j.in.Sessions[i]
+		bySession[r.Session], byBlob[r.Blob] = r, r
+	}
 	var order []*call
 	of := func(id string) *call {
 		c := byID[id]
@@ -62,22 +67,15 @@ func (j *judge) gather() []*call {
 		c := of(e.Call)
 		c.take(e)
 		if e.Session != "" {
-			c.session = j.session(func(r *host.SessionRecord) bool { return r.Session == e.Session })
+			c.session = bySession[e.Session]
 		}
 	}
-	for id, blob := range j.in.Blobs {
-		of(id).session = j.session(func(r *host.SessionRecord) bool { return r.Blob == blob })
+	for _, c := range order {
+		if blob := j.in.Blobs[c.id]; blob != "" {
+			c.session = byBlob[blob]
+		}
 	}
 	return order
-}
-
-func (j *judge) session(match func(*host.SessionRecord) bool) *host.SessionRecord {
-	for i := range j.in.Sessions {
-		if match(&j.in.Sessions[i]) {
-			return &j.in.Sessions[i]
-		}
-	}
-	return nil
 }
 
 // take notes what one event says of the call.
@@ -130,20 +128,18 @@ func (c *call) asked(context string) *announcement {
 }
 
 // leave tells whether media could be recorded at t: the last announcement that
-// matters before t was a success of recording. from is when the leave began.
-func (c *call) leave(t time.Time) (from time.Time, ok bool) {
+// matters before t was a success of recording.
+func (c *call) leave(t time.Time) bool {
+	ok := false
 	for _, a := range c.announcements {
 		switch {
 		case a.status == recording && !a.success.IsZero() && a.success.Before(t):
-			if !ok {
-				from = a.success
-			}
 			ok = true
 		case a.status != recording && a.at.Before(t):
 			ok = false
 		}
 	}
-	return from, ok
+	return ok
 }
 
 // firstSuccess is when the first recording announcement succeeded.
@@ -167,22 +163,10 @@ func (c *call) announced(from time.Time, statuses ...string) (announcement, bool
 	return announcement{}, false
 }
 
-// over is when the call ended for any reason; zero: it did not.
-func (c *call) over() time.Time {
-	switch {
-	case c.ended.IsZero():
-		return c.hungUp
-	case c.hungUp.IsZero() || c.ended.Before(c.hungUp):
-		return c.ended
-	default:
-		return c.hungUp
-	}
-}
-
-// overBefore tells whether the call was over at t.
+// overBefore tells whether the platform had ended the call by t. A bot that
+// hangs up has not been released from its duties.
 func (c *call) overBefore(t time.Time) bool {
-	over := c.over()
-	return !over.IsZero() && over.Before(t)
+	return !c.ended.IsZero() && c.ended.Before(t) && (c.hungUp.IsZero() || c.ended.Before(c.hungUp))
 }
 
 func (c *call) periods() []host.Period {
@@ -192,8 +176,6 @@ func (c *call) periods() []host.Period {
 	return c.session.Periods
 }
 
-// same tells whether two forms of a call ID are of one call: a GUID may have
-// been written in upper case and without dashes.
-func same(a, b string) bool { return plain(a) == plain(b) }
-
+// plain is a call ID in one form: a GUID may have been written in upper case
+// and without dashes.
 func plain(id string) string { return strings.ReplaceAll(strings.ToLower(id), "-", "") }

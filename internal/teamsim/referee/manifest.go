@@ -63,6 +63,10 @@ func (j *judge) readArchive(calls []*call) {
 	if j.in.ArchiveDir == "" {
 		return
 	}
+	byID := make(map[string]*call, len(calls))
+	for _, c := range calls {
+		byID[plain(c.id)] = c
+	}
 	err := filepath.WalkDir(j.in.ArchiveDir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -71,7 +75,7 @@ func (j *judge) readArchive(calls []*call) {
 			return filepath.SkipDir
 		}
 		if d.Name() == "manifest.json" && !d.IsDir() {
-			j.readManifest(path, calls)
+			j.readManifest(path, byID)
 		}
 		return nil
 	})
@@ -83,7 +87,7 @@ func (j *judge) readArchive(calls []*call) {
 	}
 }
 
-func (j *judge) readManifest(path string, calls []*call) {
+func (j *judge) readManifest(path string, byID map[string]*call) {
 	folder, err := filepath.Rel(j.in.ArchiveDir, filepath.Dir(path))
 	if err != nil {
 		folder = filepath.Dir(path)
@@ -97,11 +101,9 @@ func (j *judge) readManifest(path string, calls []*call) {
 		j.add(4, KindArchiveBroken, "", "%s: %v", path, err)
 		return
 	}
-	for _, c := range calls {
-		if same(c.id, m.Call) {
-			c.manifests = append(c.manifests, m)
-			return
-		}
+	if c := byID[plain(m.Call)]; c != nil {
+		c.manifests = append(c.manifests, m)
+		return
 	}
 	j.add(4, KindArchiveUnknown, m.Call, "%s: no such call was ever placed", folder)
 }

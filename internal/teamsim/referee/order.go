@@ -1,6 +1,7 @@
 package referee
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ func (j *judge) judgeOrder(c *call) {
 		if p.OpenAsked.IsZero() {
 			continue
 		}
-		if _, ok := c.leave(p.OpenAsked); !ok {
+		if !c.leave(p.OpenAsked) {
 			j.add(1, KindOpenBeforeSuccess, c.id, "the host was told to open recording time %d at %s, %s",
 				i+1, clock(p.OpenAsked), c.leaveText())
 		}
@@ -87,8 +88,13 @@ func (j *judge) judgeEnd(c *call, i int, p host.Period) {
 		j.judgeSealFirst(c, i, p, end.at)
 	}
 	// What was announced as stopped must not go on, whichever word was used.
+	// After failed, what the gate let in before may still become durable.
+	grace := j.limits.Ack
+	if end.status == failed {
+		grace = j.limits.Slack
+	}
 	stillOpen := p.PauseAsked.IsZero() || p.PauseAsked.After(end.at)
-	if stillOpen && !p.LastAck.IsZero() && p.LastAck.After(end.at) && !c.again(end.at, p.LastAck) {
+	if stillOpen && p.LastAck.After(end.at.Add(grace)) && !c.again(end.at, p.LastAck) {
 		j.add(2, KindRecordedAfterStop, c.id, "%s was announced at %s; the last frame became durable at %s", end.status, clock(end.at), clock(p.LastAck))
 	}
 }
@@ -115,7 +121,7 @@ func (j *judge) judgeSealFirst(c *call, i int, p host.Period, at time.Time) {
 			clock(at), i+1, clock(p.PauseAsked), clock(p.Paused))
 		return
 	}
-	if p.AllAcked.IsZero() || p.AllAcked.After(at) {
+	if p.AllAcked.IsZero() || p.AllAcked.After(at.Add(j.limits.Ack)) {
 		j.add(2, KindDurableTooLate, c.id, "notRecording was announced at %s; recording time %d ends with frame %d, acknowledged up to %d, in full at %s",
 			clock(at), i+1, p.LastSeq, p.AckSeq, clock(p.AllAcked))
 	}
@@ -133,10 +139,8 @@ func unlinked(s *host.SessionRecord, p host.Period, at time.Time) bool {
 
 func has(s *host.SessionRecord, kinds ...host.FaultKind) bool {
 	for _, f := range s.Faults {
-		for _, k := range kinds {
-			if f.Kind == k {
-				return true
-			}
+		if slices.Contains(kinds, f.Kind) {
+			return true
 		}
 	}
 	return false

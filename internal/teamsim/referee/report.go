@@ -27,6 +27,9 @@ type Limits struct {
 	Answer time.Duration // from invite to answer or reject; 5 s
 	Fail   time.Duration // from a fault to `failed`; 2 s
 	Bridge time.Duration // how long a link may be down; 30 s
+	// Ack is by how much an acknowledgement may arrive after the announcement
+	// that it allows: they take different roads; 20 ms.
+	Ack time.Duration
 	// Slack is for the scheduling of a busy machine; 250 ms.
 	Slack time.Duration
 }
@@ -39,6 +42,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Answer, 5 * time.Second},
 		{&l.Fail, 2 * time.Second},
 		{&l.Bridge, 30 * time.Second},
+		{&l.Ack, 20 * time.Millisecond},
 		{&l.Slack, 250 * time.Millisecond},
 	} {
 		if *d.limit == 0 {
@@ -101,26 +105,26 @@ const (
 	KindFailedTooLate            = "failedTooLate"             // 3
 	KindAnnouncedButNotRecording = "announcedNotRecording"     // 3: success, and the host was never opened
 
-	KindArchiveMissing   = "archiveMissing"   // 4: frames were acknowledged, no recording is there
-	KindArchiveUnknown   = "archiveUnknown"   // 4: a recording of a call or session that never was
-	KindArchiveExtra     = "archiveExtra"     // 4: samples archived twice
-	KindArchiveBroken    = "archiveBroken"    // 4: can't be read, or a file differs from its hash
-	KindOutcomes         = "outcomes"         // 4: a call with several outcomes, or an impossible one
-	KindManifestCounts   = "manifestCounts"   // 4: the manifest's numbers are not those of the files
-	KindFrameLost        = "frameLost"        // 4: frames are missing and what follows moved up
-	KindTailLost         = "tailLost"         // 4: the last frames are missing
-	KindHeadLost         = "headLost"         // 4: the first frames are missing
-	KindFrameDuplicated  = "frameDuplicated"  // 4
-	KindSamplesShifted   = "samplesShifted"   // 4: by something that is no whole frame
-	KindSamplesWrong     = "samplesWrong"     // 4: not what was sent, here or nearby
-	KindGapUndeclared    = "gapUndeclared"    // 4: zeros that no gap accounts for
-	KindGapClosed        = "gapClosed"        // 4: a gap was not filled with zeros
-	KindGapNotSilent     = "gapNotSilent"     // 4: a declared gap holds something else than zeros
-	KindGapUnfounded     = "gapUnfounded"     // 4: a gap was declared where the host lost nothing
-	KindAckedButLost     = "ackedButLost"     // 5: acknowledged as durable, and not in the archive
-	KindContext          = "clientContext"    // 1: not fresh, not ours, too long or missing
-	KindAnswerTooLate    = "answerTooLate"    // 8
-	KindAnswerMissing    = "answerMissing"    // 8
+	KindArchiveMissing  = "archiveMissing"  // 4: frames were acknowledged, no recording is there
+	KindArchiveUnknown  = "archiveUnknown"  // 4: a recording of a call or session that never was
+	KindArchiveExtra    = "archiveExtra"    // 4: samples archived twice
+	KindArchiveBroken   = "archiveBroken"   // 4: can't be read, or a file differs from its hash
+	KindOutcomes        = "outcomes"        // 4: a call with several outcomes, or an impossible one
+	KindManifestCounts  = "manifestCounts"  // 4: the manifest's numbers are not those of the files
+	KindFrameLost       = "frameLost"       // 4: frames are missing and what follows moved up
+	KindTailLost        = "tailLost"        // 4: the last frames are missing
+	KindHeadLost        = "headLost"        // 4: the first frames are missing
+	KindFrameDuplicated = "frameDuplicated" // 4
+	KindSamplesShifted  = "samplesShifted"  // 4: by something that is no whole frame
+	KindSamplesWrong    = "samplesWrong"    // 4: not what was sent, here or nearby
+	KindGapUndeclared   = "gapUndeclared"   // 4: zeros that no gap accounts for
+	KindGapClosed       = "gapClosed"       // 4: a gap was not filled with zeros
+	KindGapNotSilent    = "gapNotSilent"    // 4: a declared gap holds something else than zeros
+	KindGapUnfounded    = "gapUnfounded"    // 4: a gap was declared where the host lost nothing
+	KindAckedButLost    = "ackedButLost"    // 5: acknowledged as durable, and not in the archive
+	KindContext         = "clientContext"   // 1: not fresh, not ours, too long or missing
+	KindAnswerTooLate   = "answerTooLate"   // 8
+	KindAnswerMissing   = "answerMissing"   // 8
 )
 
 // maxFindings bounds what is reported of one recording: after that many it is

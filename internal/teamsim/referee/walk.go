@@ -140,8 +140,10 @@ func (w *walk) frames(s span, n, limit int) {
 	same := equal(w.stored[w.a:w.a+n], w.truth.pcm[w.p:])
 	if same > 0 {
 		w.early(s)
-		w.placed = append(w.placed, extent{w.p, w.p + int64(same)})
-		w.report.SamplesStored += int64(same)
+		for _, e := range uncovered(extent{w.p, w.p + int64(same)}, w.placed) { // a frame that is there twice counts once
+			w.placed = append(w.placed, e)
+			w.report.SamplesStored += e.length()
+		}
 		w.step(same)
 	}
 	if same < n {
@@ -156,7 +158,7 @@ func (w *walk) early(s span) {
 		return
 	}
 	captured := w.captured(s.seq)
-	if _, ok := w.call.leave(captured); !ok {
+	if !w.call.leave(captured) {
 		w.breach(1, KindStoredBeforeSuccess, w.m, "frame %d was captured at %s and is stored; %s", s.seq, clock(captured), w.call.leaveText())
 	}
 }
