@@ -1,0 +1,311 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
+)
+
+const (
+	dirPerm  = 0o750
+	filePerm = 0o440
+)
+
+// Options are what an Assembler may be given.
+type Options struct {
+	Registerer prometheus.Registerer // may be nil
+	Log        *zap.Logger           // may be nil
+}
+
+// An Assembler makes folders in one archive. It is safe for concurrent use.
+type Assembler struct {
+	dir     string
+	log     *zap.Logger
+	metrics *metrics
+	busy    sync.Map // recordings being assembled
+	// step is called before each step; what it returns ends the run there. Tests
+	// crash with it.
+	step func(name string) error
+}
+
+// Open opens the archive that url names, and makes its directory. Relative
+// paths are relative to baseDir.
+func Open(url, baseDir string, o Options) (*Assembler, error) {
+	dir, err := directory(url, baseDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := durable.MkdirAll(dir, dirPerm); err != nil {
+		return nil, fmt.Errorf("opening archive: %w", err)
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	return &Assembler{
+		dir: dir, log: o.Log, metrics: newMetrics(o.Registerer), step: func(string) error { return nil },
+	}, nil
+}
+
+// Dir returns the archive's directory.
+func (a *Assembler) Dir() string { return a.dir }
+
+// Path returns the folder of a recording, there or not.
+func (a *Assembler) Path(recording string) string { return filepath.Join(a.dir, recording) }
+
+// Backlog says how many bytes of sealed recordings wait to be archived.
+func (a *Assembler) Backlog(bytes int64) { a.metrics.backlog.Set(float64(bytes)) }
+
+// An assembly is one run of one job.
+type assembly struct {
+	*Assembler
+
+	job    *Job
+	survey *survey
+	hidden string // the folder in the making
+	final  string
+	parts  []Participant
+}
+
+// Assemble makes, checks and publishes a recording's folder. If the folder is
+// there and sound, that is the result. If we crash anywhere, the next run with
+// the same job finds either the published folder, or a hidden one that it
+// removes; the spool's records must be kept until Assemble has returned nil.
+func (a *Assembler) Assemble(ctx context.Context, j Job) (Result, error) {
+	begun := time.Now()
+	res, outcome, err := a.assemble(ctx, &j)
+	a.metrics.seconds.WithLabelValues(outcome).Observe(time.Since(begun).Seconds())
+	if err != nil {
+		return Result{}, fmt.Errorf("archiving recording %.140q: %w", j.Recording, err)
+	}
+	a.log.Info("recording archived", zap.String("recording", j.Recording), zap.String("outcome", outcome),
+		zap.Int64("samples", res.Samples), zap.Int64("gapSamples", res.GapSamples), zap.Int64("bytes", res.Bytes))
+	return res, nil
+}
+
+func (a *Assembler) assemble(ctx context.Context, j *Job) (Result, string, error) {
+	if err := j.check(); err != nil {
+		return Result{}, outcomeFailed, err
+	}
+	if _, there := a.busy.LoadOrStore(j.Recording, nil); there {
+		return Result{}, outcomeFailed, ErrBusy
+	}
+	defer a.busy.Delete(j.Recording)
+	run := &assembly{
+		Assembler: a, job: j, final: a.Path(j.Recording), hidden: filepath.Join(a.dir, "."+j.Recording+".part"),
+	}
+	res, found, err := run.published()
+	if found || err != nil {
+		return res, outcomeOf(outcomeAlready, err), err
+	}
+	if res, err = run.make(ctx); err != nil {
+		// Give the space back; a crash here leaves the hidden folder to the next run.
+		err = errors.Join(err, durable.RemoveAll(run.hidden))
+	}
+	return res, outcomeOf(outcomePublished, err), err
+}
+
+// published looks for a folder from an earlier run.
+func (a *assembly) published() (Result, bool, error) {
+	if _, err := os.Lstat(a.final); errors.Is(err, fs.ErrNotExist) {
+		return Result{}, false, nil
+	}
+	m, sum, findings := readFolder(a.final, true)
+	if err := integrity(findings); err != nil {
+		return Result{}, true, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if m.Recording != a.job.Recording || m.Call != a.job.Facts.Call {
+		return Result{}, true, fmt.Errorf("%w: it is recording %q of call %q", ErrDamaged, m.Recording, m.Call)
+	}
+	// We may have crashed between the rename and the directory's fsync.
+	if err := durable.SyncDir(a.dir); err != nil {
+		return Result{}, true, err
+	}
+	return a.result(m, sum), true, nil
+}
+
+// make builds the folder. The names of the steps are what tests crash at.
+func (a *assembly) make(ctx context.Context) (Result, error) {
+	var m *Manifest
+	var sum string
+	steps := []struct {
+		name string
+		do   func() error
+	}{
+		{"sweep", func() error { return durable.RemoveAll(a.hidden) }},
+		{"survey", func() (err error) { a.survey, err = takeSurvey(ctx, a.job); return err }},
+		{"folder", func() error { return durable.MkdirAll(a.hidden, dirPerm) }},
+		{"tracks", func() error { return a.pass(ctx, a.openSink) }},
+		{"events", func() error { return a.writeEvents(ctx) }},
+		{"readBack", func() error { return a.pass(ctx, a.openComparer) }},
+		{"manifest", func() (err error) { m, sum, err = a.writeManifest(); return err }},
+		// The commit point is the rename in here.
+		{"publish", func() error { return durable.Publish(a.hidden, a.final) }},
+		{"check", func() error {
+			_, got, findings := readFolder(a.final, false)
+			if err := integrity(findings); err != nil {
+				return fmt.Errorf("%w: after publishing: %w", ErrReadBack, err)
+			}
+			if got != sum {
+				return fmt.Errorf("%w: after publishing, the manifest's hash is %s, not %s", ErrReadBack, got, sum)
+			}
+			return nil
+		}},
+		{"done", func() error { return nil }},
+	}
+	for _, s := range steps {
+		if err := a.step(s.name); err != nil {
+			return Result{}, err
+		}
+		if err := s.do(); err != nil {
+			return Result{}, err
+		}
+	}
+	return a.result(m, sum), nil
+}
+
+// pass goes over all tracks, some at a time.
+func (a *assembly) pass(ctx context.Context, open func(*timeline.Track) (sink, error)) error {
+	n := len(a.survey.summary.Tracks)
+	for from := 0; from < n; from += openTracks {
+		if err := pour(ctx, a.job, a.survey, from, min(from+openTracks, n), open); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeManifest hashes the files as they are read back from the disk and writes
+// the manifest over them.
+func (a *assembly) writeManifest() (*Manifest, string, error) {
+	a.parts = participantsOf(a.job.Events)
+	m := a.manifest()
+	names := []string{EventsName}
+	for i := range m.Tracks {
+		names = append(names, m.Tracks[i].File)
+	}
+	for _, name := range names {
+		f, err := hashFile(filepath.Join(a.hidden, name))
+		if err != nil {
+			return nil, "", err
+		}
+		m.Files = append(m.Files, f)
+	}
+	b, err := m.encode()
+	if err != nil {
+		return nil, "", err
+	}
+	if _, err := ReadManifest(b); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrJob, err)
+	}
+	if err := durable.WriteFile(filepath.Join(a.hidden, ManifestName), b, filePerm); err != nil {
+		return nil, "", err
+	}
+	sum := sha256.Sum256(b)
+	return m, hex.EncodeToString(sum[:]), nil
+}
+
+// manifest fills a manifest but for the files.
+func (a *assembly) manifest() *Manifest {
+	j, s, f := a.job, a.survey, &a.job.Facts
+	m := &Manifest{
+		Version: manifestVersion, Recording: j.Recording, Call: f.Call, Tenant: f.Tenant, CallChain: f.CallChain,
+		ThreadID: f.ThreadID, ObservedParticipant: f.ObservedParticipant, ObservedUser: f.ObservedUser,
+		ApplicationInstance: f.ApplicationInstance, Policy: f.Policy, Direction: f.Direction, Region: f.Region,
+		Outcome: j.Conclusion.Outcome.String(), Cause: j.Conclusion.Cause, Detail: j.Conclusion.Detail,
+		SampleRate: frame.SampleRate, FramesDiscarded: j.report().Discarded,
+		FramesRepeated: s.summary.Duplicates, FramesMistimed: s.summary.AbsurdTimes, FramesUnclaimed: s.summary.Unclaimed,
+		Permit: s.permit.Evidence,
+		Seal: Seal{
+			At: clean(s.sealAt), FirstSeq: s.seal.FirstSeq, StoredSeq: s.seal.StoredSeq, LastSeq: s.seal.LastSeq,
+			Frames: s.seal.Frames, Cause: s.seal.Cause, Recovered: s.seal.Recovered,
+		},
+		Order: orderOf(j, s), Tracks: []Track{}, Pauses: []Pause{}, Participants: a.parts,
+		Software:  Software{"recorderbot", j.Software, runtime.Version()},
+		MediaHost: MediaHost{s.meta.Host, s.meta.HostEpoch, s.meta.SDKVersion},
+		Previous:  j.Previous,
+	}
+	m.Permit.At = clean(m.Permit.At)
+	m.StartedAt, m.EndedAt = s.started(), s.started()
+	for i := range s.summary.Tracks {
+		t := a.track(&s.summary.Tracks[i], m.StartedAt)
+		m.Tracks = append(m.Tracks, t)
+		m.Samples += t.Samples
+		m.StoredSamples += t.StoredSamples
+		m.GapSamples += t.GapSamples
+		if end := t.StartsAt.Add(length(t.Samples)); end.After(m.EndedAt) {
+			m.EndedAt = end
+		}
+	}
+	return m
+}
+
+func (a *assembly) track(t *timeline.Track, started time.Time) Track {
+	id, file := trackID(t)
+	n := Track{
+		ID: id, File: file, Kind: t.Kind.String(), SourceID: t.Source, StartsAt: started, MediaTime: t.FirstTime,
+		Samples: t.Samples, StoredSamples: t.Stored, GapSamples: t.GapSamples, Frames: t.Frames, LostFrames: t.Lost,
+		ClockSkew: t.Skew, Gaps: make([]Gap, 0, len(t.Gaps)), Participants: participantsOn(t, a.parts),
+	}
+	switch t.Kind {
+	case frame.MixedAudio:
+		n.Kind, n.Mode = "audio", "mixed"
+	case frame.UnmixedAudio:
+		n.Kind, n.Mode = "audio", "unmixed"
+	case frame.Video, frame.Screen:
+	}
+	if told := frame.Time(t.FirstTime); !told.IsZero() && told.Sub(started).Abs() < 24*time.Hour {
+		n.StartsAt = told
+	}
+	for _, g := range t.Gaps {
+		n.Gaps = append(n.Gaps, Gap{AtSample: g.AtSample, Samples: g.Samples, Frames: g.Frames, Cause: g.Cause})
+	}
+	return n
+}
+
+// length turns samples into time.
+func length(samples int64) time.Duration {
+	return time.Duration(samples/frame.SampleRate)*time.Second +
+		time.Duration(samples%frame.SampleRate)*time.Second/frame.SampleRate
+}
+
+func (a *assembly) result(m *Manifest, sum string) Result {
+	r := Result{
+		Path: a.final, ManifestSHA256: sum, Samples: m.Samples, GapSamples: m.GapSamples,
+		StartedAt: m.StartedAt, EndedAt: m.EndedAt, Tracks: m.Tracks,
+	}
+	for _, f := range m.Files {
+		r.Bytes += f.Size
+	}
+	return r
+}
+
+// hashFile reads a file once.
+func hashFile(path string) (File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return File{}, fmt.Errorf("hashing: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return File{}, fmt.Errorf("hashing: %w", err)
+	}
+	return File{Name: filepath.Base(path), Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+}

@@ -1,0 +1,37 @@
+// Package archive turns sealed recordings into folders that outlive us: one
+// folder for each, of files that any player and any text editor opens.
+//
+// # Law
+//
+//   - A published folder is complete and was read back, or it is not there. The
+//     folder is built under a hidden name; what it holds is compared with the
+//     spool, sample by sample; one rename publishes it. Nothing is ever changed
+//     in a published folder.
+//   - Whoever runs the same job again gets the same result: what is published
+//     and sound is done, what a crash left behind is swept away and made anew.
+//   - storedSamples + gapSamples = samples, for each track and for the whole.
+//   - The manifest alone says which reply allowed which bytes, in which order
+//     things happened, and where something is missing. Each manifest names the
+//     hash of the one before it, so none can vanish unnoticed.
+//
+// # A folder
+//
+//	audio-mixed.flac      all speakers; audio-<source>.flac where unmixed
+//	video-<source>.h264   what video there was, Annex B; screen-<source>.h264
+//	events.jsonl          the call's journal and what the spool says beside media
+//	manifest.json         everything else; see [Manifest]
+//
+// Gaps are filled with silence, so that all files of a folder begin at the same
+// instant and their time stays true.
+//
+// # How
+//
+// [Assembler.Assemble] walks a recording's records in the spool three times: for
+// the headers, which give the timeline; for the payloads, which go into the files;
+// and once more to compare, with a decoder that is not the encoder. Memory is
+// bounded by the number of gaps and participants, not by the recording's length.
+// [CheckFolder] reads a published folder with nothing but the folder itself.
+//
+// BUG(archive): Reading back right after writing reads the page cache. That the
+// disk holds the same is fsync's promise.
+package archive

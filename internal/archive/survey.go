@@ -1,0 +1,143 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
+)
+
+// A survey is what the headers of a recording's records say.
+type survey struct {
+	permit   *spool.PermitRecord
+	permitAt time.Time
+	meta     permitMeta
+	seal     *spool.SealRecord
+	sealAt   time.Time
+	// firstAt and lastAt are the commits of the first and the last frame.
+	firstAt, lastAt time.Time
+	frames          uint64
+	summary         timeline.Summary
+}
+
+// permitMeta is what the media side wrote beside the permit.
+type permitMeta struct {
+	Host       string `json:"host"`
+	HostEpoch  string `json:"hostEpoch"`
+	SDKVersion string `json:"sdkVersion"`
+	Audio      string `json:"audio"`
+	FirstSeq   uint64 `json:"firstSeq"`
+}
+
+// takeSurvey is the first pass. It trusts the spool's order no more than its own
+// eyes: a frame outside permit and seal is an error.
+func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
+	s, tl := &survey{}, timeline.New()
+	for r, err := range j.Read() {
+		if err != nil {
+			return nil, fmt.Errorf("reading headers from the spool: %w", err)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := s.add(r, tl); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case s.permit == nil:
+		return nil, fmt.Errorf("%w: the spool knows nothing of recording %s", ErrJob, j.Recording)
+	case s.seal == nil:
+		return nil, fmt.Errorf("recording %s: %w", j.Recording, ErrUnsealed)
+	case s.permit.ID != j.Recording:
+		return nil, fmt.Errorf("%w: the spool's recording is %q, not %q", ErrJob, s.permit.ID, j.Recording)
+	case s.permit.Evidence.Call != j.Facts.Call:
+		return nil, fmt.Errorf("%w: the permit is of call %q, not %q", ErrJob, s.permit.Evidence.Call, j.Facts.Call)
+	case s.seal.Frames != s.frames:
+		return nil, fmt.Errorf("%w: the seal counts %d frames, the spool holds %d", ErrJob, s.seal.Frames, s.frames)
+	}
+	s.summary = tl.Finish(s.seal.LastSeq)
+	return s, nil
+}
+
+func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {
+	switch {
+	case s.seal != nil:
+		return fmt.Errorf("%w: a %v follows the seal in the spool", ErrJob, r.Type)
+	case s.permit == nil && r.Type != spool.PermitType:
+		return fmt.Errorf("%w: a %v precedes the permit in the spool", ErrJob, r.Type)
+	}
+	switch r.Type {
+	case spool.PermitType:
+		if s.permit != nil {
+			return fmt.Errorf("%w: two permits in one recording", ErrJob)
+		}
+		s.permit, s.permitAt = r.Permit, r.At
+		if len(r.Permit.Meta) > 0 {
+			if err := json.Unmarshal(r.Permit.Meta, &s.meta); err != nil {
+				return fmt.Errorf("%w: facts beside the permit: %w", ErrJob, err)
+			}
+		}
+		if s.meta.FirstSeq > 0 {
+			tl.Start(s.meta.FirstSeq)
+		}
+		if s.meta.Audio == "mixed" {
+			tl.Expect(frame.MixedAudio, 0)
+		}
+	case spool.FrameType:
+		if s.frames++; s.frames == 1 {
+			s.firstAt = r.At
+		}
+		s.lastAt = r.At
+		if r.Header.Kind.Audio() && len(r.Payload) != frame.AudioBytes {
+			return fmt.Errorf("%w: frame %d has %d bytes, not %d", ErrJob, r.Header.Seq, len(r.Payload), frame.AudioBytes)
+		}
+		tl.Frame(r.Header)
+	case spool.GapType:
+		tl.Gap(r.Gap)
+	case spool.NoteType:
+	case spool.SealType:
+		s.seal, s.sealAt = r.Seal, r.At
+	}
+	return nil
+}
+
+// started returns the instant of sample 0: the platform's time, where it is
+// within a day of ours, else when the first frame became durable.
+func (s *survey) started() time.Time {
+	ours := s.firstAt
+	if ours.IsZero() {
+		ours = s.permitAt
+	}
+	for _, t := range s.summary.Tracks {
+		told := frame.Time(t.FirstTime)
+		if off := told.Sub(ours); !told.IsZero() && off.Abs() < 24*time.Hour {
+			return told
+		}
+	}
+	return ours.UTC()
+}
+
+// trackID names a track and its file.
+func trackID(t *timeline.Track) (id, file string) {
+	switch t.Kind {
+	case frame.MixedAudio:
+		id = "audio-mixed"
+	case frame.UnmixedAudio:
+		id = fmt.Sprintf("audio-%d", t.Source)
+	case frame.Video:
+		id = fmt.Sprintf("video-%d", t.Source)
+	case frame.Screen:
+		id = fmt.Sprintf("screen-%d", t.Source)
+	default:
+		id = fmt.Sprintf("kind%d-%d", t.Kind, t.Source)
+	}
+	if t.Kind.Audio() {
+		return id, id + ".flac"
+	}
+	return id, id + ".h264"
+}
