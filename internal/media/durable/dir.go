@@ -152,3 +152,6 @@ func syncParents(a, b string) error {
 	}
 	return SyncDir(pa)
 }
+
+// SyncParent makes the name of a file that was just made durable.
+func SyncParent(path string) error { return SyncDir(filepath.Dir(path)) }

@@ -45,20 +45,21 @@ func checkFiles(disk files, dir string) (Report, error) {
 	// The last segment says which others still count; what is in spare ones is
 	// checked too, as long as it is whole.
 	last := &Log{opt: Options{Dir: dir, files: disk}, log: all[0].first.log}
-	if _, _, err = last.replay(all); err != nil {
+	from, table, torn, err := latest(disk, dir, all)
+	if err != nil {
 		return Report{}, fmt.Errorf("checking spool: %w", err)
 	}
-	tail := all[len(all)-1].first.gen
-	needed := last.state.generations(tail)
+	if _, err = last.replay(from, table); err != nil {
+		return Report{}, fmt.Errorf("checking spool: %w", err)
+	}
+	needed := last.state.generations(last.gen)
 	for _, f := range all {
-		gen := f.first.gen
-		needs := needed[gen] || gen == tail
-		delete(needed, gen)
-		if f.table == nil && !needs {
-			c.state = nil
+		if slices.Contains(torn, f) {
 			continue
 		}
-		if err = c.segment(f); err != nil {
+		needs := needed[f.first.gen] || f.first.gen == last.gen
+		delete(needed, f.first.gen)
+		if err = c.segment(f, needs); err != nil {
 			return c.report, fmt.Errorf("checking spool: %s: %w", slotName(f.slot), err)
 		}
 	}
@@ -81,7 +82,15 @@ type checker struct {
 	last   uint64 // number of its last commit
 }
 
-func (c *checker) segment(f found) error {
+func (c *checker) segment(f found, needed bool) error {
+	table, err := f.table(c.files, c.dir)
+	if err != nil {
+		return err
+	}
+	if table == nil && !needed {
+		c.state = nil // it was about to be used again
+		return nil
+	}
 	found := func(x Finding) {
 		x.Segment, x.Generation = slotName(f.slot), f.first.gen
 		c.report.Findings = append(c.report.Findings, x)
@@ -90,24 +99,24 @@ func (c *checker) segment(f found) error {
 		c.state, c.last = nil, 0 // those between were released
 	}
 	switch {
-	case f.table == nil:
+	case table == nil:
 		found(Finding{Kind: BadTable, Commit: c.last, Detail: "the table is damaged"})
-	case c.state != nil && !f.table.equal(c.state):
+	case c.state != nil && !table.equal(c.state):
 		found(Finding{Kind: BadTable, Commit: f.first.number, Detail: "the table does not say what the log says"})
 	}
-	if c.last != 0 && f.table != nil && f.first.number != c.last+1 {
+	if c.last != 0 && table != nil && f.first.number != c.last+1 {
 		found(Finding{Kind: BadCommit, Commit: c.last, Detail: fmt.Sprintf(
 			"commits %d to %d, the end of the segment before, are lost", c.last+1, f.first.number-1)})
 	}
-	if f.table != nil {
-		c.state = f.table
+	if table != nil {
+		c.state = table
 	}
 	if c.state == nil {
 		c.state = newState()
 	}
 	c.state.records, c.state.frames = 0, 0
 	var w scanned
-	err := reading(c.files, filepath.Join(c.dir, slotName(f.slot)), func(r readFile) error {
+	err = reading(c.files, filepath.Join(c.dir, slotName(f.slot)), func(r readFile) error {
 		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
 		var err error
 		w, err = sc.all(0, 0, func(h header, off int64, body []byte) {

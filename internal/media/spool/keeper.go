@@ -120,6 +120,10 @@ func (l *Log) prepare(slot int) error {
 func (l *Log) trim() error {
 	l.known.Lock()
 	n := len(l.spares) - 1
+	if n < mostSpares {
+		l.known.Unlock()
+		return nil // the committer took some meanwhile
+	}
 	slot := l.spares[n]
 	l.spares = l.spares[:n]
 	l.known.Unlock()

@@ -23,14 +23,13 @@ func lockPath(dir string) string { return filepath.Join(dir, "lock") }
 type found struct {
 	slot  int
 	size  int64
-	first header // of the first commit; gen 0: there is none that is whole
-	table *state // what the first commit says; nil: it is not whole
+	first header // of the first commit, or of the first that is whole; gen 0: there is none
 }
 
 // survey lists the segments of a log, the newest generation last, those without
 // a readable first commit before all others.
-func survey(fs files, dir string) ([]found, error) {
-	names, err := fs.List(dir)
+func survey(disk files, dir string) ([]found, error) {
+	names, err := disk.List(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +40,7 @@ func survey(fs files, dir string) ([]found, error) {
 		if !ok || err != nil || name != slotName(slot) {
 			continue
 		}
-		f, err := look(fs, filepath.Join(dir, name))
+		f, err := look(disk, filepath.Join(dir, name))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -61,39 +60,37 @@ func survey(fs files, dir string) ([]found, error) {
 	return all, nil
 }
 
-// look reads the beginning of a segment.
-func look(fs files, path string) (found, error) {
+// look reads the first header of a segment.
+func look(disk files, path string) (found, error) {
 	var f found
-	err := reading(fs, path, func(r readFile) error {
+	err := reading(disk, path, func(r readFile) error {
 		size, err := r.Size()
 		if err != nil {
 			return err
 		}
 		f.size = size &^ (blockBytes - 1)
+		if f.size < blockBytes {
+			return nil
+		}
 		sc := scanner{r: r, size: f.size}
-		h, body, err := sc.commitAt(0)
+		if err = sc.read(0, blockBytes); err != nil {
+			return err
+		}
+		f.first, err = sc.headerIn(sc.buf)
 		if errors.Is(err, errNoCommit) {
-			// The table of a new generation may be torn, or what was acknowledged
-			// behind it may be all that is left of it: search tells.
+			// It may never have been used, or be torn; or what was acknowledged behind
+			// it is all that is left of it.
 			f.first, err = sc.orphan()
-			return err
-		}
-		if err != nil {
-			return err
-		}
-		f.first = h
-		if f.table, err = readTable(body); errors.Is(err, errBadTable) {
-			f.table, err = nil, nil
 		}
 		return err
 	})
 	return f, err
 }
 
-// orphan looks for a commit behind a first one that is not whole. Its window
-// holds the largest commit that may be in the way.
+// orphan looks for a commit behind a first one that is not whole; gen 0: there
+// is none. Its window holds the largest table that is to be expected.
 func (s *scanner) orphan() (header, error) {
-	const window = 16 << 20
+	const window = 4 << 20
 	off, err := s.search(blockBytes, min(s.size, window), 0)
 	if err != nil || off < 0 {
 		return header{}, err
@@ -102,9 +99,63 @@ func (s *scanner) orphan() (header, error) {
 	return h, err
 }
 
+// table reads what the first commit of a segment says; nil: it is not whole.
+func (f found) table(disk files, dir string) (*state, error) {
+	var t *state
+	err := reading(disk, filepath.Join(dir, slotName(f.slot)), func(r readFile) error {
+		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
+		_, body, err := sc.commitAt(0)
+		if err == nil {
+			t, err = readTable(body)
+		}
+		if errors.Is(err, errNoCommit) || errors.Is(err, errBadTable) {
+			return nil
+		}
+		return err
+	})
+	return t, err
+}
+
+// torn reports whether the segment holds a first header and nothing else that is
+// whole: a crash came while it was begun.
+func (f found) torn(disk files, dir string) (bool, error) {
+	var h header
+	err := reading(disk, filepath.Join(dir, slotName(f.slot)), func(r readFile) error {
+		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
+		var err error
+		h, err = sc.orphan()
+		return err
+	})
+	return h.gen == 0, err
+}
+
+// latest returns the segments from the last one that has a whole table on, that
+// table, and those that a crash left torn behind them.
+func latest(disk files, dir string, all []found) (from []found, t *state, torn []found, err error) {
+	for i := len(all) - 1; i >= 0; i-- {
+		f := all[i]
+		if t, err = f.table(disk, dir); err != nil {
+			return nil, nil, nil, fmt.Errorf("%s: %w", slotName(f.slot), err)
+		}
+		if t != nil {
+			return append([]found{f}, from...), t, torn, nil
+		}
+		var empty bool
+		if empty, err = f.torn(disk, dir); err != nil {
+			return nil, nil, nil, fmt.Errorf("%s: %w", slotName(f.slot), err)
+		}
+		if empty {
+			torn = append(torn, f)
+		} else {
+			from = append([]found{f}, from...)
+		}
+	}
+	return from, newState(), torn, nil
+}
+
 // reading opens a file for reading around fn.
-func reading(fs files, path string, fn func(readFile) error) error {
-	r, err := fs.Open(path)
+func reading(disk files, path string, fn func(readFile) error) error {
+	r, err := disk.Open(path)
 	if err != nil {
 		return err
 	}
@@ -135,15 +186,25 @@ func (l *Log) recover(ctx context.Context) error {
 		return l.create()
 	}
 	l.log = all[len(all)-1].first.log
-	tail, end, err := l.replay(all)
+	from, table, torn, err := latest(l.opt.files, l.opt.Dir, all)
 	if err != nil {
 		return err
 	}
-	l.adopt(all)
+	for _, f := range torn {
+		l.spares = append(l.spares, f.slot)
+	}
+	if len(from) == 0 {
+		return l.create() // a crash came while the log was begun
+	}
+	end, err := l.replay(from, table)
+	if err != nil {
+		return err
+	}
+	l.adopt(slices.DeleteFunc(all, func(f found) bool { return slices.Contains(torn, f) }))
 	if err = l.readPermits(ctx); err != nil {
 		return err
 	}
-	return l.repair(tail, end)
+	return l.repair(from[len(from)-1], end)
 }
 
 // create begins a new log.
@@ -174,36 +235,27 @@ func (l *Log) create() error {
 	return nil
 }
 
-// replay reads the last segment, from its table on. Where its table is damaged
-// it begins with the last one that has a whole table.
-func (l *Log) replay(all []found) (found, scanned, error) {
-	base := len(all) - 1
-	for base > 0 && all[base].table == nil {
-		base--
-	}
-	l.state = newState()
-	if t := all[base].table; t != nil {
-		l.state = t
-	}
+// replay reads the last segment on top of what its table says; where its table
+// is damaged, it reads from the last one that has a whole table.
+func (l *Log) replay(from []found, table *state) (scanned, error) {
+	l.state = table
 	var w scanned
-	for i := base; i < len(all); i++ {
+	for i, f := range from {
 		for _, t := range l.state.tracks {
 			t.offs = nil // of the segment before
 		}
-		last := w.last
 		var err error
-		if w, err = l.replaySegment(all[i]); err != nil {
-			return found{}, w, fmt.Errorf("%s: %w", slotName(all[i].slot), err)
+		if w, err = l.replaySegment(f); err != nil {
+			return w, fmt.Errorf("%s: %w", slotName(f.slot), err)
 		}
-		if i > base && all[i].first.gen == all[i-1].first.gen+1 && all[i].table != nil && all[i].first.number != last+1 {
+		if i > 0 {
 			l.damage = append(l.damage, Finding{
-				Kind: BadCommit, Segment: slotName(all[i-1].slot), Generation: all[i-1].first.gen, Commit: last,
-				Detail: fmt.Sprintf("its end is lost: commits up to %d are missing", all[i].first.number-1),
+				Kind: BadTable, Segment: slotName(f.slot), Generation: f.first.gen, Detail: "read from an older one on instead",
 			})
 		}
 	}
 	l.number, l.off, l.end = w.last, w.end, w.end
-	return all[len(all)-1], w, nil
+	return w, nil
 }
 
 func (l *Log) replaySegment(f found) (scanned, error) {

@@ -1,0 +1,171 @@
+package spool
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+	"github.com/recorderbot/recorderbot/internal/recorder/recordertest"
+)
+
+// small are options under which much happens with few bytes.
+func small(d *memDisk) Options {
+	return Options{Dir: "spool", SegmentSize: minSegmentSize, CommitInterval: time.Millisecond, files: d}
+}
+
+func open(tb testing.TB, o Options) *Log {
+	tb.Helper()
+	l, err := Open(context.Background(), o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = l.Close(context.Background()) })
+	return l
+}
+
+func shut(tb testing.TB, l *Log) {
+	tb.Helper()
+	if err := l.Close(context.Background()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// permits wins permits once for many runs of a property.
+func permits(tb testing.TB, n int) []recorder.Permit {
+	tb.Helper()
+	ps := make([]recorder.Permit, n)
+	for i := range ps {
+		ps[i] = recordertest.Permit(tb, recorder.CallID(fmt.Sprintf("call-%d", i)))
+	}
+	return ps
+}
+
+func begin(tb testing.TB, l *Log, p recorder.Permit, id string) *Recording {
+	tb.Helper()
+	r, err := l.Begin(context.Background(), p, id, []byte(`{"host":"h"}`))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+func seal(tb testing.TB, r *Recording) Sealed {
+	tb.Helper()
+	s, err := r.Seal(context.Background(), Seal{LastSeq: 7, Cause: "ended"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+// audio is a frame whose samples tell its number; every fourth is silent.
+func audio(seq uint64) frame.Frame {
+	f := frame.Frame{
+		Header:  frame.Header{Seq: seq, Kind: frame.MixedAudio, MediaTime: int64(seq) * frame.TicksPerFrame, SenderTime: 5},
+		Payload: make([]byte, frame.AudioBytes),
+	}
+	for i := range f.Payload {
+		if seq%4 != 0 {
+			f.Payload[i] = byte(seq + uint64(i))
+		}
+	}
+	return f
+}
+
+// store appends frames in one batch and returns when they are durable.
+func store(tb testing.TB, l *Log, r *Recording, from, to uint64) {
+	tb.Helper()
+	err := flush(l, func(b *Batch) {
+		for seq := from; seq <= to; seq++ {
+			if !b.Frame(r, audio(seq)) {
+				tb.Errorf("frame %d was refused", seq)
+			}
+		}
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// flush is Update that waits until it is durable.
+func flush(l *Log, fn func(b *Batch)) error {
+	t, err := l.update(context.Background(), fn, true)
+	if err != nil || t == nil {
+		return err
+	}
+	<-t.done
+	return t.err
+}
+
+// read collects a recording; payloads are copied, times left out.
+func read(tb testing.TB, l *Log, id string) []Record {
+	tb.Helper()
+	var all []Record
+	for rec, err := range l.Read(id) {
+		if err != nil {
+			tb.Fatalf("reading %s after %d records: %v", id, len(all), err)
+		}
+		rec.Payload = append([]byte(nil), rec.Payload...)
+		all = append(all, rec)
+	}
+	return all
+}
+
+// wantFrames fails unless the recording has exactly the frames from..to.
+func wantFrames(tb testing.TB, l *Log, id string, from, to uint64) {
+	tb.Helper()
+	var got []frame.Frame
+	for _, rec := range read(tb, l, id) {
+		if rec.Type == FrameType {
+			got = append(got, frame.Frame{Header: rec.Header, Payload: rec.Payload})
+		}
+	}
+	var want []frame.Frame
+	for seq := from; seq <= to; seq++ {
+		want = append(want, audio(seq))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		tb.Fatal(d)
+	}
+}
+
+// sound fails unless Check finds nothing.
+func sound(tb testing.TB, d *memDisk) Report {
+	tb.Helper()
+	rep, err := checkFiles(d, "spool")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if n := len(rep.Findings); n > 0 {
+		tb.Fatalf("check: %d findings, the first: %v", n, rep.Findings[0])
+	}
+	return rep
+}
+
+// acks remembers what OnDurable has said.
+type acks struct {
+	mu  sync.Mutex
+	seq map[string]uint64
+}
+
+func newAcks() *acks { return &acks{seq: make(map[string]uint64)} }
+
+func (a *acks) durable(ds []Durable) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, d := range ds {
+		a.seq[d.Recording.ID()] = max(a.seq[d.Recording.ID()], d.Seq)
+	}
+}
+
+func (a *acks) of(id string) uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seq[id]
+}
