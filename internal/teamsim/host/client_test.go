@@ -61,7 +61,7 @@ func dial(t *testing.T, h *host.Host, options ...grpc.DialOption) pb.MediaHostCl
 	}
 	options = append(options, grpc.WithConnectParams(grpc.ConnectParams{
 		MinConnectTimeout: 5 * time.Second,
-		Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.1, MaxDelay: 20 * time.Millisecond},
+		Backoff:           backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1.1, MaxDelay: 20 * time.Millisecond},
 	}))
 	conn, err := grpc.NewClient(h.Addr(), options...)
 	if err != nil {

@@ -335,3 +335,29 @@ func TestFaultsAreChecked(t *testing.T) {
 		t.Error("a session's fault was taken for the host")
 	}
 }
+
+func TestASlowLinkOverflowsTheRing(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, host.Options{RingFrames: 20})
+	l, _, _ := recording(t, h, host.Fault{Kind: host.FaultStall, At: 0, For: time.Second})
+	h.Advance(1100 * time.Millisecond)
+	gone := uint64(0)
+	for g := l.next(); ; g = l.next() {
+		if m := g.message.GetGap(); m != nil {
+			if m.GetFirstSeq() != gone+1 || m.GetReason() != pb.Gap_REASON_OVERFLOW {
+				t.Fatalf("after frame %d: %v", gone, m)
+			}
+			gone += m.GetCount()
+			continue
+		}
+		if gone++; g.seq != gone {
+			t.Fatalf("want frame %d, got %v", gone, g)
+		}
+		if gone == 55 {
+			break
+		}
+	}
+	if r := h.Records()[0]; len(r.Overflows) == 0 {
+		t.Error("no overflow in the record")
+	}
+}
