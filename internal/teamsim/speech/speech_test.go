@@ -3,9 +3,8 @@ package speech_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/speech"
 )
@@ -65,7 +64,7 @@ func TestMixStartsAndEndsWithSpeech(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(mix, again); diff != "" {
+			if !slices.Equal(mix, again) {
 				t.Error("a second mix differs")
 			}
 		})
@@ -101,7 +100,7 @@ func TestMixHasBothSpeakersAndTheyOverlap(t *testing.T) {
 
 func contains(hay, needle []int16) bool {
 	for i := 0; i+len(needle) <= len(hay); i++ {
-		if hay[i] == needle[0] && hay[i+len(needle)-1] == needle[len(needle)-1] && cmp.Equal(hay[i:i+len(needle)], needle) {
+		if hay[i] == needle[0] && hay[i+len(needle)-1] == needle[len(needle)-1] && slices.Equal(hay[i:i+len(needle)], needle) {
 			return true
 		}
 	}
