@@ -1,13 +1,17 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/recorder"
@@ -19,7 +23,16 @@ func small(d *memDisk) Options {
 	return Options{Dir: "spool", SegmentSize: minSegmentSize, CommitInterval: time.Millisecond, files: d}
 }
 
-func open(tb testing.TB, o Options) *Log {
+// tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Cleanup(func())
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Fatal(args ...any)
+}
+
+func open(tb tester, o Options) *Log {
 	tb.Helper()
 	l, err := Open(context.Background(), o)
 	if err != nil {
@@ -29,7 +42,7 @@ func open(tb testing.TB, o Options) *Log {
 	return l
 }
 
-func shut(tb testing.TB, l *Log) {
+func shut(tb tester, l *Log) {
 	tb.Helper()
 	if err := l.Close(context.Background()); err != nil {
 		tb.Fatal(err)
@@ -46,7 +59,7 @@ func permits(tb testing.TB, n int) []recorder.Permit {
 	return ps
 }
 
-func begin(tb testing.TB, l *Log, p recorder.Permit, id string) *Recording {
+func begin(tb tester, l *Log, p recorder.Permit, id string) *Recording {
 	tb.Helper()
 	r, err := l.Begin(context.Background(), p, id, []byte(`{"host":"h"}`))
 	if err != nil {
@@ -55,7 +68,7 @@ func begin(tb testing.TB, l *Log, p recorder.Permit, id string) *Recording {
 	return r
 }
 
-func seal(tb testing.TB, r *Recording) Sealed {
+func seal(tb tester, r *Recording) Sealed {
 	tb.Helper()
 	s, err := r.Seal(context.Background(), Seal{LastSeq: 7, Cause: "ended"})
 	if err != nil {
@@ -79,7 +92,7 @@ func audio(seq uint64) frame.Frame {
 }
 
 // store appends frames in one batch and returns when they are durable.
-func store(tb testing.TB, l *Log, r *Recording, from, to uint64) {
+func store(tb tester, l *Log, r *Recording, from, to uint64) {
 	tb.Helper()
 	err := flush(l, func(b *Batch) {
 		for seq := from; seq <= to; seq++ {
@@ -104,7 +117,7 @@ func flush(l *Log, fn func(b *Batch)) error {
 }
 
 // read collects a recording; payloads are copied, times left out.
-func read(tb testing.TB, l *Log, id string) []Record {
+func read(tb tester, l *Log, id string) []Record {
 	tb.Helper()
 	var all []Record
 	for rec, err := range l.Read(id) {
@@ -118,7 +131,7 @@ func read(tb testing.TB, l *Log, id string) []Record {
 }
 
 // wantFrames fails unless the recording has exactly the frames from..to.
-func wantFrames(tb testing.TB, l *Log, id string, from, to uint64) {
+func wantFrames(tb tester, l *Log, id string, from, to uint64) {
 	tb.Helper()
 	var got []frame.Frame
 	for _, rec := range read(tb, l, id) {
@@ -136,7 +149,7 @@ func wantFrames(tb testing.TB, l *Log, id string, from, to uint64) {
 }
 
 // sound fails unless Check finds nothing.
-func sound(tb testing.TB, d *memDisk) Report {
+func sound(tb tester, d *memDisk) Report {
 	tb.Helper()
 	rep, err := checkFiles(d, "spool")
 	if err != nil {
@@ -168,4 +181,52 @@ func (a *acks) of(id string) uint64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.seq[id]
+}
+
+// wantSame fails unless the recording holds exactly these frames.
+func wantSame(tb tester, l *Log, id string, want []frame.Frame) {
+	tb.Helper()
+	n := 0
+	for rec, err := range l.Read(id) {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if rec.Type != FrameType {
+			continue
+		}
+		if n == len(want) || rec.Header != want[n].Header || !bytes.Equal(rec.Payload, want[n].Payload) {
+			tb.Fatalf("%s: record %d is %+v", id, n, rec.Header)
+		}
+		n++
+	}
+	if n != len(want) {
+		tb.Fatalf("%s: %d frames, want %d", id, n, len(want))
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// drawFrame draws any frame but its number.
+func drawFrame() *rapid.Generator[frame.Frame] {
+	return rapid.Custom(func(t *rapid.T) frame.Frame {
+		f := frame.Frame{Header: frame.Header{
+			Kind:       frame.Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
+			Flags:      frame.Flags(rapid.IntRange(0, 7).Draw(t, "flags")),
+			MediaTime:  rapid.Int64().Draw(t, "media time"),
+			SenderTime: rapid.Int64().Draw(t, "sender's time"),
+		}}
+		size := frame.AudioBytes
+		if f.Kind != frame.MixedAudio {
+			f.Source = rapid.Uint32().Draw(t, "source")
+		}
+		if !f.Kind.Audio() {
+			size = rapid.IntRange(0, 2500).Draw(t, "size")
+			f.Socket, f.Width, f.Height = 3, rapid.Uint16().Draw(t, "width"), 9
+		}
+		f.Payload = make([]byte, size)
+		if fill := rapid.Byte().Draw(t, "fill"); size > 0 {
+			f.Payload[size-1] = fill
+		}
+		return f
+	})
 }

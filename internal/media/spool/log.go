@@ -81,14 +81,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening spool: %w", err)
 	}
-	l := &Log{
-		opt: o, lock: lock, rate: newRate(),
-		ids: make(map[string]*track), orphans: make(map[string]*Recording), infos: make(map[string]Info),
-		segs: make(map[uint64]*segment), pending: make(map[uint64]*index),
-		wake: make(chan struct{}, 1), chores: make(chan struct{}, 1),
-		done: make(chan struct{}), stopped: make(chan struct{}), kept: make(chan struct{}),
-	}
-	l.room = sync.NewCond(&l.mu)
+	l := newLog(o, lock)
 	if err = l.start(ctx); err != nil {
 		if l.cur != nil {
 			err = errors.Join(err, l.cur.Close())
@@ -98,13 +91,28 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 	return l, nil
 }
 
+func newLog(o Options, lock io.Closer) *Log {
+	l := &Log{
+		opt: o, lock: lock, rate: newRate(),
+		ids: make(map[string]*track), orphans: make(map[string]*Recording), infos: make(map[string]Info),
+		segs: make(map[uint64]*segment), pending: make(map[uint64]*index),
+		wake: make(chan struct{}, 1), chores: make(chan struct{}, 1),
+		done: make(chan struct{}), stopped: make(chan struct{}), kept: make(chan struct{}),
+	}
+	l.room = sync.NewCond(&l.mu)
+	return l
+}
+
 // start recovers and begins to work.
 func (l *Log) start(ctx context.Context) error {
 	if err := l.recover(ctx); err != nil {
 		return err
 	}
-	size := int(min(4*int64(l.opt.CommitBytes)+maxRecord+maxTextBytes, l.opt.SegmentSize/2) &^ (blockBytes - 1))
-	l.soft = min(4*l.opt.CommitBytes, size/2)
+	// What may wait, and room behind it for the largest batch; small segments
+	// hold only small records.
+	const batch = maxRecord + maxTextBytes
+	size := int(min(4*int64(l.opt.CommitBytes)+batch, l.opt.SegmentSize/2) &^ (blockBytes - 1))
+	l.soft = max(min(4*l.opt.CommitBytes, size-batch), size/4)
 	var err error
 	if l.fill, err = newBuffer(size); err != nil {
 		return err

@@ -114,7 +114,7 @@ func (s *scanner) all(off int64, prev uint64, fn func(h header, off int64, body 
 // search returns the offset of the first whole commit in [from, to) whose number
 // is above prev, -1 where there is none.
 func (s *scanner) search(from, to int64, prev uint64) (int64, error) {
-	const window = 1 << 20
+	window := min(1<<20, max(to-from, 0))
 	b := make([]byte, window)
 	for off := from; off < to; off += window {
 		n, rerr := s.r.ReadAt(b[:min(window, to-off)], off)
