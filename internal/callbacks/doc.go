@@ -9,11 +9,11 @@
 //
 //  1. method and path (405, 404);
 //  2. declared size (413);
-//  3. bearer token (401; 403 where the token is genuine but its tenant is not
+//  3. bearer token (401, also where the token is genuine but its tenant is not
 //     ours; 503 where we cannot tell because we have no keys);
 //  4. content type (415);
 //  5. the body: read in full within the limit (413), then decoded (400);
-//  6. the tenant of each notification against the token's (403).
+//  6. the tenant of each notification against the token's (401).
 //
 // So no byte of the body is read, let alone parsed, before the token has been
 // verified. What is accepted is answered 202 after the [Receiver] took it, never

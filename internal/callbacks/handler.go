@@ -120,7 +120,7 @@ func (s *Server) handOver(ctx context.Context, from Caller, ns []graph.Notificat
 	for i := range ns {
 		if t := ns[i].Tenant; t != "" && canonicalID(t) != from.Tenant {
 			s.count(ns, verdictForbidden)
-			return refuse(http.StatusForbidden, reasonTenantDiffer, "a notification belongs to another tenant than the token")
+			return unauthorized(reasonTenantDiffer)
 		}
 		if ns[i].Kind == graph.ParticipantJoining {
 			joinings++
@@ -176,7 +176,7 @@ func (s *Server) receive(ctx context.Context, from Caller, ns []graph.Notificati
 func refusedBy(err error) (reply, string) {
 	switch {
 	case errors.Is(err, ErrForbidden):
-		no := refuse(http.StatusForbidden, reasonForbidden, "the call belongs to another tenant")
+		no := unauthorized(reasonForbidden)
 		no.err = err
 		return no, verdictForbidden
 	case errors.Is(err, ErrBusy):

@@ -120,8 +120,8 @@ func TestRefused(t *testing.T) {
 		"call ID with escape": {post(t, good, invite(ourTenant, "x%2fy")), 400},
 		"call ID endless":     {post(t, good, invite(ourTenant, strings.Repeat("x", 4000))), 400},
 
-		"other tenant":                   {post(t, good, invite(otherTenant, callID)), 403},
-		"other tenant in a batch":        {post(t, good, batch(entry(ourTenant, callID), entry(otherTenant, callID))), 403},
+		"other tenant":                   {post(t, good, invite(otherTenant, callID)), 401},
+		"other tenant in a batch":        {post(t, good, batch(entry(ourTenant, callID), entry(otherTenant, callID))), 401},
 		"tenant in another form, as one": {post(t, good, invite(strings.ToUpper(strings.ReplaceAll(ourTenant, "-", "")), callID)), 202},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestStrangersBodyIsNotRead(t *testing.T) {
 	for _, bearer := range []string{"", "garbage", goodToken().by(testKeys()[1], "k0").String(), goodToken().with("tid", otherTenant).String()} {
 		r := post(t, bearer, "")
 		r.Body, r.ContentLength = untouchable{t}, -1
-		if w := e.do(r); w.Code != 401 && w.Code != 403 {
+		if w := e.do(r); w.Code != 401 {
 			t.Errorf("status %d", w.Code)
 		}
 	}
@@ -185,7 +185,7 @@ func TestReceiverRefuses(t *testing.T) {
 		verdict string
 	}{
 		"busy":      {fmt.Errorf("mailbox: %w", ErrBusy), 503, true, verdictBusy},
-		"forbidden": {fmt.Errorf("call: %w", ErrForbidden), 403, false, verdictForbidden},
+		"forbidden": {fmt.Errorf("call: %w", ErrForbidden), 401, false, verdictForbidden},
 		"other":     {errors.New("wires crossed: secret"), 503, true, verdictFailed},
 	} {
 		e := newEdge(t, nil)
@@ -274,10 +274,10 @@ func TestJoining(t *testing.T) {
 		t.Errorf("status %d", w.Code)
 	}
 	e.receiver.joining = func() ([]byte, error) { return nil, ErrForbidden }
-	if w := e.do(post(t, goodToken().String(), joiningBody())); w.Code != 403 {
+	if w := e.do(post(t, goodToken().String(), joiningBody())); w.Code != 401 {
 		t.Errorf("status %d", w.Code)
 	}
-	if w := e.do(post(t, goodToken().String(), strings.ReplaceAll(joiningBody(), ourTenant, otherTenant))); w.Code != 403 {
+	if w := e.do(post(t, goodToken().String(), strings.ReplaceAll(joiningBody(), ourTenant, otherTenant))); w.Code != 401 {
 		t.Errorf("status %d", w.Code)
 	}
 }

@@ -35,7 +35,7 @@ var (
 	// ErrBusy: no room at the moment. The sender is told to come again (503).
 	ErrBusy = errors.New("callbacks: no room for the notifications")
 	// ErrForbidden: a notification speaks of a call that belongs to another
-	// tenant than the caller's (403).
+	// tenant than the caller's: the token is not valid for it (401).
 	ErrForbidden = errors.New("callbacks: the call belongs to another tenant")
 )
 

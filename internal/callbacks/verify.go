@@ -114,7 +114,7 @@ func (v *verifier) authenticate(ctx context.Context, header http.Header) (Caller
 	}
 	v.m.tokens.WithLabelValues("signature").Inc()
 	if _, ok := v.tenants[t.caller.Tenant]; !ok {
-		no := refuse(http.StatusForbidden, reasonTenant, "this tenant is not served here")
+		no := unauthorized(reasonTenant)
 		return Caller{}, &no
 	}
 	v.cache.put(sum, t, now)

@@ -68,7 +68,7 @@ func TestTokens(t *testing.T) {
 		"without issuer":       {good.with("iss", nil).String(), 401, reasonIssuer},
 		"without tenant":       {good.with("tid", nil).String(), 401, reasonMalformed},
 		"two tenants":          {good.with(longTenant, otherTenant).String(), 401, reasonMalformed},
-		"unknown tenant":       {good.with("tid", otherTenant).String(), 403, reasonTenant},
+		"unknown tenant":       {good.with("tid", otherTenant).String(), 401, reasonTenant},
 		"alg none":             {none.String(), 401, reasonAlgorithm},
 		"alg None":             {none.head("alg", "None").String(), 401, reasonAlgorithm},
 		"alg missing":          {good.head("alg", nil).String(), 401, reasonAlgorithm},
