@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -206,40 +207,53 @@ func milestones() []struct {
 		{trace.SessionOpened, "", "media flows"},
 		{trace.FirstAck, "", "the first frame is on disk"},
 		{trace.CallEnded, "", "the people hang up"},
-		{trace.SessionPaused, "", "the media host stops"},
+		{trace.SessionPaused, "", "the media host pauses, all is sealed"},
 		{trace.StatusReceived, "notRecording", "the bot announces: notRecording"},
 	}
 }
 
 // progress shows what the simulator sees, as it happens.
 func (d *demo) progress(stop <-chan struct{}) {
-	began, next := time.Now(), 0
-	steps := milestones()
+	var began time.Time // of the invite
+	steps, next := milestones(), 0
 	terminal := false
 	if f, ok := d.console.out.(*os.File); ok {
 		terminal = isTerminal(f)
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for stopping := false; ; {
 		events := d.sim.Trace.Events()
 		for next < len(steps) {
 			at, seen := find(events, steps[next].kind, steps[next].status)
 			if !seen {
 				break
 			}
-			fmt.Fprintf(d.console.out, "\r%7.3f s  %s%s\n", at.Sub(began).Seconds(), steps[next].text, "          ")
+			if began.IsZero() {
+				began = at
+			}
+			fmt.Fprintf(d.console.out, "\r%8.3f s  %-40s\n", at.Sub(began).Seconds(), steps[next].text)
 			next++
 		}
-		if terminal && next > 6 && next < len(steps) {
-			fmt.Fprintf(d.console.out, "\r%7.1f s  recording ...", time.Since(began).Seconds())
+		if stopping {
+			return
+		}
+		if terminal && !began.IsZero() && next < len(steps) {
+			fmt.Fprintf(d.console.out, "\r%8.1f s  %-40s", time.Since(began).Seconds(), d.meter(time.Since(began)))
 		}
 		select {
 		case <-tick.C:
 		case <-stop:
-			return
+			stopping = true
 		}
 	}
+}
+
+// meter is a bar that fills as the call goes on.
+func (d *demo) meter(passed time.Duration) string {
+	const width = 30
+	full := min(int(float64(width)*passed.Seconds()/d.length.Seconds()), width)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }
 
 func find(events []trace.Event, kind trace.Kind, status string) (time.Time, bool) {

@@ -185,7 +185,7 @@ func brief(data json.RawMessage, whole bool) string {
 type recordingsExport struct {
 	Config    string `default:"recorderbot.yaml" help:"Configuration file."`
 	Recording string `arg:"" help:"The recording's ID."`
-	Track     string `default:"mixed" help:"The track's ID in the manifest."`
+	Track     string `default:"audio-mixed" help:"The track's ID in the manifest."`
 	Out       string `required:"" help:"The WAV file to write; it must not exist."`
 }
 

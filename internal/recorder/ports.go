@@ -38,9 +38,9 @@ type Session struct {
 
 // Opened tells where a recording starts.
 type Opened struct {
-	Recording string // recording ID, also the name of the archive folder
-	FirstSeq  uint64 // first frame that may be stored
-	At        time.Time
+	Recording string    `json:"recording"` // recording ID, also the name of the archive folder
+	FirstSeq  uint64    `json:"firstSeq"`  // first frame that may be stored
+	At        time.Time `json:"at"`
 }
 
 // A SealOrder ends a recording.
