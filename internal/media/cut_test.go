@@ -331,14 +331,14 @@ func TestManyCallsInOneCut(t *testing.T) {
 	}
 	h.start()
 	for i, s := range ones {
-		w.stored(s, uint64(20+i)) //nolint:gosec // small
+		w.stored(s, uint64(20+i))
 		w.hangUp(ids[i])
 	}
 	for i, id := range ids {
 		if end := w.end(id); end.Outcome != recorder.OutcomeRecorded {
 			t.Errorf("%+v", end)
 		}
-		w.whole(w.report(id).Recording, upTo(1, uint64(20+i))...) //nolint:gosec // small
+		w.whole(w.report(id).Recording, upTo(1, uint64(20+i))...)
 	}
 }
 

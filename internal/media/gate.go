@@ -34,13 +34,15 @@ func (s *session) take(b *spool.Batch, f frame.Frame, now time.Time) (reason, bo
 		}
 		return why, false
 	}
-	if f.Seq > s.next {
+	if f.Seq > s.next || s.resumed {
+		if !s.permit.Live() {
+			s.discarded[afterSeal]++
+			return afterSeal, false
+		}
 		s.hole(b, f)
-	}
-	if s.resumed {
 		s.silence(b, f)
 	}
-	// The permit may have been withdrawn since: the spool asks it again, last.
+	// The spool asks the permit, last: it may be withdrawn at any moment.
 	if !b.Frame(s.recording, f) {
 		s.discarded[afterSeal]++
 		return afterSeal, false
@@ -50,10 +52,6 @@ func (s *session) take(b *spool.Batch, f frame.Frame, now time.Time) (reason, bo
 	s.lastAt, s.stuckAt = now, time.Time{}
 	if f.MediaTime > 0 {
 		s.lastTime = f.MediaTime
-	}
-	if s.arrivedSeq.Load() == 0 {
-		s.arrivedAt.Store(now.UnixNano())
-		s.arrivedSeq.Store(f.Seq)
 	}
 	return 0, true
 }
@@ -74,8 +72,6 @@ func (s *session) admits(f frame.Frame) (reason, bool) {
 	case gateOpen:
 	}
 	switch {
-	case !s.permit.Live():
-		return afterSeal, false
 	case s.lost != nil:
 		return afterSeal, false
 	case f.Seq < s.first:
@@ -134,8 +130,11 @@ func (s *session) due() int64 {
 }
 
 // silence records the time for which the host had closed its own gate: its
-// numbers don't show it. Under mu.
+// numbers don't show it. Nothing to do otherwise. Under mu.
 func (s *session) silence(b *spool.Batch, f frame.Frame) {
+	if !s.resumed {
+		return
+	}
 	s.resumed = false
 	const day = 24 * 3600 * 50 * frame.TicksPerFrame
 	if missing := f.MediaTime - s.due(); s.lastTime > 0 && f.Seq == s.next && missing >= frame.TicksPerFrame && missing < day {

@@ -25,12 +25,23 @@ type host struct {
 	writing atomic.Int64 // since when the reader is in the spool, Unix ns; 0: it is not
 	wasUp   atomic.Bool
 	visit   visit // the reader's
+	timed   atomic.Pointer[timed]
 
 	mu     sync.Mutex // guards what follows
 	avoid  time.Time  // place nothing here before
 	unstop []string   // sessions whose StopSession did not get through
 	noisy  map[string]*rate.Sometimes
 }
+
+// A timed frame is one whose way to stable storage is being measured: at most
+// one for each host at a time, one message in sampleEvery.
+type timed struct {
+	session *session
+	seq     uint64
+	at      int64 // when it came, Unix ns
+}
+
+const sampleEvery = 16
 
 var _ link.Handler = (*host)(nil)
 
@@ -54,6 +65,8 @@ func newHost(s *Service, address string) (*host, error) {
 func (h *host) Frames(m link.Message) {
 	v := &h.visit
 	v.message, v.now = m, time.Now()
+	v.messages++
+	v.sample = v.messages%sampleEvery == 0 && h.timed.Load() == nil
 	h.writing.Store(v.now.UnixNano())
 	err := h.service.opts.Spool.Update(v.update)
 	h.writing.Store(0)
@@ -130,6 +143,8 @@ type visit struct {
 	update    func(*spool.Batch) // fill
 	message   link.Message
 	now       time.Time
+	messages  uint64
+	sample    bool // time the next frame that is stored
 	batch     *spool.Batch
 	stored    [frame.Screen + 1]uint64
 	discarded [reasons]uint64
@@ -153,6 +168,10 @@ func (v *visit) Frame(owner link.Owner, f frame.Frame) {
 		return
 	}
 	v.stored[f.Kind]++
+	if v.sample {
+		v.sample = false
+		v.host.timed.Store(&timed{s, f.Seq, v.now.UnixNano()})
+	}
 }
 
 // Malformed implements link.Visitor.
@@ -179,7 +198,7 @@ func (v *visit) count() {
 		}
 		m.discarded[r].Add(float64(n))
 		v.discarded[r] = 0
-		if r := reason(r); r != malformed { //nolint:gosec // G115: one of the reasons
+		if r := reason(r); r != malformed {
 			v.host.complain(r.String(), "frames discarded", zap.Stringer("reason", r), zap.Uint64("frames", n))
 		}
 	}

@@ -19,7 +19,7 @@ func canary(seq uint64) frame.Frame {
 	return f
 }
 
-var canaryBytes = []byte("never to be stored! never to be stored!") //nolint:gochecknoglobals // a constant
+var canaryBytes = []byte("never to be stored! never to be stored!")
 
 // whole checks that a recording holds exactly these numbers, bit for bit.
 func (w *world) whole(id string, seqs ...uint64) kept {

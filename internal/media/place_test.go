@@ -23,7 +23,7 @@ import (
 func (w *world) metric(series string) float64 {
 	w.tb.Helper()
 	rec := httptest.NewRecorder()
-	promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
+	promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}).ServeHTTP(rec, httptest.NewRequestWithContext(w.tb.Context(), http.MethodGet, "/", http.NoBody))
 	body, err := io.ReadAll(rec.Body)
 	if err != nil {
 		w.tb.Fatal(err)

@@ -210,7 +210,7 @@ func (s *Service) Discarded(call recorder.CallID) map[string]uint64 {
 // OnDurable is called by the spool's commit. It moves acknowledgements to their
 // links, and measures.
 func (s *Service) OnDurable(ds []spool.Durable) {
-	now := time.Now()
+	now := time.Now().UnixNano()
 	for _, d := range ds {
 		if one, ok := d.Recording.Value.(*session); ok {
 			one.onDurable(d.Seq, now)

@@ -33,7 +33,6 @@ type session struct {
 	host    *host
 	call    recorder.CallRef
 	id      string // on the host
-	kind    frame.Kind
 	log     *zap.Logger
 	link    *link.Session // set before the session can be found
 
@@ -41,35 +40,35 @@ type session struct {
 	ending chan struct{} // closed: Seal or Release wants its turn
 	end    sync.Once
 
-	mu        sync.Mutex    // guards what follows; see doc.go
-	news      chan struct{} // closed, and replaced, when something below changes
+	mu sync.Mutex // guards what follows, but for the commit's; see doc.go
+	// What every frame touches, close together.
 	gate      gate
-	permit    recorder.Permit
+	resumed   bool // the host had closed its gate during a cut: the clock tells what is missing
+	kind      frame.Kind
 	recording *spool.Recording
+	line      *timeline.Timeline
+	first     uint64    // first frame that may be stored
+	next      uint64    // next frame that is expected
+	last      uint64    // last frame of all, once paused
+	lastTime  int64     // media time of the last frame stored
+	lastAt    time.Time // when it came
+	stuckAt   time.Time // since when every frame is refused
+	// What few do.
+	permit    recorder.Permit
+	news      chan struct{} // closed, and replaced, when something here changes
 	attached  bool
 	hostNext  uint64 // the host's next number when it attached us
 	lost      *link.Loss
 	failed    bool // the call was told
 	cutAt     time.Time
 	openedAt  time.Time
-	first     uint64 // first frame that may be stored
-	next      uint64 // next frame that is expected
-	last      uint64 // last frame of all, once paused
 	announced []frame.Gap
-	resumed   bool      // the host had closed its gate during a cut: the clock tells what is missing
-	lastTime  int64     // media time of the last frame stored
-	lastAt    time.Time // when it came
-	stuckAt   time.Time // since when every frame is refused
-	line      *timeline.Timeline
 	discarded [reasons]uint64
 	report    *recorder.SealReport
 
 	// The commit's, without mu.
-	arrivedSeq atomic.Uint64 // a frame whose way to the disk is being timed; 0: none
-	arrivedAt  atomic.Int64  // when it came, Unix ns
-	durable    atomic.Uint64
-	firstAt    atomic.Int64 // first frame durable, Unix ns
-	durableAt  atomic.Int64 // last frame durable, Unix ns
+	firstAt   atomic.Int64 // first frame durable, Unix ns
+	durableAt atomic.Int64 // last frame durable, Unix ns
 }
 
 var _ link.Owner = (*session)(nil)
@@ -279,16 +278,14 @@ func (s *session) stuck(now time.Time) bool {
 }
 
 // onDurable is called by the spool's commit: no locks but the link's list.
-func (s *session) onDurable(seq uint64, now time.Time) {
-	if seq == 0 || seq == s.durable.Load() {
-		return
+func (s *session) onDurable(seq uint64, now int64) {
+	if s.firstAt.Load() == 0 {
+		s.firstAt.Store(now)
 	}
-	s.durable.Store(seq)
-	s.firstAt.CompareAndSwap(0, now.UnixNano())
-	s.durableAt.Store(now.UnixNano())
-	if timed := s.arrivedSeq.Load(); timed != 0 && seq >= timed {
-		s.service.metrics.durable.Observe(float64(now.UnixNano()-s.arrivedAt.Load()) / 1e9)
-		s.arrivedSeq.Store(0)
+	s.durableAt.Store(now)
+	if t := s.host.timed.Load(); t != nil && t.session == s && seq >= t.seq {
+		s.service.metrics.durable.Observe(float64(now-t.at) / 1e9)
+		s.host.timed.Store(nil)
 	}
 	s.link.Durable(seq)
 }
@@ -298,7 +295,7 @@ func (s *session) discards() map[string]uint64 {
 	m := map[string]uint64{}
 	for r, n := range s.discarded {
 		if n > 0 {
-			m[reason(r).String()] = n //nolint:gosec // G115: one of the reasons
+			m[reason(r).String()] = n
 		}
 	}
 	return m

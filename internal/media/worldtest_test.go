@@ -3,6 +3,7 @@ package media
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ type worldOptions struct {
 func newWorld(tb testing.TB, o worldOptions) *world {
 	tb.Helper()
 	w := &world{
-		tb: tb, dir: tb.TempDir(), reg: prometheus.NewRegistry(), done: make(chan struct{}), consent: make(chan struct{}),
+		tb: tb, dir: tb.TempDir(), reg: newRegistry(), done: make(chan struct{}), consent: make(chan struct{}),
 		ends: map[recorder.CallID]recorder.Conclusion{}, seals: map[recorder.CallID]recorder.SealReport{},
 	}
 	if !o.asks {
@@ -71,17 +72,22 @@ func newWorld(tb testing.TB, o worldOptions) *world {
 		w.hosts = append(w.hosts, h)
 		addresses = append(addresses, h.addr)
 	}
+	w.begin(addresses, ca.client(tb), o, spool.Options{SegmentSize: 4 << 20, CommitInterval: 5 * time.Millisecond})
+	return w
+}
+
+// begin starts everything on this side.
+func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so spool.Options) {
+	tb := w.tb
+	tb.Helper()
 	hooks := &Hooks{}
+	so.Dir, so.OnDurable, so.OnFailure = filepath.Join(w.dir, "spool"), hooks.OnDurable, hooks.OnFailure
 	var err error
-	w.spool, err = spool.Open(tb.Context(), spool.Options{
-		Dir: filepath.Join(w.dir, "spool"), SegmentSize: 4 << 20, CommitInterval: 5 * time.Millisecond,
-		OnDurable: hooks.OnDurable, OnFailure: hooks.OnFailure,
-	})
-	if err != nil {
+	if w.spool, err = spool.Open(tb.Context(), so); err != nil {
 		tb.Fatal(err)
 	}
 	w.service, err = New(Options{
-		Hosts: addresses, TLS: ca.client(tb), Spool: w.spool, Audio: o.audio, Hooks: hooks, Bridge: o.bridge,
+		Hosts: addresses, TLS: conf, Spool: w.spool, Audio: o.audio, Hooks: hooks, Bridge: o.bridge,
 		Registerer: w.reg, Log: zap.NewNop(), Note: w.Note,
 		Post: func(id recorder.CallID, ev recorder.Event) bool { return w.registry.Post(id, ev) == nil },
 	})
@@ -96,7 +102,6 @@ func newWorld(tb testing.TB, o worldOptions) *world {
 	eventually(tb, "links", func() bool {
 		return !slices.ContainsFunc(w.service.Health(), func(h HostHealth) bool { return !h.Up })
 	})
-	return w
 }
 
 func (w *world) close() {
@@ -320,3 +325,5 @@ func (w *world) onDisk(b []byte) bool {
 	}
 	return found
 }
+
+func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }

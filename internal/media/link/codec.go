@@ -23,19 +23,27 @@ const (
 
 var errWire = errors.New("link: not a message of the contract")
 
-// An inbound message is one FromHost. packed is only valid until free.
+// An inbound message is one FromHost. It is used again and again; packed is only
+// valid until the next message. The buffer is ours and not one of gRPC's pool,
+// which clears a whole megabyte for every message of 64 KiB.
 type inbound struct {
 	packed  []byte
 	message *mediahostv1.FromHost // nil where the message is Frames and nothing else
-	buffer  mem.Buffer
+	buffer  []byte
 }
 
-// free gives the message's bytes back; packed must not be used afterwards.
-func (in *inbound) free() {
-	if in.buffer != nil {
-		in.buffer.Free()
+// usualMessage is what the buffer may keep; a frame of video may need more, once.
+const usualMessage = 128 << 10
+
+// fill copies the message into the buffer, in one piece.
+func (in *inbound) fill(data mem.BufferSlice) []byte {
+	n := data.Len()
+	if n > cap(in.buffer) || cap(in.buffer) > usualMessage {
+		in.buffer = make([]byte, max(n, usualMessage))
 	}
-	*in = inbound{}
+	in.buffer = in.buffer[:n]
+	data.CopyTo(in.buffer)
+	return in.buffer
 }
 
 // A codec is the protobuf codec of the Link stream. Frames, nearly all that
@@ -67,15 +75,14 @@ func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return fmt.Errorf("unmarshal into %T: %w", v, errWire)
 	}
-	in.free()
-	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
-	if packed, ok := onlyFrames(buffer.ReadOnlyData()); ok {
-		in.packed, in.buffer = packed, buffer
+	wire := in.fill(data)
+	in.packed, in.message = nil, nil
+	if packed, ok := onlyFrames(wire); ok {
+		in.packed = packed
 		return nil
 	}
-	defer buffer.Free()
 	m := &mediahostv1.FromHost{}
-	if err := proto.Unmarshal(buffer.ReadOnlyData(), m); err != nil {
+	if err := proto.Unmarshal(wire, m); err != nil {
 		return fmt.Errorf("unmarshal a message of the media host: %w", err)
 	}
 	in.message = m

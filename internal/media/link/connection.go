@@ -90,7 +90,6 @@ func (l *Link) serve(ctx context.Context) error {
 		} else {
 			l.hear(in.message)
 		}
-		in.free()
 	}
 }
 

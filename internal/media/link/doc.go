@@ -33,6 +33,6 @@
 // # Bytes
 //
 // The stream uses a codec of its own ([codec]): it reads Frames.packed in place,
-// from a pooled buffer, and writes Acks without an object for each. On the wire it
+// from a buffer of its own, and writes Acks without an object for each. On the wire it
 // is plain protobuf.
 package link

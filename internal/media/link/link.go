@@ -154,7 +154,7 @@ func (l *Link) attach(s *Session) {
 	if s.handle = l.table.bind(s); s.handle == 0 {
 		return // stays without attachment; the watchdog ends it
 	}
-	s.lease = max(s.lease+1, uint64(time.Now().UnixMilli())) //nolint:gosec // G115: after 1970
+	s.lease = max(s.lease+1, uint64(time.Now().UnixMilli()))
 	l.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Attach{Attach: &mediahostv1.Attach{
 		SessionId: s.id, Handle: s.handle, Lease: s.lease, FromSeq: s.durable.Load() + 1,
 	}}})
@@ -202,14 +202,6 @@ func (l *Link) lose(s *Session, loss Loss) {
 	if !gone {
 		s.owner.Lost(loss)
 	}
-}
-
-// ownerOrNil returns a session's owner, nil for none.
-func (s *Session) ownerOrNil() Owner {
-	if s == nil {
-		return nil
-	}
-	return s.owner
 }
 
 // State is how a link is.
@@ -292,7 +284,7 @@ type Visitor interface {
 func (m Message) Each(v Visitor) {
 	rest := m.packed
 	visit := func(handle uint32, f frame.Frame) error {
-		v.Frame(m.link.table.find(handle).ownerOrNil(), f)
+		v.Frame(m.link.table.owner(handle), f)
 		return nil
 	}
 	for len(rest) > 0 {
@@ -302,7 +294,7 @@ func (m Message) Each(v Visitor) {
 		}
 		// Nothing was visited yet: what is before the fault is fine.
 		_ = frame.Unpack(rest[:bad.Offset], visit)
-		v.Malformed(m.link.table.find(bad.Handle).ownerOrNil(), bad)
+		v.Malformed(m.link.table.owner(bad.Handle), bad)
 		rest = rest[bad.Offset:]
 		rest = rest[min(packedLength(rest), len(rest)):]
 	}

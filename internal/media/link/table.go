@@ -13,6 +13,7 @@ const (
 type attachment struct {
 	handle  uint32
 	session *Session
+	owner   Owner // the session's, so that a frame need not look there
 }
 
 // A table gives out handles and finds their sessions. find takes no lock; the
@@ -36,6 +37,15 @@ func (t *table) find(handle uint32) *Session {
 	return a.session
 }
 
+// owner returns the owner of a handle's session, nil for none.
+func (t *table) owner(handle uint32) Owner {
+	a := t.slots[handle&slotMask].Load()
+	if a == nil || a.handle != handle {
+		return nil
+	}
+	return a.owner
+}
+
 // bind gives a session a handle; 0 where there is none left.
 func (t *table) bind(s *Session) uint32 {
 	var slot uint32
@@ -52,7 +62,7 @@ func (t *table) bind(s *Session) uint32 {
 	if t.gens[slot] > 1<<(32-slotBits)-1 {
 		t.gens[slot] = 1 // after 2^32 attachments
 	}
-	a := &attachment{t.gens[slot]<<slotBits | slot, s}
+	a := &attachment{t.gens[slot]<<slotBits | slot, s, s.owner}
 	t.slots[slot].Store(a)
 	return a.handle
 }
