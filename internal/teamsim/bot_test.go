@@ -282,13 +282,13 @@ func (b *tinyBot) post(path string, body any) {
 func play(t *testing.T, s teamsim.Scenario) (teamsim.Result, *teamsim.Sim) {
 	t.Helper()
 	dir := t.TempDir()
-	sim, err := teamsim.Start(s, teamsim.Options{Dir: dir})
+	sim, err := teamsim.Start(s, teamsim.Options{PKI: pki()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := sim.Close(); err != nil {
-			t.Error(err)
+		if e := sim.Close(); e != nil {
+			t.Error(e)
 		}
 	})
 	bot, err := sim.WriteBotConfig(dir, teamsim.BotOptions{})

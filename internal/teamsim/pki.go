@@ -27,7 +27,7 @@ const (
 	FileBotKey      = "bot.key"         //
 	FileClientCert  = "mediaclient.crt" // the bot towards media hosts
 	FileClientKey   = "mediaclient.key" //
-	FileCredential  = "credential.pem"  // certificate and key of the app
+	FileCredential  = "credential.pem"  //nolint:gosec // a file's name: certificate and key of the app
 	FileSecret      = "secret.txt"      // secret of the app
 	credentialBits  = 2048
 	certificateTime = 30 * 24 * time.Hour
@@ -47,6 +47,8 @@ type PKI struct {
 	Credential *x509.Certificate
 	// Secret is the app's registered secret.
 	Secret string
+	// Signing is the first key of the calling service's tokens.
+	Signing *rsa.PrivateKey
 
 	ca    *x509.Certificate
 	caKey crypto.Signer
@@ -147,6 +149,9 @@ func (p *PKI) makeCredential() error {
 	key, err := rsa.GenerateKey(rand.Reader, credentialBits)
 	if err != nil {
 		return fmt.Errorf("make the credential's key: %w", err)
+	}
+	if p.Signing, err = rsa.GenerateKey(rand.Reader, credentialBits); err != nil {
+		return fmt.Errorf("make the calling service's key: %w", err)
 	}
 	template, err := certificateTemplate("recorderbot credential")
 	if err != nil {

@@ -25,6 +25,8 @@ func TenantID(n int) string { return fmt.Sprintf("932899f8-2ea1-4604-8413-%012d"
 type Options struct {
 	// Dir is an empty folder for certificates and the bot's configuration.
 	Dir string
+	// PKI may be that of an earlier simulation; nil: a new one, in Dir/tls.
+	PKI *PKI
 	// CloudAddr is where the cloud listens; default 127.0.0.1:0.
 	CloudAddr string
 	// Log may be nil.
@@ -39,7 +41,6 @@ type Sim struct {
 	Hosts    host.Hosts
 	Trace    *trace.Log
 
-	dir     string
 	tenants []string
 	log     *zap.Logger
 }
@@ -47,21 +48,22 @@ type Sim struct {
 // Start brings up a cloud and its media hosts. The caller must Close them.
 func Start(s Scenario, o Options) (_ *Sim, err error) {
 	s.complete()
-	if err := s.check(); err != nil {
+	if err = s.check(); err != nil {
 		return nil, fmt.Errorf("start the simulation %q: %w", s.Name, err)
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	dir, err := filepath.Abs(o.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("start the simulation: %w", err)
+	sim := &Sim{Scenario: s, PKI: o.PKI, Trace: trace.New(), log: o.Log}
+	if sim.PKI == nil {
+		var dir string
+		if dir, err = filepath.Abs(o.Dir); err != nil {
+			return nil, fmt.Errorf("start the simulation: %w", err)
+		}
+		if sim.PKI, err = WritePKI(filepath.Join(dir, "tls")); err != nil {
+			return nil, err
+		}
 	}
-	pki, err := WritePKI(filepath.Join(dir, "tls"))
-	if err != nil {
-		return nil, err
-	}
-	sim := &Sim{Scenario: s, PKI: pki, Trace: trace.New(), dir: dir, log: o.Log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, sim.Close())
@@ -134,6 +136,7 @@ func (s *Sim) startCloud(o Options) (err error) {
 		Media:                 s.Hosts,
 		Trace:                 s.Trace,
 		Seed:                  s.Scenario.Seed,
+		SigningKey:            s.PKI.Signing,
 		Faults:                s.Scenario.Faults,
 		AnswerWithin:          t.AnswerWithin,
 		KeepAliveWindow:       t.KeepAliveWindow,

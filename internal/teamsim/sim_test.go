@@ -1,8 +1,14 @@
 package teamsim_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +18,21 @@ import (
 	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
 	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
 )
+
+// pki is one for all tests: its RSA keys take longer than most of them.
+var pki = sync.OnceValue(func() *teamsim.PKI {
+	p, err := teamsim.WritePKI(filepath.Join(os.TempDir(), "teamsim-test-"+strconv.Itoa(os.Getpid())))
+	if err != nil {
+		panic(err)
+	}
+	return p
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	_ = os.RemoveAll(pki().Dir)
+	os.Exit(code)
+}
 
 func TestBuiltinScenariosAreGood(t *testing.T) {
 	t.Parallel()
@@ -33,7 +54,7 @@ func TestBuiltinScenariosAreGood(t *testing.T) {
 		if s.Name != name || s.About == "" {
 			t.Errorf("%s: named %q, about %q", name, s.Name, s.About)
 		}
-		sim, err := teamsim.Start(s, teamsim.Options{Dir: t.TempDir()})
+		sim, err := teamsim.Start(s, teamsim.Options{PKI: pki()})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -72,7 +93,7 @@ func TestScenarioIsReadStrictly(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := teamsim.Start(s, teamsim.Options{Dir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "dance") {
+		if _, err := teamsim.Start(s, teamsim.Options{PKI: pki()}); err == nil || !strings.Contains(err.Error(), "dance") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -172,5 +193,49 @@ func TestForgedInvitesAreHeldAgainstTheBot(t *testing.T) {
 	}
 	if forged != len(cloud.Forgeries()) {
 		t.Errorf("%d of %d forgeries are held against a bot that takes all", forged, len(cloud.Forgeries()))
+	}
+}
+
+func TestPKI(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p, err := teamsim.WritePKI(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range [][2]string{
+		{teamsim.FileBotCert, teamsim.FileBotKey},
+		{teamsim.FileClientCert, teamsim.FileClientKey},
+		{teamsim.FileCredential, teamsim.FileCredential},
+	} {
+		pair, pairErr := tls.LoadX509KeyPair(filepath.Join(dir, f[0]), filepath.Join(dir, f[1]))
+		if pairErr != nil {
+			t.Errorf("%s: %v", f[0], pairErr)
+			continue
+		}
+		usage := x509.ExtKeyUsageServerAuth
+		if f[0] == teamsim.FileClientCert {
+			usage = x509.ExtKeyUsageClientAuth
+		}
+		_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: p.Roots, KeyUsages: []x509.ExtKeyUsage{usage}})
+		if signed := err == nil; signed != (f[0] != teamsim.FileCredential) {
+			t.Errorf("%s: %v", f[0], err)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s can be read by others: %v", f.Name(), info.Mode())
+		}
+	}
+	if s, err := os.ReadFile(filepath.Join(dir, teamsim.FileSecret)); err != nil || strings.TrimSpace(string(s)) != p.Secret || len(p.Secret) < 32 {
+		t.Errorf("the secret: %v", err)
 	}
 }

@@ -114,7 +114,7 @@ func (c *Cloud) grant(r *http.Request, tenant string) (string, error) {
 		return "", fmt.Errorf("the token endpoint takes application/x-www-form-urlencoded, not %q", r.Header.Get("Content-Type"))
 	}
 	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
+	if err = r.ParseForm(); err != nil {
 		return "", fmt.Errorf("read the form: %w", err)
 	}
 	form := r.PostForm
@@ -127,14 +127,14 @@ func (c *Cloud) grant(r *http.Request, tenant string) (string, error) {
 	if got := form.Get("client_id"); got != c.opts.AppID {
 		return "", &authorityError{http.StatusBadRequest, "unauthorized_client", 700016, "Application '" + got + "' was not found."}
 	}
-	if err := c.checkScope(form.Get("scope")); err != nil {
+	if err = c.checkScope(form.Get("scope")); err != nil {
 		return "", err
 	}
-	if err := c.checkClient(form, tenant); err != nil {
+	if err = c.checkClient(form, tenant); err != nil {
 		return "", err
 	}
 	now := time.Now()
-	return sign(c.accessKey, jwt.MapClaims{
+	access, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
 		"aud":   c.Root(),
 		"iss":   c.Root() + "/" + tenant + "/v2.0",
 		"iat":   now.Unix(),
@@ -144,7 +144,11 @@ func (c *Cloud) grant(r *http.Request, tenant string) (string, error) {
 		"tid":   tenant,
 		"roles": []string{"Calls.AccessMedia.All", "Calls.JoinGroupCall.All"},
 		"jti":   uuid.NewString(),
-	})
+	}).SignedString(c.accessKey)
+	if err != nil {
+		return "", fmt.Errorf("sign an access token: %w", err)
+	}
+	return access, nil
 }
 
 // checkScope demands Graph's .default; the three OpenID scopes that MSAL adds

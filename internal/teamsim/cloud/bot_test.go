@@ -61,6 +61,15 @@ func ecCertificate(t *testing.T) tls.Certificate {
 	return certificate(t, key, key.Public())
 }
 
+// signingKey is one for all tests: making it takes longer than most of them.
+var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 func rsaCertificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -130,7 +139,7 @@ func newBot(t *testing.T, change func(*cloud.Options)) *bot {
 	botCA.AddCert(listener.Certificate())
 	own := ecCertificate(t)
 	o := cloud.Options{
-		AppID: appID, Tenants: []string{tenant}, Secret: secret, TLS: own, BotCA: botCA, Media: b.media, Seed: 7,
+		AppID: appID, Tenants: []string{tenant}, Secret: secret, TLS: own, BotCA: botCA, Media: b.media, Seed: 7, SigningKey: signingKey(),
 		Webhook: listener.URL + "/api/calls", RetryAfter: time.Millisecond,
 	}
 	if change != nil {

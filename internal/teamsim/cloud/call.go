@@ -64,10 +64,11 @@ type Call struct {
 	keepAlives chan struct{} // one for each keepAlive; capacity 1
 
 	// pending are the goroutines of late and delayed notifications. Done waits
-	// for them.
+	// for them; none is begun after closing.
 	pending sync.WaitGroup
 
 	mu           sync.Mutex
+	closing      bool
 	phase        phase
 	facts        Facts
 	ending       Ending
@@ -238,6 +239,9 @@ func (c *Call) known() bool {
 // live is the call's goroutine, from the invite to the last notification.
 func (c *Call) live() {
 	defer func() {
+		c.mu.Lock()
+		c.closing = true
+		c.mu.Unlock()
 		c.pending.Wait()
 		c.mu.Lock()
 		c.pass(Done)
@@ -259,6 +263,15 @@ func (c *Call) live() {
 	c.disconnect()
 }
 
+// later runs f beside the call's own goroutine, unless the call is done.
+func (c *Call) later(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		c.pending.Go(f)
+	}
+}
+
 // awaitAnswer invites and says whether the bot answered in time.
 func (c *Call) awaitAnswer() bool {
 	sent := make(chan bool, 1)
@@ -267,7 +280,7 @@ func (c *Call) awaitAnswer() bool {
 	c.mu.Lock()
 	c.facts.InviteSent = time.Now()
 	c.mu.Unlock()
-	c.pending.Go(func() { sent <- c.invite() })
+	c.later(func() { sent <- c.invite() })
 	for {
 		select {
 		case <-c.milestones[Answered]:

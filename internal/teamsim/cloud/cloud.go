@@ -2,6 +2,9 @@ package cloud
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -32,7 +35,7 @@ type Cloud struct {
 	server    *http.Server
 	client    *http.Client
 	keys      *keyRing
-	accessKey signingKey
+	accessKey *ecdsa.PrivateKey
 	tokens    tokenCache
 	access    accessCache
 	script    *script
@@ -84,11 +87,12 @@ func New(o Options) (*Cloud, error) {
 		used:   make(map[string]struct{}),
 	}
 	c.SetWebhook(o.Webhook)
-	if c.keys, err = newKeyRing(); err != nil {
+	if c.keys, err = newKeyRing(o.SigningKey); err != nil {
 		return nil, err
 	}
-	if c.accessKey, err = newSigningKey(); err != nil {
-		return nil, err
+	// Access tokens are opaque to a bot: any algorithm will do.
+	if c.accessKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return nil, fmt.Errorf("start the simulated cloud: %w", err)
 	}
 	if c.listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Addr); err != nil {
 		return nil, fmt.Errorf("start the simulated cloud: %w", err)

@@ -230,8 +230,8 @@ func (c *Cloud) authorise(r *http.Request) (string, error) {
 		App    string `json:"appid"`
 	}
 	_, err := jwt.ParseWithClaims(token, &claims,
-		func(*jwt.Token) (any, error) { return &c.accessKey.private.PublicKey, nil },
-		jwt.WithValidMethods([]string{"RS256"}),
+		func(*jwt.Token) (any, error) { return &c.accessKey.PublicKey, nil },
+		jwt.WithValidMethods([]string{"ES256"}),
 		jwt.WithAudience(c.Root()),
 		jwt.WithExpirationRequired())
 	if err != nil {

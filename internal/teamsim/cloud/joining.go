@@ -48,9 +48,9 @@ func (c *Call) Join(p Participant) (JoinReply, error) {
 		return JoinReply{}, err
 	}
 	c.cloud.trace(trace.Event{Kind: trace.NotificationSent, Call: c.ids.call, Status: OfJoining})
-	status, reply, _ := c.request(c.callback(OfEstablished), authorization, body, OfJoining)
-	c.cloud.trace(trace.Event{Kind: trace.NotificationReplied, Call: c.ids.call, Status: OfJoining, HTTP: status})
-	r, err := decodeJoin(status, reply)
+	reply := c.request(c.callback(OfEstablished), authorization, body, OfJoining)
+	c.cloud.trace(trace.Event{Kind: trace.NotificationReplied, Call: c.ids.call, Status: OfJoining, HTTP: reply.status, Detail: reply.fault})
+	r, err := decodeJoin(reply.status, reply.body)
 	if err != nil {
 		c.cloud.violate(c.ids.call, "reply to participantJoining: "+err.Error())
 		return JoinReply{}, fmt.Errorf("join: %w", err)
@@ -118,7 +118,7 @@ func (c *Cloud) Attack(kind Forgery) (int, error) {
 		return 0, err
 	}
 	n := notification{of: OfInvite, change: "created", data: call.inviteData()}
-	status, _, _ := call.request(*c.webhook.Load(), authorization, envelope([]map[string]any{call.wire(n)}), OfInvite)
+	status := call.request(*c.webhook.Load(), authorization, envelope([]map[string]any{call.wire(n)}), OfInvite).status
 	c.trace(trace.Event{Kind: trace.FaultInjected, HTTP: status, Detail: "forged invite: " + string(kind)})
 	if status != http.StatusUnauthorized {
 		c.violate("", fmt.Sprintf("an invite with a forged token (%s) got %d, not 401", kind, status))

@@ -22,10 +22,13 @@ type signingKey struct {
 	private *rsa.PrivateKey
 }
 
-func newSigningKey() (signingKey, error) {
-	private, err := rsa.GenerateKey(rand.Reader, keyBits)
-	if err != nil {
-		return signingKey{}, fmt.Errorf("make a signing key: %w", err)
+// newSigningKey names a key; nil: a new one.
+func newSigningKey(private *rsa.PrivateKey) (signingKey, error) {
+	if private == nil {
+		var err error
+		if private, err = rsa.GenerateKey(rand.Reader, keyBits); err != nil {
+			return signingKey{}, fmt.Errorf("make a signing key: %w", err)
+		}
 	}
 	der, err := x509.MarshalPKIXPublicKey(&private.PublicKey)
 	if err != nil {
@@ -42,8 +45,8 @@ type keyRing struct {
 	published []signingKey
 }
 
-func newKeyRing() (*keyRing, error) {
-	key, err := newSigningKey()
+func newKeyRing(first *rsa.PrivateKey) (*keyRing, error) {
+	key, err := newSigningKey(first)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +62,7 @@ func (r *keyRing) current() signingKey {
 // rotate makes a new key and signs with it from now on. Where keepOld is false
 // the older keys are no longer published.
 func (r *keyRing) rotate(keepOld bool) error {
-	key, err := newSigningKey()
+	key, err := newSigningKey(nil)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -50,6 +51,9 @@ type Options struct {
 	Trace *trace.Log
 	// Seed chooses every variant and every ID.
 	Seed uint64
+	// SigningKey is the first that signs callback tokens; nil: a new one. Making
+	// RSA keys takes longer than most tests.
+	SigningKey *rsa.PrivateKey
 	// Faults apply to all calls and to the authority, after a call's own.
 	Faults []Fault
 

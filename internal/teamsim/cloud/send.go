@@ -33,7 +33,7 @@ func (c *Call) emit(ns ...notification) bool {
 			c.cloud.trace(trace.Event{Kind: trace.NotificationLost, Call: c.ids.call, Status: n.of})
 			continue
 		case d.Delay > 0:
-			c.pending.Go(func() {
+			c.later(func() {
 				if wait(c.cloud.ctx, d.Delay) {
 					for range d.Copies + 1 {
 						c.post([]notification{n})
@@ -116,24 +116,21 @@ func (c *Call) post(ns []notification) bool {
 		for _, n := range ns {
 			c.sending(n)
 		}
-		status, reply, after := c.request(url, authorization, body, ns[0].of)
-		c.judge(ns, status)
+		r := c.request(url, authorization, body, ns[0].of)
+		c.judge(ns, r)
 		switch {
-		case status/100 == 2:
-			if len(reply) != 0 && status != http.StatusOK {
-				c.cloud.violate(c.ids.call, fmt.Sprintf("the bot's %d to a notification has a body", status))
-			}
+		case r.status/100 == 2:
 			return true
-		case status != 0 && status != http.StatusTooManyRequests && status/100 != 5:
+		case r.status != 0 && r.status != http.StatusTooManyRequests && r.status/100 != 5:
 			return false
 		case attempt >= c.cloud.opts.Retries:
 			return false
 		}
 		c.cloud.stats.retried.Add(1)
-		if after == 0 {
-			after = c.cloud.opts.RetryAfter
+		if r.after == 0 {
+			r.after = c.cloud.opts.RetryAfter
 		}
-		if !wait(c.cloud.ctx, after) {
+		if !wait(c.cloud.ctx, r.after) {
 			return false
 		}
 	}
@@ -158,65 +155,78 @@ func (c *Call) sending(n notification) {
 	}
 }
 
+// A botReply is the bot's HTTP reply to a notification. Status 0: there was
+// none, and fault says why.
+type botReply struct {
+	status int
+	body   []byte
+	after  time.Duration // Retry-After; 0 where the bot named none
+	fault  string
+}
+
 // judge notes the bot's reply.
-func (c *Call) judge(ns []notification, status int) {
+func (c *Call) judge(ns []notification, r botReply) {
 	kind := trace.NotificationReplied
 	c.mu.Lock()
 	if ns[0].of == OfInvite {
 		kind = trace.InviteReplied
 		if c.facts.InviteReplied.IsZero() || c.facts.InviteHTTP/100 != 2 {
-			c.facts.InviteReplied, c.facts.InviteHTTP = time.Now(), status
+			c.facts.InviteReplied, c.facts.InviteHTTP = time.Now(), r.status
 		}
 		c.pass(Invited)
 	}
-	if status/100 != 2 {
+	if r.status/100 != 2 {
 		c.facts.NotifyRefusals++
 	}
 	c.mu.Unlock()
-	c.cloud.trace(trace.Event{Kind: kind, Call: c.ids.call, Status: ns[0].of, HTTP: status})
+	c.cloud.trace(trace.Event{Kind: kind, Call: c.ids.call, Status: ns[0].of, HTTP: r.status, Detail: r.fault})
 	switch {
-	case status == http.StatusNoContent:
+	case r.status == http.StatusNoContent:
 		// The service would send it again in an old format: ambiguous.
 		c.cloud.violate(c.ids.call, "204 to a notification in Graph's format asks for the legacy one")
-	case status/100 == 4 && status != http.StatusTooManyRequests:
-		c.cloud.violate(c.ids.call, fmt.Sprintf("the bot refused a genuine %s notification with %d", ns[0].of, status))
+	case r.status/100 == 2 && r.status != http.StatusOK && len(r.body) != 0:
+		c.cloud.violate(c.ids.call, fmt.Sprintf("the bot's %d to a notification has a body", r.status))
+	case r.status/100 == 4 && r.status != http.StatusTooManyRequests:
+		c.cloud.violate(c.ids.call, fmt.Sprintf("the bot refused a genuine %s notification with %d", ns[0].of, r.status))
 	}
 }
 
-// request writes one notification request. Status 0: there was no reply.
-func (c *Call) request(url, authorization string, body []byte, of string) (status int, reply []byte, after time.Duration) {
+// request writes one notification request.
+func (c *Call) request(url, authorization string, body []byte, of string) botReply {
 	ctx, cancel := context.WithTimeout(c.cloud.ctx, c.cloud.opts.NotificationTimeout)
 	defer cancel()
 	if of == OfInvite {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if c.facts.InviteWritten.IsZero() {
-				c.facts.InviteWritten = time.Now()
-			}
-		}})
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: c.inviteWritten})
 	}
 	//nolint:gosec // the callback is the bot's word, as with the real service
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		c.cloud.violate(c.ids.call, fmt.Sprintf("the callback %q can't be used: %v", url, err))
-		return 0, nil, 0
+		return botReply{fault: err.Error()}
 	}
 	c.headers(r.Header, authorization, of)
 	resp, err := c.cloud.client.Do(r) //nolint:gosec // as above
 	if err != nil {
-		c.cloud.trace(trace.Event{Kind: trace.NotificationReplied, Call: c.ids.call, Status: of, Detail: err.Error()})
-		return 0, nil, 0
+		return botReply{fault: err.Error()}
 	}
 	defer func() { _ = resp.Body.Close() }()
-	reply, err = io.ReadAll(io.LimitReader(resp.Body, maxReply))
-	if err != nil {
-		return 0, nil, 0
+	reply := botReply{status: resp.StatusCode}
+	if reply.body, err = io.ReadAll(io.LimitReader(resp.Body, maxReply)); err != nil {
+		return botReply{fault: err.Error()}
 	}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s >= 0 {
-		after = time.Duration(s) * time.Second
+		reply.after = time.Duration(s) * time.Second
 	}
-	return resp.StatusCode, reply, after
+	return reply
+}
+
+// inviteWritten notes when the last byte of the first invite was written.
+func (c *Call) inviteWritten(httptrace.WroteRequestInfo) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.facts.InviteWritten.IsZero() {
+		c.facts.InviteWritten = time.Now()
+	}
 }
 
 // headers are those of fixtures/observed_notification_http_headers; the first
@@ -244,7 +254,7 @@ func (c *Call) attack(kind Forgery, n notification) {
 	if err != nil {
 		panic(fmt.Sprintf("teamsim: %v", err))
 	}
-	status, _, _ := c.request(c.callback(n.of), authorization, envelope([]map[string]any{c.wire(n)}), OfOperation)
+	status := c.request(c.callback(n.of), authorization, envelope([]map[string]any{c.wire(n)}), OfOperation).status
 	c.cloud.trace(trace.Event{Kind: trace.FaultInjected, Call: c.ids.call, Status: n.of, HTTP: status, Detail: "forged token: " + string(kind)})
 	if status != http.StatusUnauthorized {
 		c.cloud.violate(c.ids.call, fmt.Sprintf("a notification with a forged token (%s) got %d, not 401", kind, status))

@@ -194,7 +194,7 @@ func (c *Call) finishLater(op *operation, l Later) {
 		}
 		return
 	}
-	c.pending.Go(func() {
+	c.later(func() {
 		if c.pause(l.After) {
 			finish()
 		}

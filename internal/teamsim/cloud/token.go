@@ -194,7 +194,7 @@ func signWithPublicKey(key signingKey, claims jwt.MapClaims) (string, error) {
 func (c *Cloud) signAsStranger(kind Forgery, knownID string, claims jwt.MapClaims) (string, error) {
 	c.tokens.mu.Lock()
 	if c.tokens.stranger.private == nil {
-		key, err := newSigningKey()
+		key, err := newSigningKey(nil)
 		if err != nil {
 			c.tokens.mu.Unlock()
 			return "", err
