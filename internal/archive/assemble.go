@@ -229,7 +229,7 @@ func (a *assembly) manifest() *Manifest {
 		ApplicationInstance: f.ApplicationInstance, Policy: f.Policy, Direction: f.Direction, Region: f.Region,
 		Outcome: j.Conclusion.Outcome.String(), Cause: j.Conclusion.Cause, Detail: j.Conclusion.Detail,
 		SampleRate: frame.SampleRate, FramesDiscarded: j.report().Discarded,
-		FramesRepeated: s.summary.Duplicates, FramesMistimed: s.summary.AbsurdTimes, FramesUnclaimed: s.summary.Unclaimed,
+		RecordsDamaged: s.damaged, FramesRepeated: s.summary.Duplicates, FramesMistimed: s.summary.AbsurdTimes, FramesUnclaimed: s.summary.Unclaimed,
 		Permit: s.permit.Evidence,
 		Seal: Seal{
 			At: clean(s.sealAt), FirstSeq: s.seal.FirstSeq, StoredSeq: s.seal.StoredSeq, LastSeq: s.seal.LastSeq,
@@ -297,7 +297,7 @@ func (a *assembly) result(m *Manifest, sum string) Result {
 
 // hashFile reads a file once.
 func hashFile(path string) (File, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // G304: the caller names the folder
 	if err != nil {
 		return File{}, fmt.Errorf("hashing: %w", err)
 	}

@@ -33,44 +33,47 @@ func (a *assembly) writeEvents(ctx context.Context) error {
 	w := bufio.NewWriterSize(file, 64<<10)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	journal := slices.Clone(a.job.Events)
-	slices.SortStableFunc(journal, func(x, y Event) int { return int(min(max(x.Seq-y.Seq, -1), 1)) })
-	put := func(e Event) error {
-		return enc.Encode(eventLine{clean(e.At), "journal", e.Seq, e.Kind, valid(e.Data)})
+	if err := a.mergeEvents(ctx, enc); err != nil {
+		return errors.Join(fmt.Errorf("writing %s: %w", EventsName, err), file.Discard())
 	}
-	err = func() error {
-		for r, err := range a.job.Read() {
-			if err = errors.Join(err, ctx.Err()); err != nil {
-				return err
-			}
-			if r.Type == spool.FrameType {
-				continue
-			}
-			for len(journal) > 0 && !journal[0].At.After(r.At) {
-				if err := put(journal[0]); err != nil {
-					return err
-				}
-				journal = journal[1:]
-			}
-			kind, data, err := spoolEvent(r)
-			if err != nil {
-				return err
-			}
-			if err := enc.Encode(eventLine{clean(r.At), "spool", 0, kind, data}); err != nil {
-				return err
-			}
-		}
-		for _, e := range journal {
-			if err := put(e); err != nil {
-				return err
-			}
-		}
-		return w.Flush()
-	}()
-	if err != nil {
+	if err := w.Flush(); err != nil {
 		return errors.Join(fmt.Errorf("writing %s: %w", EventsName, err), file.Discard())
 	}
 	return file.Commit()
+}
+
+// mergeEvents writes the lines.
+func (a *assembly) mergeEvents(ctx context.Context, enc *json.Encoder) error {
+	journal := inOrder(a.job.Events)
+	put := func(n int) error {
+		for _, e := range journal[:n] {
+			if err := enc.Encode(eventLine{clean(e.At), "journal", e.Seq, e.Kind, valid(e.Data)}); err != nil {
+				return err
+			}
+		}
+		journal = journal[n:]
+		return nil
+	}
+	for r, err := range a.job.records(ctx, ignore) {
+		switch {
+		case err != nil:
+			return err
+		case r.Type == spool.FrameType:
+			continue
+		}
+		later := slices.IndexFunc(journal, func(e Event) bool { return e.At.After(r.At) })
+		if later < 0 {
+			later = len(journal)
+		}
+		kind, data, err := spoolEvent(r)
+		if err = errors.Join(err, put(later)); err != nil {
+			return err
+		}
+		if err = enc.Encode(eventLine{clean(r.At), "spool", 0, kind, data}); err != nil {
+			return err
+		}
+	}
+	return put(len(journal))
 }
 
 // spoolEvent turns a record beside media into an event.

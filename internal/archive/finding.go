@@ -25,12 +25,13 @@ const (
 	FindingSeal      FindingKind = "seal"      // law 2: notRecording before the seal, or no seal
 	FindingLate      FindingKind = "late"      // law 2: media was stored after the end was announced
 	FindingUnpaired  FindingKind = "unpaired"  // law 5: an outcome without its intention
+	FindingLost      FindingKind = "lost"      // law 4: frames that were durable are not here
 	FindingOutcome   FindingKind = "outcome"   // law 4: the outcome contradicts what is stored
 	FindingChronicle FindingKind = "chronicle" // steps or times in an order that cannot be
 )
 
-// A Finding is one thing that is wrong with a folder.
-type Finding struct {
+// A Finding is one thing that is wrong with a folder. It is an error.
+type Finding struct { //nolint:errname // what check finds; the spool's has the same name
 	Kind FindingKind
 	// Law is the law of the design that is broken; 6, evidence, where the folder
 	// itself is not sound.

@@ -50,6 +50,8 @@ type Manifest struct {
 	GapSamples    int64 `json:"gapSamples"`
 	// FramesDiscarded were refused before consent or after the gate was shut.
 	FramesDiscarded uint64 `json:"framesDiscarded"`
+	// RecordsDamaged could not be read from the spool; what they held is a gap.
+	RecordsDamaged int `json:"recordsDamaged,omitempty"`
 	// FramesRepeated came more than once; each is stored once.
 	FramesRepeated uint64 `json:"framesRepeated,omitempty"`
 	// FramesMistimed had a media time that cannot be; they are stored.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -52,8 +53,6 @@ func orderOf(j *Job, s *survey) []Step {
 // journalSteps turns the journal's entries into steps. The permit and the seal
 // are left to the spool, which is the stronger evidence.
 func journalSteps(j *Job) []Step {
-	events := slices.Clone(j.Events)
-	slices.SortStableFunc(events, func(a, b Event) int { return int(min(max(a.Seq-b.Seq, -1), 1)) })
 	var steps []Step
 	seen := map[string]bool{}
 	add := func(step string, e Event, d stepData) {
@@ -63,7 +62,7 @@ func journalSteps(j *Job) []Step {
 			Operation: d.Operation, Progress: d.Progress, Fault: d.Fault, Receipt: d.Receipt,
 		})
 	}
-	for _, e := range events {
+	for _, e := range inOrder(j.Events) {
 		var d stepData
 		if json.Unmarshal(e.Data, &d) != nil {
 			d = stepData{} // an entry of another shape; that it happened still counts
@@ -101,6 +100,13 @@ func journalSteps(j *Job) []Step {
 		steps = append(steps, Step{Step: StepEnded, At: clean(j.Conclusion.At)})
 	}
 	return nameStatus(steps)
+}
+
+// inOrder returns the journal by number.
+func inOrder(events []Event) []Event {
+	events = slices.Clone(events)
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return events
 }
 
 // nameStatus gives an outcome that the platform told on its own the status of

@@ -66,7 +66,7 @@ type register struct {
 // taken as they come.
 func participantsOf(events []Event) []Participant {
 	g := register{people: map[string]*Participant{}}
-	for _, e := range events {
+	for _, e := range inOrder(events) {
 		var d rosterData
 		if e.Kind != string(recorder.EntryRoster) || json.Unmarshal(e.Data, &d) != nil {
 			continue

@@ -3,7 +3,9 @@ package archive
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
@@ -21,8 +23,18 @@ type survey struct {
 	// firstAt and lastAt are the commits of the first and the last frame.
 	firstAt, lastAt time.Time
 	frames          uint64
+	damaged         int // records that the spool could not read
 	summary         timeline.Summary
+
+	// held are the headers and gaps before the note that names the first frame:
+	// it is written beside the frames, so some may precede it.
+	held  []any
+	ready bool
 }
+
+// heldAtMost is how many records may precede that note; more, and it is not
+// waited for.
+const heldAtMost = 1000
 
 // permitMeta is what the media side wrote beside the permit.
 type permitMeta struct {
@@ -30,18 +42,42 @@ type permitMeta struct {
 	HostEpoch  string `json:"hostEpoch"`
 	SDKVersion string `json:"sdkVersion"`
 	Audio      string `json:"audio"`
-	FirstSeq   uint64 `json:"firstSeq"`
+	FirstSeq   uint64 `json:"firstSeq"` // as foretold; the note "opened" knows
 }
+
+// openedNote is the note that the media side leaves when the gate has opened.
+const openedNote = "opened"
+
+// records reads the spool. A record that is damaged there is left out, each time
+// the same: what it held is missing by its number.
+func (j *Job) records(ctx context.Context, damaged func(error)) iter.Seq2[spool.Record, error] {
+	return func(yield func(spool.Record, error) bool) {
+		for r, err := range j.Read() {
+			var damage *spool.DamageError
+			switch {
+			case errors.As(err, &damage):
+				damaged(err)
+				continue
+			case err != nil:
+				err = fmt.Errorf("reading the spool: %w", err)
+			default:
+				err = ctx.Err()
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func ignore(error) {}
 
 // takeSurvey is the first pass. It trusts the spool's order no more than its own
 // eyes: a frame outside permit and seal is an error.
 func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
 	s, tl := &survey{}, timeline.New()
-	for r, err := range j.Read() {
+	for r, err := range j.records(ctx, func(error) { s.damaged++ }) {
 		if err != nil {
-			return nil, fmt.Errorf("reading headers from the spool: %w", err)
-		}
-		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if err := s.add(r, tl); err != nil {
@@ -51,15 +87,16 @@ func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
 	switch {
 	case s.permit == nil:
 		return nil, fmt.Errorf("%w: the spool knows nothing of recording %s", ErrJob, j.Recording)
+	case s.seal == nil && s.damaged > 0:
+		return nil, fmt.Errorf("%w: %d records are damaged in the spool, and there is no seal", ErrJob, s.damaged)
 	case s.seal == nil:
 		return nil, fmt.Errorf("recording %s: %w", j.Recording, ErrUnsealed)
 	case s.permit.ID != j.Recording:
 		return nil, fmt.Errorf("%w: the spool's recording is %q, not %q", ErrJob, s.permit.ID, j.Recording)
 	case s.permit.Evidence.Call != j.Facts.Call:
 		return nil, fmt.Errorf("%w: the permit is of call %q, not %q", ErrJob, s.permit.Evidence.Call, j.Facts.Call)
-	case s.seal.Frames != s.frames:
-		return nil, fmt.Errorf("%w: the seal counts %d frames, the spool holds %d", ErrJob, s.seal.Frames, s.frames)
 	}
+	s.begin(tl, s.meta.FirstSeq)
 	s.summary = tl.Finish(s.seal.LastSeq)
 	return s, nil
 }
@@ -82,12 +119,6 @@ func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {
 				return fmt.Errorf("%w: facts beside the permit: %w", ErrJob, err)
 			}
 		}
-		if s.meta.FirstSeq > 0 {
-			tl.Start(s.meta.FirstSeq)
-		}
-		if s.meta.Audio == "mixed" {
-			tl.Expect(frame.MixedAudio, 0)
-		}
 	case spool.FrameType:
 		if s.frames++; s.frames == 1 {
 			s.firstAt = r.At
@@ -96,14 +127,64 @@ func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {
 		if r.Header.Kind.Audio() && len(r.Payload) != frame.AudioBytes {
 			return fmt.Errorf("%w: frame %d has %d bytes, not %d", ErrJob, r.Header.Seq, len(r.Payload), frame.AudioBytes)
 		}
-		tl.Frame(r.Header)
+		s.feed(tl, r.Header)
 	case spool.GapType:
-		tl.Gap(r.Gap)
+		s.feed(tl, r.Gap)
 	case spool.NoteType:
+		var note struct {
+			FirstSeq uint64 `json:"firstSeq"`
+		}
+		if r.Note.Kind == openedNote && json.Unmarshal(r.Note.Data, &note) == nil {
+			s.begin(tl, note.FirstSeq)
+		}
 	case spool.SealType:
 		s.seal, s.sealAt = r.Seal, r.At
 	}
 	return nil
+}
+
+// feed gives a header or a gap to the timeline, once it is known where the
+// recording starts.
+func (s *survey) feed(tl *timeline.Timeline, v any) {
+	switch v := v.(type) {
+	case frame.Header:
+		if s.ready {
+			tl.Frame(v)
+			return
+		}
+	case frame.Gap:
+		if s.ready {
+			tl.Gap(v)
+			return
+		}
+	}
+	if s.held = append(s.held, v); len(s.held) == heldAtMost {
+		s.begin(tl, s.meta.FirstSeq)
+	}
+}
+
+// begin tells the timeline where the recording starts: never behind a frame that
+// is there.
+func (s *survey) begin(tl *timeline.Timeline, firstSeq uint64) {
+	if s.ready {
+		return
+	}
+	s.ready = true
+	for _, v := range s.held {
+		if h, ok := v.(frame.Header); ok {
+			firstSeq = min(firstSeq, h.Seq)
+		}
+	}
+	if firstSeq > 0 {
+		tl.Start(firstSeq)
+	}
+	if s.meta.Audio == "mixed" {
+		tl.Expect(frame.MixedAudio, 0)
+	}
+	for _, v := range s.held {
+		s.feed(tl, v)
+	}
+	s.held = nil
 }
 
 // started returns the instant of sample 0: the platform's time, where it is

@@ -47,15 +47,12 @@ func pour(ctx context.Context, j *Job, s *survey, from, to int, open func(t *tim
 		}
 	}
 	cursor := timeline.NewCursor(s.summary)
-	for r, err := range j.Read() {
-		if err == nil {
-			err = ctx.Err()
-		}
+	for r, err := range j.records(ctx, ignore) {
 		if err == nil && r.Type == spool.FrameType {
 			err = lay(cursor, sinks, r)
 		}
 		if err != nil {
-			return fmt.Errorf("copying media from the spool: %w", err)
+			return fmt.Errorf("copying media: %w", err)
 		}
 	}
 	for i, k := range sinks {
@@ -156,7 +153,7 @@ type comparer struct {
 
 func (a *assembly) openComparer(t *timeline.Track) (sink, error) {
 	_, name := trackID(t)
-	file, err := os.Open(filepath.Join(a.hidden, name))
+	file, err := os.Open(filepath.Join(a.hidden, name)) //nolint:gosec // G304: a folder of ours
 	if err != nil {
 		return nil, fmt.Errorf("reading back: %w", err)
 	}

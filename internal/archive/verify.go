@@ -113,7 +113,7 @@ func checkTrackFile(folder string, t *Track) []Finding {
 		return nil
 	}
 	err := func() error {
-		f, err := os.Open(filepath.Join(folder, t.File))
+		f, err := os.Open(filepath.Join(folder, t.File)) //nolint:gosec // G304: the caller names the folder
 		if err != nil {
 			return err
 		}
@@ -187,11 +187,13 @@ func checkSums(m *Manifest) (findings []Finding) {
 		findings = append(findings, Finding{FindingCount, lawEvidence, file, fmt.Sprintf(detail, args...)})
 	}
 	var all Track
+	frames := m.FramesRepeated
 	for i := range m.Tracks {
 		t := &m.Tracks[i]
 		all.Samples += t.Samples
 		all.StoredSamples += t.StoredSamples
 		all.GapSamples += t.GapSamples
+		frames += t.Frames
 		if t.StoredSamples < 0 || t.GapSamples < 0 || t.StoredSamples+t.GapSamples != t.Samples {
 			found(t.File, "stored %d + gaps %d != samples %d", t.StoredSamples, t.GapSamples, t.Samples)
 		}
@@ -212,6 +214,11 @@ func checkSums(m *Manifest) (findings []Finding) {
 	if all.Samples != m.Samples || all.StoredSamples != m.StoredSamples || all.GapSamples != m.GapSamples {
 		found("", "the tracks add up to %d samples, %d stored, %d missing; the manifest says %d, %d, %d",
 			all.Samples, all.StoredSamples, all.GapSamples, m.Samples, m.StoredSamples, m.GapSamples)
+	}
+	if frames != m.Seal.Frames || m.RecordsDamaged > 0 {
+		findings = append(findings, Finding{FindingLost, lawOutcome, "", fmt.Sprintf(
+			"the seal counts %d frames, %d are accounted for; the spool could not read %d records",
+			m.Seal.Frames, frames, m.RecordsDamaged)})
 	}
 	return findings
 }

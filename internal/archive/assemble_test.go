@@ -1,0 +1,419 @@
+package archive_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/recorderbot/recorderbot/internal/archive"
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/media/format"
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func TestAssemble(t *testing.T) {
+	t.Parallel()
+	a, s := open(t), ordinary(t)
+	r, err := a.Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const total, missing = (100 + 5 + 30 + 1 + 40) * frame.AudioSamples, 6 * frame.AudioSamples
+	if r.Samples != total || r.GapSamples != missing || r.Path != a.Path(recording) {
+		t.Errorf("%d samples, %d missing, in %s; want %d, %d, in %s", r.Samples, r.GapSamples, r.Path, total, missing, a.Path(recording))
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	for _, f := range findings {
+		t.Error(f)
+	}
+	if m.StoredSamples+m.GapSamples != m.Samples || m.FramesDiscarded != 42 {
+		t.Errorf("manifest: %d stored + %d missing, %d samples, %d discarded", m.StoredSamples, m.GapSamples, m.Samples, m.FramesDiscarded)
+	}
+	manifest, err := os.ReadFile(filepath.Join(r.Path, archive.ManifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum := sha256.Sum256(manifest); hex.EncodeToString(sum[:]) != r.ManifestSHA256 {
+		t.Error("the result's hash is not the manifest's")
+	}
+	want := toBytes(s.want["audio-mixed"])
+	path := filepath.Join(r.Path, "audio-mixed.flac")
+	if !bytes.Equal(decodeFLAC(t, path), want) {
+		t.Error("our decoder gives other samples than the spool")
+	}
+	output(t, "flac", "--silent", "--test", "--warnings-as-errors", path)
+	if raw := output(t, "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "s16le", "-"); !bytes.Equal(raw, want) {
+		t.Error("ffmpeg gives other samples than the spool")
+	}
+	tags := string(output(t, "ffprobe", "-v", "error", "-show_entries", "format_tags", "-of", "json", path))
+	for _, tag := range []string{recording, string(call), "p-1", "2026-11-24T10:00:02Z"} {
+		if !strings.Contains(tags, tag) {
+			t.Errorf("the file's tags lack %q: %s", tag, tags)
+		}
+	}
+}
+
+func TestManifestGolden(t *testing.T) {
+	t.Parallel()
+	for range 2 { // equal jobs, equal bytes
+		r, err := open(t).Assemble(t.Context(), ordinary(t).job(t, recorder.OutcomeRecordedWithGaps))
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, filepath.Join("testdata", "manifest.golden.json"), filepath.Join(r.Path, archive.ManifestName))
+		golden(t, filepath.Join("testdata", "events.golden.jsonl"), filepath.Join(r.Path, archive.EventsName))
+	}
+}
+
+func golden(t *testing.T, want, got string) {
+	t.Helper()
+	g, err := os.ReadFile(filepath.Clean(got))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g = bytes.ReplaceAll(g, []byte(`"go": "`+runtime.Version()+`"`), []byte(`"go": "go"`))
+	if *update {
+		if err = durable.WriteFile(want, g, 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w, err := os.ReadFile(filepath.Clean(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(w), string(g)); d != "" {
+		t.Errorf("%s (-want +got), -update rewrites it:\n%s", want, d)
+	}
+}
+
+func TestAssembleAgain(t *testing.T) {
+	t.Parallel()
+	a, s := open(t), ordinary(t)
+	job := s.job(t, recorder.OutcomeRecordedWithGaps)
+	first, err := a.Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.Read = func() iter.Seq2[spool.Record, error] {
+		return func(yield func(spool.Record, error) bool) {
+			yield(spool.Record{}, errors.New("the spool was read again"))
+		}
+	}
+	job.Previous = "" // it may have changed meanwhile
+	second, err := a.Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(first, second); d != "" {
+		t.Errorf("the second run's result differs (-first +second):\n%s", d)
+	}
+}
+
+// Unmixed audio becomes a file for each source, video one in raw form; all on
+// one clock.
+func TestAssembleAllKinds(t *testing.T) {
+	t.Parallel()
+	s := newScript(t)
+	var video []byte
+	for i := range 90 {
+		for _, source := range []uint32{7, 9} {
+			if source == 9 && i < 50 {
+				continue // begins to speak later
+			}
+			s.seq++
+			s.frames++
+			pcm := s.noise()
+			id := fmt.Sprintf("audio-%d", source)
+			if s.want[id] == nil {
+				s.want[id] = make([]int16, i*frame.AudioSamples)
+			}
+			s.want[id] = append(s.want[id], pcm...)
+			s.add(spool.Record{Type: spool.FrameType, Payload: toBytes(pcm), Header: frame.Header{
+				Seq: s.seq, MediaTime: s.now, Kind: frame.UnmixedAudio, Source: source,
+			}})
+		}
+		if i%3 == 0 {
+			s.seq++
+			s.frames++
+			unit := bytes.Repeat([]byte{0, 0, 0, 1, 0x65, byte(i)}, 300)
+			video = append(video, unit...)
+			s.add(spool.Record{Type: spool.FrameType, Payload: unit, Header: frame.Header{
+				Seq: s.seq, MediaTime: s.now, Kind: frame.Video, Source: 12, Socket: 1,
+			}})
+		}
+		s.tick()
+	}
+	s.seal(s.seq)
+	job := s.job(t, recorder.OutcomeRecorded)
+	r, err := open(t).Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	for _, f := range findings {
+		t.Error(f)
+	}
+	for id, want := range s.want {
+		if !bytes.Equal(decodeFLAC(t, filepath.Join(r.Path, id+".flac")), toBytes(want)) {
+			t.Errorf("%s holds other samples", id)
+		}
+	}
+	got, err := os.ReadFile(filepath.Join(r.Path, "video-12.h264"))
+	if err != nil || !bytes.Equal(got, video) {
+		t.Errorf("the video is not what was stored: %v", err)
+	}
+	who := map[string]string{}
+	for _, tr := range m.Tracks {
+		for _, p := range tr.Participants {
+			who[tr.ID] += p.ID
+		}
+		if !tr.StartsAt.Equal(m.StartedAt) && tr.Kind == "audio" {
+			t.Errorf("%s starts at %v, the recording at %v", tr.ID, tr.StartsAt, m.StartedAt)
+		}
+	}
+	if d := cmp.Diff(map[string]string{"audio-7": "p-1", "audio-9": "p-2"}, who); d != "" {
+		t.Errorf("participants of the tracks (-want +got):\n%s", d)
+	}
+}
+
+// Whatever was stored and lost, the archive holds it sample by sample.
+func TestAssembleAnything(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		s := newScript(t)
+		s.note(t, "opened", map[string]any{"firstSeq": 1})
+		outcome := recorder.OutcomeRecorded
+		for range rapid.IntRange(1, 6).Draw(rt, "pieces") {
+			if rapid.Bool().Draw(rt, "loss") {
+				outcome = recorder.OutcomeRecordedWithGaps
+				s.lose(rapid.IntRange(1, 30).Draw(rt, "lost"), rapid.SampledFrom([]frame.GapCause{"overflow", "unannounced"}).Draw(rt, "cause"))
+			}
+			s.audio(rapid.IntRange(1, 40).Draw(rt, "frames"))
+			if rapid.Bool().Draw(rt, "repeat") {
+				s.records = append(s.records, s.records[len(s.records)-1])
+				s.frames++
+			}
+		}
+		last := s.seq
+		if n := rapid.IntRange(0, 3).Draw(rt, "tail"); n > 0 {
+			outcome = recorder.OutcomeRecordedWithGaps
+			s.lose(n, "unannounced")
+			last = s.seq
+		}
+		s.seal(last)
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		a, err := archive.Open("file:"+dir, "", archive.Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		r, err := a.Assemble(context.Background(), s.job(t, outcome))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		if _, findings := archive.CheckFolder(r.Path); len(findings) > 0 {
+			rt.Error(findings)
+		}
+		if !bytes.Equal(decodeFLAC(t, filepath.Join(r.Path, "audio-mixed.flac")), toBytes(s.want["audio-mixed"])) {
+			rt.Error("the archive holds other samples than the spool")
+		}
+	})
+}
+
+func TestNothingArrived(t *testing.T) {
+	t.Parallel()
+	s := newScript(t)
+	s.seal(0)
+	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeFailed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	if len(findings) > 0 || len(m.Tracks) != 0 || m.Samples != 0 {
+		t.Errorf("findings %v, tracks %v", findings, m.Tracks)
+	}
+	if err := archive.ExportWAV(r.Path, "", filepath.Join(t.TempDir(), "a.wav")); err == nil {
+		t.Error("a wav of nothing was exported")
+	}
+}
+
+// What the spool cannot read any more becomes a gap and a finding; the rest is
+// archived.
+func TestDamagedSpool(t *testing.T) {
+	t.Parallel()
+	s := ordinary(t)
+	const at = 50
+	job := s.job(t, recorder.OutcomeRecordedWithGaps)
+	job.Read = func() iter.Seq2[spool.Record, error] {
+		return func(yield func(spool.Record, error) bool) {
+			i := 0
+			for r, err := range s.read() {
+				if i++; i == at {
+					r, err = spool.Record{}, &spool.DamageError{Recording: recording, Err: errors.New("crc")}
+				}
+				if !yield(r, err) {
+					return
+				}
+			}
+		}
+	}
+	r, err := open(t).Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	if len(findings) != 1 || findings[0].Kind != archive.FindingLost || findings[0].Law != 4 {
+		t.Errorf("findings %v, want that frames were lost", findings)
+	}
+	if m.RecordsDamaged != 1 || m.GapSamples != 7*frame.AudioSamples {
+		t.Errorf("%d records damaged, %d samples missing", m.RecordsDamaged, m.GapSamples)
+	}
+	if err := archive.VerifyFolder(r.Path); err != nil {
+		t.Errorf("the folder is what was published, but: %v", err)
+	}
+}
+
+func TestExportWAV(t *testing.T) {
+	t.Parallel()
+	s := ordinary(t)
+	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := filepath.Join(t.TempDir(), "a.wav")
+	for _, track := range []string{"", "audio-mixed"} {
+		if err = archive.ExportWAV(r.Path, track, dst); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pcm, n, err := format.ReadWAV(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := new(bytes.Buffer)
+		if _, err = got.ReadFrom(pcm); err != nil {
+			t.Fatal(err)
+		}
+		if want := toBytes(s.want["audio-mixed"]); n != r.Samples || !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("track %q: %d samples of %d, or others", track, n, r.Samples)
+		}
+		_ = f.Close()
+	}
+	if raw := output(t, "ffmpeg", "-v", "error", "-xerror", "-i", dst, "-f", "s16le", "-"); !bytes.Equal(raw, toBytes(s.want["audio-mixed"])) {
+		t.Error("ffmpeg reads other samples from the wav")
+	}
+	if err := archive.ExportWAV(r.Path, "audio-7", dst); err == nil || !strings.Contains(err.Error(), "audio-mixed") {
+		t.Errorf("error %v, want one that names the tracks there are", err)
+	}
+	flip(t, filepath.Join(r.Path, "audio-mixed.flac"), 500)
+	if err := archive.ExportWAV(r.Path, "", filepath.Join(t.TempDir(), "b.wav")); err == nil {
+		t.Error("a damaged track was exported")
+	}
+}
+
+func TestJobsThatCannotBeDone(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		spoil func(s *script, j *archive.Job)
+		want  error
+	}{
+		"no seal":             {func(s *script, _ *archive.Job) { s.records = s.records[:len(s.records)-1] }, archive.ErrUnsealed},
+		"no permit":           {func(s *script, _ *archive.Job) { s.records = s.records[1:] }, archive.ErrJob},
+		"nothing":             {func(s *script, _ *archive.Job) { s.records = nil }, archive.ErrJob},
+		"frame after seal":    {func(s *script, _ *archive.Job) { s.records = append(s.records, s.records[1]) }, archive.ErrJob},
+		"two permits":         {func(s *script, _ *archive.Job) { s.records[5] = s.records[0] }, archive.ErrJob},
+		"frame cut":           {func(s *script, _ *archive.Job) { s.records[5].Payload = s.records[5].Payload[1:] }, archive.ErrJob},
+		"facts no json":       {func(s *script, _ *archive.Job) { s.records[0].Permit.Meta = json.RawMessage("{") }, archive.ErrJob},
+		"another call":        {func(_ *script, j *archive.Job) { j.Facts.Call, j.Conclusion.Call = "x", "x" }, archive.ErrJob},
+		"another conclusion":  {func(_ *script, j *archive.Job) { j.Conclusion.Call = "x" }, archive.ErrJob},
+		"another recording":   {func(_ *script, j *archive.Job) { j.Recording = "x" }, archive.ErrJob},
+		"a path":              {func(_ *script, j *archive.Job) { j.Recording = "../x" }, archive.ErrJob},
+		"hidden":              {func(_ *script, j *archive.Job) { j.Recording = ".x" }, archive.ErrJob},
+		"no outcome":          {func(_ *script, j *archive.Job) { j.Conclusion.Outcome = 0 }, archive.ErrJob},
+		"rejected":            {func(_ *script, j *archive.Job) { j.Conclusion.Outcome = recorder.OutcomeRejected }, archive.ErrJob},
+		"previous is no hash": {func(_ *script, j *archive.Job) { j.Previous = "x" }, archive.ErrJob},
+		"nothing to read":     {func(_ *script, j *archive.Job) { j.Read = nil }, archive.ErrJob},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, s := open(t), ordinary(t)
+			j := s.job(t, recorder.OutcomeRecordedWithGaps)
+			tt.spoil(s, &j)
+			if _, err := a.Assemble(t.Context(), j); !errors.Is(err, tt.want) {
+				t.Errorf("error %v, want %v", err, tt.want)
+			}
+			empty(t, a.Dir())
+		})
+	}
+}
+
+func TestReadErrorsAndCancelling(t *testing.T) {
+	t.Parallel()
+	a, s := open(t), ordinary(t)
+	j := s.job(t, recorder.OutcomeRecordedWithGaps)
+	broken := errors.New("disk gone")
+	j.Read = func() iter.Seq2[spool.Record, error] {
+		return func(yield func(spool.Record, error) bool) {
+			_ = yield(s.records[0], nil) && yield(spool.Record{}, broken)
+		}
+	}
+	if _, err := a.Assemble(t.Context(), j); !errors.Is(err, broken) || errors.Is(err, archive.ErrJob) {
+		t.Errorf("error %v, want one that may pass", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Assemble(ctx, s.job(t, recorder.OutcomeRecordedWithGaps)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that it was cancelled", err)
+	}
+	empty(t, a.Dir())
+}
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"", "archive", "file:", "file://archive", "s3://bucket", "azblob://x", "ftp://x", "file:a?b"} {
+		if _, err := archive.Open(url, t.TempDir(), archive.Options{}); err == nil {
+			t.Errorf("%q is accepted", url)
+		}
+	}
+	dir := t.TempDir()
+	a, err := archive.Open("file://"+dir+"/deep/er", "", archive.Options{})
+	if err != nil || a.Dir() != filepath.Join(dir, "deep", "er") {
+		t.Errorf("directory %v: %v", a, err)
+	}
+}
+
+// empty checks that nothing is left in a directory.
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		t.Errorf("%s is left behind", e.Name())
+	}
+}
