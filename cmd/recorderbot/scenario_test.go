@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/teamsim"
+)
+
+var errNotReady = errors.New("not ready")
+
+type catalogueReader = *catalogue.Catalogue
+
+// read opens the catalogue for reading.
+func (r *rig) read(t *testing.T, f func(context.Context, catalogueReader) error) {
+	t.Helper()
+	c, err := catalogue.Open(t.Context(), r.cfg.Catalogue.URL, filepath.Dir(r.cfg.file), catalogue.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
+	if err := f(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestScenarios plays every built-in scenario against the real bot. The
+// referee finds no violation, the disk proves the order, and each call has the
+// outcome that its scenario leads to.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	want := map[string]map[string]int{
+		"ended-before-consent":   {"notRecorded": 3, "recorded": 1},
+		"forged":                 {"recorded": 1},
+		"gaps":                   {"recordedWithGaps": 4},
+		"grouping":               {"recorded": 2},
+		"host-lost":              {"failed": 2, "recorded": 3},
+		"hundred-calls":          {"recorded": 100},
+		"link-cut":               {"recorded": 4},
+		"lost-established":       {"recorded": 2},
+		"no-host":                {"recorded": 3, "rejected": 2},
+		"not-policy":             {"recorded": 1, "rejected": 1},
+		"notifications":          {"recorded": 5},
+		"one-call":               {"recorded": 1},
+		"refused":                {"failed": 3},
+		"running-then-completed": {"failed": 1, "recorded": 3},
+		"throttled":              {"recorded": 2},
+		"unknown-outcome":        {"recorded": 7},
+	}
+	for _, name := range teamsim.BuiltinNames() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := teamsim.Builtin(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newRig(t, s, nil)
+			r.start(t)
+			result, verdict := r.run(t)
+			for _, v := range verdict.Violations {
+				t.Error(v)
+			}
+			r.proof(t)
+			if diff := cmp.Diff(want[name], r.outcomes(t)); diff != "" {
+				t.Errorf("outcomes of %d calls: -want +got\n%s", len(result.Calls), diff)
+			}
+		})
+	}
+}
