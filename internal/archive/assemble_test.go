@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -197,6 +198,7 @@ func TestAssembleAllKinds(t *testing.T) {
 // Whatever was stored and lost, the archive holds it sample by sample.
 func TestAssembleAnything(t *testing.T) {
 	t.Parallel()
+	root, runs := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newScript(t)
 		s.note(t, "opened", map[string]any{"firstSeq": 1})
@@ -219,11 +221,8 @@ func TestAssembleAnything(t *testing.T) {
 			last = s.seq
 		}
 		s.seal(last)
-		dir, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
-		a, err := archive.Open("file:"+dir, "", archive.Options{})
+		runs++
+		a, err := archive.Open("file:"+filepath.Join(root, strconv.Itoa(runs)), "", archive.Options{})
 		if err != nil {
 			rt.Fatal(err)
 		}
