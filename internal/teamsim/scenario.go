@@ -102,7 +102,8 @@ type End struct {
 	// When is the milestone from which After counts: invited, answered,
 	// established, recording (default), notRecording, failed.
 	When cloud.Milestone `yaml:"when"`
-	// After is the time from there; default 2 s.
+	// After is the time from there; default 2 s where When is not given either,
+	// else at once.
 	After time.Duration `yaml:"after"`
 	// Never: only the bot, or the platform by its own rules, ends it.
 	Never bool `yaml:"never"`
@@ -177,8 +178,10 @@ func (s *Scenario) complete() {
 		orDefault(&g.Count, 1)
 		orDefault(&g.Kind, cloud.KindPolicy)
 		orDefault(&g.Style, "seed")
-		orDefault(&g.End.When, cloud.Recording)
-		orDefault(&g.End.After, 2*time.Second)
+		if g.End.When == "" {
+			g.End.When = cloud.Recording
+			orDefault(&g.End.After, 2*time.Second)
+		}
 		orDefault(&g.End.AtMost, 30*time.Second)
 		for k := range g.Events {
 			orDefault(&g.Events[k].When, cloud.Established)
