@@ -56,6 +56,7 @@ func BenchmarkLink1000(b *testing.B) { benchLink(b, 1000) }
 func BenchmarkLink4000(b *testing.B) { benchLink(b, 4000) }
 
 func benchLink(b *testing.B, streams int) {
+	b.Helper()
 	ca := newAuthority(b)
 	address, stop := startChild(b, ca)
 	defer stop()
@@ -191,7 +192,7 @@ func startChild(b *testing.B, ca *authority) (address string, stop func()) {
 		"cert.pem": {Type: "CERTIFICATE", Bytes: cert.Certificate[0]},
 		"key.pem":  {Type: "PRIVATE KEY", Bytes: key},
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil { //nolint:forbidigo // a test's own directory
+		if err = os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil { //nolint:forbidigo // a test's own directory
 			b.Fatal(err)
 		}
 	}
@@ -206,7 +207,7 @@ func startChild(b *testing.B, ca *authority) (address string, stop func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if err = cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
@@ -336,7 +337,7 @@ func (*player) Link(stream grpc.BidiStreamingServer[pb.ToHost, pb.FromHost]) err
 	go func() {
 		noise := make([]byte, frame.AudioBytes)
 		for i := range noise {
-			noise[i] = byte(rand.Uint32()) | 1 //nolint:gosec // noise
+			noise[i] = byte(rand.Uint32()) | 1
 		}
 		next := time.Now()
 		for slot := 0; !over.Load(); slot = (slot + 1) % slots {
@@ -394,7 +395,7 @@ func envelope(packed []byte) rawMessage {
 	inner := protowire.SizeTag(1) + protowire.SizeBytes(len(packed))
 	b := make([]byte, 0, inner+16)
 	b = protowire.AppendTag(b, 1, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(inner)) //nolint:gosec // small
+	b = protowire.AppendVarint(b, uint64(inner))
 	b = protowire.AppendTag(b, 1, protowire.BytesType)
 	return protowire.AppendBytes(b, packed)
 }

@@ -227,7 +227,7 @@ func TestOpenIsUnanswered(t *testing.T) {
 	h.change(func() { h.muteOpen = true })
 	w.invite("c")
 	hs := h.session(0)
-	s := w.service.session("c")
+	s := w.placed("c")
 	eventually(t, "an armed gate", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -261,10 +261,9 @@ func TestOpenDuringCut(t *testing.T) {
 			h := w.hosts[0]
 			w.invite("c")
 			h.session(0)
-			var s *session
+			s := w.placed("c")
 			eventually(t, "attachment", func() bool {
-				s = w.service.session("c")
-				return s != nil && s.link.Attached()
+				return s.link.Attached()
 			})
 			h.stop()
 			w.down(s)
@@ -294,7 +293,7 @@ func TestOpenedIsLostInTheCut(t *testing.T) {
 	h.change(func() { h.muteOpen = true })
 	w.invite("c")
 	hs := h.session(0)
-	s := w.service.session("c")
+	s := w.placed("c")
 	eventually(t, "an armed gate", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()

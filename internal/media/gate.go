@@ -1,6 +1,7 @@
 package media
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"time"
@@ -208,6 +209,20 @@ func (s *session) write(f func(*spool.Batch)) {
 	})
 	if err != nil {
 		s.log.Warn("not written to the spool", zap.Error(err))
+	}
+}
+
+// writeWithin is write for those who must not hang with a disk that hangs. What
+// was not written when ctx ends may be written later.
+func (s *session) writeWithin(ctx context.Context, f func(*spool.Batch)) {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		s.write(f)
+	}()
+	select {
+	case <-written:
+	case <-ctx.Done():
 	}
 }
 

@@ -221,6 +221,8 @@ func (h *testHost) CreateSession(ctx context.Context, r *pb.CreateSessionRequest
 		select {
 		case <-hang:
 		case <-ctx.Done():
+			h.mu.Lock()
+			return nil, ctx.Err()
 		}
 		h.mu.Lock()
 	}

@@ -61,7 +61,7 @@ func TestWholeCall(t *testing.T) {
 	w.invite("c")
 	hs := h.session(0)
 	eventually(t, "attachment", func() bool { return hs.state().link != nil })
-	s := w.service.session("c")
+	s := w.placed("c")
 	// Before consent a host that keeps the contract sends nothing; this one does.
 	hs.capture(10)
 	hs.raw(canary(1), canary(2), canary(3))
@@ -186,7 +186,7 @@ func TestGate(t *testing.T) {
 			s.skip(3)
 		}, duplicate, 1, []uint64{21, 22, 23}},
 		"Paused without Pause": {func(w *world, s *testSession) {
-			one := w.service.session("c")
+			one := w.placed("c")
 			s.say(&pb.FromHost{Message: &pb.FromHost_Paused{Paused: &pb.Paused{Handle: s.handle, LastSeq: 20}}}) // not asked for
 			s.raw(audio(20), audio(21))
 			s.skip(1)

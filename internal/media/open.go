@@ -84,7 +84,7 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 	s.mu.Unlock()
 	switch {
 	case open:
-		s.noteOpened(opened)
+		s.noteOpened(ctx, opened)
 		return opened, nil
 	case isTimeout(err) && attached:
 		return recorder.Opened{}, fmt.Errorf("the media host did not confirm Open: %w", err)
@@ -168,10 +168,10 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 }
 
 // noteOpened leaves the first number beside the frames.
-func (s *session) noteOpened(o recorder.Opened) {
+func (s *session) noteOpened(ctx context.Context, o recorder.Opened) {
 	data, err := json.Marshal(openedNote{o.FirstSeq, o.At})
 	if err != nil {
 		return // a number and a time always marshal
 	}
-	s.write(func(b *spool.Batch) { b.Note(s.recording, "opened", data) })
+	s.writeWithin(ctx, func(b *spool.Batch) { b.Note(s.recording, "opened", data) })
 }

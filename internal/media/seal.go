@@ -106,18 +106,8 @@ func (s *session) close(ctx context.Context, asked time.Time) (end string, last 
 	s.tell()
 	s.mu.Unlock()
 	s.link.Pause()
-	if !missing {
-		return end, last
-	}
-	// A disk that hangs must not hang us: the seal will say that it failed.
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		s.write(func(b *spool.Batch) { s.keepGap(b, g) })
-	}()
-	select {
-	case <-written:
-	case <-ctx.Done():
+	if missing {
+		s.writeWithin(ctx, func(b *spool.Batch) { s.keepGap(b, g) })
 	}
 	return end, last
 }

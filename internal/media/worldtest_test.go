@@ -140,6 +140,13 @@ func (w *world) opened(id recorder.CallID) (*session, *testSession) {
 	return s, w.onHost(s)
 }
 
+// placed waits until a call has its session.
+func (w *world) placed(id recorder.CallID) *session {
+	w.tb.Helper()
+	eventually(w.tb, "a session", func() bool { return w.service.session(id) != nil })
+	return w.service.session(id)
+}
+
 // onHost is the host's side of a session.
 func (w *world) onHost(s *session) *testSession {
 	w.tb.Helper()
