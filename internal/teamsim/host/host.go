@@ -113,6 +113,8 @@ type Host struct {
 	pending  []timedFault // faults of the host that wait for their time
 	state    hostState
 	infoSent time.Time // wall
+	// healthSent is what was last told to the links.
+	healthSent pb.Health
 }
 
 // hostState is what faults of the host have done to it. Times are of the wall.

@@ -59,8 +59,8 @@ func (h *Host) tick() {
 		h.capture(s)
 		h.speakers(s)
 	}
-	if now.Sub(h.infoSent) >= infoEvery {
-		h.tellInfo()
+	if now.Sub(h.infoSent) >= infoEvery || h.info().GetHealth() != h.healthSent {
+		h.tellInfo() // on change, and every 10 s
 	}
 	h.wake()
 }

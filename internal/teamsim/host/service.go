@@ -160,6 +160,7 @@ func (h *Host) info() *pb.HostInfo {
 // tellInfo tells all links how the host is.
 func (h *Host) tellInfo() {
 	h.infoSent = h.clock.wall()
+	h.healthSent = h.info().GetHealth()
 	for l := range h.links {
 		l.ctrl = append(l.ctrl, infoMessage(h.info()))
 	}
