@@ -118,7 +118,6 @@ func (c *checker) segment(f found, needed bool) error {
 	var w scanned
 	err = reading(c.files, filepath.Join(c.dir, slotName(f.slot)), func(r readFile) error {
 		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
-		var err error
 		w, err = sc.all(0, 0, func(h header, off int64, body []byte) {
 			c.report.Commits++
 			c.report.Bytes += h.size()

@@ -154,8 +154,8 @@ func gapBody(g frame.Gap) []byte {
 }
 
 func noteBody(kind string, data []byte) []byte {
-	kind = kind[:min(len(kind), 255)]
-	return append(append([]byte{byte(len(kind))}, kind...), data...)
+	b := append([]byte{byte(min(len(kind), 255))}, kind[:min(len(kind), 255)]...)
+	return append(b, data...)
 }
 
 // seq returns a frame's sequence number.

@@ -171,6 +171,7 @@ func (l *Log) publish(buf *buffer, h header, now time.Time) []Durable {
 func (l *Log) fail(buf *buffer, cause error) {
 	err := fmt.Errorf("%w: %w", ErrFailed, cause)
 	l.mu.Lock()
+	l.failure = err
 	if l.err == nil {
 		l.err = err
 	}

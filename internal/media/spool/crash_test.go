@@ -9,9 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"pgregory.net/rapid"
-
-	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -69,7 +66,7 @@ func holds(d *memDisk, want map[string]known) error {
 	}
 	defer func() { _ = l.Close(context.Background()) }()
 	if dam := l.Damage(); len(dam) > 0 {
-		return fmt.Errorf("damage: %w", dam[0])
+		return fmt.Errorf("damage: %v", dam[0])
 	}
 	got := make(map[string]Info)
 	for _, info := range l.Recovered() {
@@ -104,7 +101,7 @@ func holds(d *memDisk, want map[string]known) error {
 	}
 	rep, err := checkFiles(d, "spool")
 	if err == nil && len(rep.Findings) > 0 {
-		err = rep.Findings[0]
+		err = rep.Err()
 	}
 	return err
 }
@@ -186,7 +183,10 @@ func TestCrashAnywhere(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	some := func() bool { return rnd.IntN(2) == 0 }
 	crashes := 0
+	var mu sync.Mutex // the keeper comes too
 	d.set(func(op string) error {
+		mu.Lock()
+		defer mu.Unlock()
 		want := b.snapshot()
 		for name, survives := range map[string]func() bool{
 			"all": func() bool { return true }, "none": func() bool { return false }, "some": some, "others": some,
@@ -220,7 +220,7 @@ func TestBreakAnywhere(t *testing.T) {
 	t.Parallel()
 	ps := permits(t, 3)
 	broken := errors.New("the disk is broken")
-	for at, done := 1, false; !done; at++ {
+	for at := 1; ; at++ {
 		var b ledger
 		d := newMemDisk()
 		n, after, failures := 0, 0, 0
@@ -251,9 +251,8 @@ func TestBreakAnywhere(t *testing.T) {
 			return nil
 		})
 		if err = work(l, &b, ps); err == nil {
-			done = true
 			shut(t, l)
-			break
+			return // there are no more operations to break
 		}
 		uerr := l.Update(func(*Batch) { t.Errorf("operation %d: a failed log called back", at) })
 		_ = l.Close(context.Background())
@@ -293,6 +292,11 @@ func TestTornTail(t *testing.T) {
 	}
 	image := d.killed()
 	name := slotName(0)
+	for other := range image.files {
+		if other != name {
+			delete(image.files, other) // a spare segment only takes time
+		}
+	}
 	last := func(d *memDisk) uint64 {
 		o, err := small(d).withDefaults()
 		if err != nil {
@@ -337,95 +341,4 @@ func TestTornTail(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestRandomSessions compares the log with a model over random sessions with
-// reopenings, kill -9 and power cuts.
-func TestRandomSessions(t *testing.T) {
-	t.Parallel()
-	ps := permits(t, 2)
-	rapid.Check(t, func(t *rapid.T) {
-		d := newMemDisk()
-		model := make(map[string][]frame.Frame)
-		sealed := make(map[string]bool)
-		live := make(map[string]*Recording)
-		l := open(t, small(d))
-		names := func() []string { return sortedKeys(live) }
-		next := 0
-		reopen := func(nd *memDisk) {
-			_ = l.Close(context.Background())
-			d, l = nd, open(t, small(nd))
-			clear(live)
-			if dam := l.Damage(); len(dam) > 0 {
-				t.Fatal(dam[0])
-			}
-			for _, info := range l.Recovered() {
-				if !info.Sealed {
-					if _, err := l.SealRecovered(context.Background(), info.ID, Seal{Cause: "crash"}); err != nil {
-						t.Fatal(err)
-					}
-					sealed[info.ID] = true
-				}
-			}
-		}
-		t.Repeat(map[string]func(*rapid.T){
-			"begin": func(t *rapid.T) {
-				next++
-				id := fmt.Sprintf("r%d", next)
-				live[id] = begin(t, l, ps[next%2], id)
-				model[id] = nil
-			},
-			"store": func(t *rapid.T) {
-				if len(live) == 0 {
-					t.Skip("nothing is open")
-				}
-				fs := rapid.SliceOfN(drawFrame(), 1, 20).Draw(t, "frames")
-				id := rapid.SampledFrom(names()).Draw(t, "recording")
-				if err := flush(l, func(b *Batch) {
-					for _, f := range fs {
-						f.Seq = uint64(len(model[id]) + 1)
-						if !b.Frame(live[id], f) {
-							t.Fatal("refused")
-						}
-						model[id] = append(model[id], f)
-					}
-				}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			"seal": func(t *rapid.T) {
-				if len(live) == 0 {
-					t.Skip("nothing is open")
-				}
-				id := rapid.SampledFrom(names()).Draw(t, "recording")
-				seal(t, live[id])
-				sealed[id] = true
-				delete(live, id)
-			},
-			"release": func(t *rapid.T) {
-				if len(sealed) == 0 {
-					t.Skip("nothing is sealed")
-				}
-				id := rapid.SampledFrom(sortedKeys(sealed)).Draw(t, "recording")
-				if err := l.Release(id); err != nil {
-					t.Fatal(err)
-				}
-				delete(sealed, id)
-				delete(model, id)
-			},
-			"restart": func(*rapid.T) { reopen(d) },
-			"kill":    func(*rapid.T) { reopen(d.killed()) },
-			"power": func(t *rapid.T) {
-				rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-				reopen(d.cut(func() bool { return rnd.IntN(2) == 0 }))
-			},
-			"": func(t *rapid.T) {
-				for id, want := range model {
-					wantSame(t, l, id, want)
-				}
-			},
-		})
-		_ = l.Close(context.Background())
-		sound(t, d)
-	})
 }

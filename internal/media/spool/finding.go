@@ -21,7 +21,7 @@ const (
 	MissingSegment FindingKind = "missingSegment" // a segment that unreleased recordings need is not there
 )
 
-// A Finding is one fault of a log on disk. It is an error.
+// A Finding is one fault of a log on disk.
 type Finding struct {
 	Kind       FindingKind
 	Segment    string // the file's name
@@ -33,14 +33,20 @@ type Finding struct {
 	Detail     string
 }
 
-// Error implements error.
-func (f Finding) Error() string {
+// String says all that is known of the fault.
+func (f Finding) String() string {
 	s := fmt.Sprintf("%s: %s at byte %d (generation %d, commit %d)", f.Segment, f.Kind, f.Offset, f.Generation, f.Commit)
 	if f.Serial != 0 {
 		s += fmt.Sprintf(", recording %q (serial %d)", f.Recording, f.Serial)
 	}
 	return s + ": " + f.Detail
 }
+
+// A FindingError is a finding as an error.
+type FindingError struct{ Finding }
+
+// Error implements error.
+func (e *FindingError) Error() string { return e.String() }
 
 // A Report is what Check has found.
 type Report struct {
@@ -55,11 +61,11 @@ type Report struct {
 	Findings   []Finding
 }
 
-// Err returns all findings as one error, nil where there are none.
+// Err returns all findings as one error (of FindingErrors), nil where there are none.
 func (r Report) Err() error {
 	errs := make([]error, 0, len(r.Findings))
 	for _, f := range r.Findings {
-		errs = append(errs, f)
+		errs = append(errs, &FindingError{f})
 	}
 	return errors.Join(errs...)
 }

@@ -90,4 +90,4 @@ func bits(v int64) uint64 { return uint64(v) } //nolint:gosec // G115: the bits 
 func signed(v uint64) int64 { return int64(v) } //nolint:gosec // G115: the bits are what counts
 
 // u32 narrows an offset or a length in a segment, which is at most 2 GiB.
-func u32[T int | int64](v T) uint32 { return uint32(v) } //nolint:gosec // G115: at most maxSegmentSize
+func u32[T int | int64](v T) uint32 { return uint32(v) }

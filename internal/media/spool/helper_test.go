@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
@@ -133,19 +132,11 @@ func read(tb tester, l *Log, id string) []Record {
 // wantFrames fails unless the recording has exactly the frames from..to.
 func wantFrames(tb tester, l *Log, id string, from, to uint64) {
 	tb.Helper()
-	var got []frame.Frame
-	for _, rec := range read(tb, l, id) {
-		if rec.Type == FrameType {
-			got = append(got, frame.Frame{Header: rec.Header, Payload: rec.Payload})
-		}
-	}
 	var want []frame.Frame
 	for seq := from; seq <= to; seq++ {
 		want = append(want, audio(seq))
 	}
-	if d := cmp.Diff(want, got); d != "" {
-		tb.Fatal(d)
-	}
+	wantSame(tb, l, id, want)
 }
 
 // sound fails unless Check finds nothing.

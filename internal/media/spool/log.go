@@ -34,8 +34,10 @@ type Log struct {
 	batch   Batch
 	batches uint64
 	begun   time.Time // of the last commit
-	closing bool
-	err     error // set: nothing can be appended
+	closing bool      // Close was called: commit what there is
+	closed  bool      // and has returned
+	err     error     // set: nothing can be appended
+	failure error     // why not, if the disk is the cause
 
 	// known guards what is durable: the recordings, and where they are.
 	known   sync.Mutex
@@ -121,7 +123,7 @@ func (l *Log) start(ctx context.Context) error {
 		return err
 	}
 	for _, f := range l.damage {
-		l.opt.Log.Error("spool: acknowledged bytes are damaged", zap.Error(f))
+		l.opt.Log.Error("spool: acknowledged bytes are damaged", zap.Stringer("finding", f))
 	}
 	l.metrics = newMetrics(l.opt.Registerer, l)
 	l.metrics.damage.Add(float64(len(l.damage)))
@@ -157,21 +159,20 @@ func (t *track) info(i Info) Info {
 
 // Close refuses everything new, commits what is waiting, and ends the log. It
 // returns the failure that ended the log before, if there was one. Where ctx
-// ends first the disk still hangs, and the directory stays locked.
+// ends first the disk still hangs, and the directory stays locked until Close is
+// called again and the disk has answered.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
-	first := !l.closing
+	if !l.closing {
+		close(l.done)
+	}
 	l.closing = true
-	failure := l.err
 	if l.err == nil {
 		l.err = fmt.Errorf("%w: closed", ErrFailed)
 	}
 	l.room.Broadcast()
 	l.mu.Unlock()
 	l.signal()
-	if first {
-		close(l.done)
-	}
 	for _, c := range []chan struct{}{l.stopped, l.kept} {
 		select {
 		case <-c:
@@ -179,16 +180,17 @@ func (l *Log) Close(ctx context.Context) error {
 			return fmt.Errorf("closing spool: waiting for the disk: %w", context.Cause(ctx))
 		}
 	}
-	if !first {
-		return nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
 	for _, b := range []*buffer{l.fill, l.idle} {
 		if b != nil {
 			durable.FreeBuffer(b.mem)
 		}
 	}
 	l.fill, l.idle = nil, nil
-	return errors.Join(failure, l.cur.Close(), l.lock.Close())
+	return errors.Join(l.failure, l.cur.Close(), l.lock.Close())
 }

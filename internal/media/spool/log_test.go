@@ -41,7 +41,7 @@ func TestRealDisk(t *testing.T) {
 	add := func(rec Record) {
 		want = append(want, rec)
 		stored := false
-		err := l.Update(func(b *Batch) {
+		uerr := l.Update(func(b *Batch) {
 			switch rec.Type {
 			case FrameType:
 				stored = b.Frame(r, frame.Frame{Header: rec.Header, Payload: rec.Payload})
@@ -52,8 +52,8 @@ func TestRealDisk(t *testing.T) {
 			case PermitType, SealType:
 			}
 		})
-		if err != nil || !stored {
-			t.Fatalf("%v: stored %v, %v", rec.Type, stored, err)
+		if uerr != nil || !stored {
+			t.Fatalf("%v: stored %v, %v", rec.Type, stored, uerr)
 		}
 	}
 	for seq := uint64(1); seq <= 1500; seq++ { // several segments

@@ -63,9 +63,10 @@ func (d *memDisk) cut(survives func() bool) *memDisk {
 func (d *memDisk) op(name string) error {
 	d.mu.Lock()
 	before := d.before
-	if name == "write" {
+	switch name {
+	case "write":
 		d.writes++
-	} else if name == "sync" {
+	case "sync":
 		d.syncs++
 	}
 	d.mu.Unlock()

@@ -87,6 +87,7 @@ func (l *Log) SecondsLeft() float64 {
 // rate is a moving average of bytes a second.
 type rate struct {
 	mu   sync.Mutex
+	born time.Time
 	last time.Time // guarded by mu
 	sum  float64   // bytes, faded; guarded by mu
 }
@@ -94,7 +95,10 @@ type rate struct {
 // rateWindow is how fast the past fades.
 const rateWindow = 30 * time.Second
 
-func newRate() *rate { return &rate{last: time.Now()} }
+func newRate() *rate {
+	now := time.Now()
+	return &rate{born: now, last: now}
+}
 
 func (r *rate) add(n int, now time.Time) {
 	r.mu.Lock()
@@ -107,7 +111,9 @@ func (r *rate) perSecond(now time.Time) float64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.fade(now)
-	return r.sum / rateWindow.Seconds()
+	// A young log has not had a whole window yet.
+	age := max(now.Sub(r.born), time.Second)
+	return r.sum / (rateWindow.Seconds() * (1 - math.Exp(-age.Seconds()/rateWindow.Seconds())))
 }
 
 func (r *rate) fade(now time.Time) {

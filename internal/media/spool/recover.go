@@ -1,170 +1,17 @@
 package spool
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 )
-
-func lockPath(dir string) string { return filepath.Join(dir, "lock") }
-
-// found is a segment file as recovery and Check find it.
-type found struct {
-	slot  int
-	size  int64
-	first header // of the first commit, or of the first that is whole; gen 0: there is none
-}
-
-// survey lists the segments of a log, the newest generation last, those without
-// a readable first commit before all others.
-func survey(disk files, dir string) ([]found, error) {
-	names, err := disk.List(dir)
-	if err != nil {
-		return nil, err
-	}
-	var all []found
-	for _, name := range names {
-		digits, ok := strings.CutSuffix(name, ".seg")
-		slot, err := strconv.Atoi(digits)
-		if !ok || err != nil || name != slotName(slot) {
-			continue
-		}
-		f, err := look(disk, filepath.Join(dir, name))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		f.slot = slot
-		all = append(all, f)
-	}
-	slices.SortFunc(all, func(a, b found) int {
-		return cmp.Or(cmp.Compare(a.first.gen, b.first.gen), cmp.Compare(a.slot, b.slot))
-	})
-	var log uint64
-	for i := len(all) - 1; i >= 0 && all[i].first.gen > 0; i-- {
-		if log != 0 && all[i].first.log != log {
-			return nil, fmt.Errorf("%s belongs to another log; take it out of %s", slotName(all[i].slot), dir)
-		}
-		log = all[i].first.log
-	}
-	return all, nil
-}
-
-// look reads the first header of a segment.
-func look(disk files, path string) (found, error) {
-	var f found
-	err := reading(disk, path, func(r readFile) error {
-		size, err := r.Size()
-		if err != nil {
-			return err
-		}
-		f.size = size &^ (blockBytes - 1)
-		if f.size < blockBytes {
-			return nil
-		}
-		sc := scanner{r: r, size: f.size}
-		if err = sc.read(0, blockBytes); err != nil {
-			return err
-		}
-		f.first, err = sc.headerIn(sc.buf)
-		if errors.Is(err, errNoCommit) {
-			// It may never have been used, or be torn; or what was acknowledged behind
-			// it is all that is left of it.
-			f.first, err = sc.orphan()
-		}
-		return err
-	})
-	return f, err
-}
-
-// orphan looks for a commit behind a first one that is not whole; gen 0: there
-// is none. Its window holds the largest table that is to be expected.
-func (s *scanner) orphan() (header, error) {
-	const window = 4 << 20
-	off, err := s.search(blockBytes, min(s.size, window), 0)
-	if err != nil || off < 0 {
-		return header{}, err
-	}
-	h, _, err := s.commitAt(off)
-	return h, err
-}
-
-// table reads what the first commit of a segment says; nil: it is not whole.
-func (f found) table(disk files, dir string) (*state, error) {
-	var t *state
-	err := reading(disk, filepath.Join(dir, slotName(f.slot)), func(r readFile) error {
-		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
-		_, body, err := sc.commitAt(0)
-		if err == nil {
-			t, err = readTable(body)
-		}
-		if errors.Is(err, errNoCommit) || errors.Is(err, errBadTable) {
-			return nil
-		}
-		return err
-	})
-	return t, err
-}
-
-// torn reports whether the segment holds a first header and nothing else that is
-// whole: a crash came while it was begun.
-func (f found) torn(disk files, dir string) (bool, error) {
-	var h header
-	err := reading(disk, filepath.Join(dir, slotName(f.slot)), func(r readFile) error {
-		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
-		var err error
-		h, err = sc.orphan()
-		return err
-	})
-	return h.gen == 0, err
-}
-
-// latest returns the segments from the last one that has a whole table on, that
-// table, and those that a crash left torn behind them.
-func latest(disk files, dir string, all []found) (from []found, t *state, torn []found, err error) {
-	for i := len(all) - 1; i >= 0; i-- {
-		f := all[i]
-		if t, err = f.table(disk, dir); err != nil {
-			return nil, nil, nil, fmt.Errorf("%s: %w", slotName(f.slot), err)
-		}
-		if t != nil {
-			return append([]found{f}, from...), t, torn, nil
-		}
-		var empty bool
-		if empty, err = f.torn(disk, dir); err != nil {
-			return nil, nil, nil, fmt.Errorf("%s: %w", slotName(f.slot), err)
-		}
-		if empty {
-			torn = append(torn, f)
-		} else {
-			from = append([]found{f}, from...)
-		}
-	}
-	return from, newState(), torn, nil
-}
-
-// reading opens a file for reading around fn.
-func reading(disk files, path string, fn func(readFile) error) error {
-	r, err := disk.Open(path)
-	if err != nil {
-		return err
-	}
-	err = fn(r)
-	if cerr := r.Close(); err == nil && cerr != nil {
-		err = fmt.Errorf("closing %s: %w", path, cerr)
-	}
-	return err
-}
 
 // recover finds out what is durable and makes ready to append to it.
 func (l *Log) recover(ctx context.Context) error {
@@ -383,8 +230,8 @@ func (l *Log) repair(tail found, w scanned) error {
 	}
 	defer durable.FreeBuffer(mem)
 	err = reading(l.opt.files, l.path(slotName(tail.slot)), func(r readFile) error {
-		_, err := r.ReadAt(mem[:size], w.from)
-		return err
+		_, rerr := r.ReadAt(mem[:size], w.from)
+		return rerr
 	})
 	if err != nil {
 		return fmt.Errorf("reading the last commit: %w", err)
