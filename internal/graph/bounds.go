@@ -36,11 +36,17 @@ const (
 	ReasonWrongType = "wrongType"
 	ReasonBadCallID = "badCallID"
 	ReasonBadShape  = "badShape"
+	ReasonAmbiguous = "ambiguous"
+	ReasonBadNumber = "badNumber"
+	ReasonBadTenant = "badTenant"
 )
 
 // DecodeReasons are all of them.
 func DecodeReasons() []string {
-	return []string{ReasonTooLarge, ReasonNotJSON, ReasonTooDeep, ReasonTooMany, ReasonWrongType, ReasonBadCallID, ReasonBadShape}
+	return []string{
+		ReasonTooLarge, ReasonNotJSON, ReasonTooDeep, ReasonTooMany, ReasonWrongType, ReasonBadCallID, ReasonBadShape,
+		ReasonAmbiguous, ReasonBadNumber, ReasonBadTenant,
+	}
 }
 
 // Error says what was wrong.
@@ -51,10 +57,10 @@ func refuse(reason, format string, args ...any) error {
 }
 
 // bound refuses what must not even be parsed.
-func bound(body []byte) error {
+func bound(body []byte, most int) error {
 	switch depth := depthOf(body); {
-	case len(body) > maxBody:
-		return refuse(ReasonTooLarge, "the body has %d bytes; at most %d are taken", len(body), maxBody)
+	case len(body) > most:
+		return refuse(ReasonTooLarge, "the body has %d bytes; at most %d are taken", len(body), most)
 	case depth > maxDepth:
 		return refuse(ReasonTooDeep, "the body is nested deeper than %d levels", maxDepth)
 	case !utf8.Valid(body):
@@ -62,7 +68,7 @@ func bound(body []byte) error {
 	case !json.Valid(body):
 		return refuse(ReasonNotJSON, "the body is not JSON")
 	}
-	return nil
+	return scan(body)
 }
 
 // depthOf returns how deep brackets are nested, without parsing.
@@ -92,16 +98,40 @@ func callID(id string) (recorder.CallID, error) {
 		return "", refuse(ReasonBadCallID, "the call ID has %d characters, or is a path; 1 to %d of A-Z a-z 0-9 . _ - are taken", len(id), maxID)
 	}
 	for _, c := range []byte(id) {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {
+		if !idByte(c) {
 			return "", refuse(ReasonBadCallID, "the call ID has a character other than A-Z a-z 0-9 . _ -")
 		}
 	}
+	return recorder.CallID(canonicalID(id)), nil
+}
+
+func idByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-'
+}
+
+// canonicalID returns a GUID in lower case with dashes, and everything else as
+// it is.
+func canonicalID(id string) string {
 	if n := len(id); n == 36 || n == 32 {
 		if u, err := uuid.Parse(id); err == nil {
-			return recorder.CallID(u.String()), nil
+			return u.String()
 		}
 	}
-	return recorder.CallID(id), nil
+	return shorten(id)
+}
+
+// tenantID takes nothing but a GUID or nothing: it is compared with the
+// caller's tenant, and becomes part of the token authority's URL.
+func tenantID(id string) (string, error) {
+	if n := len(id); n == 36 || n == 32 {
+		if u, err := uuid.Parse(id); err == nil {
+			return u.String(), nil
+		}
+	}
+	if id != "" {
+		return "", refuse(ReasonBadTenant, "tenantId is not a GUID")
+	}
+	return "", nil
 }
 
 // A place is what a resource path names.

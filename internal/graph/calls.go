@@ -19,16 +19,28 @@ const (
 	requestLimit  = 10 * time.Second
 )
 
+// opAnswer is the one operation whose 404 means more than that: too late.
+const opAnswer = "answer"
+
 type (
 	answerBody struct {
 		CallbackURI         string      `json:"callbackUri"`
 		AcceptedModalities  []string    `json:"acceptedModalities"`
 		MediaConfig         mediaConfig `json:"mediaConfig"`
+		CallOptions         callOptions `json:"callOptions"`
 		ParticipantCapacity int         `json:"participantCapacity,omitempty"`
 	}
 	mediaConfig struct {
 		Type string `json:"@odata.type"`
 		Blob string `json:"blob"`
+	}
+	// callOptions: a roster comes in full each time, because a lost delta would
+	// stay lost, and with everybody in it, not the interactive only.
+	callOptions struct {
+		Type           string `json:"@odata.type"`
+		ContentSharing bool   `json:"isContentSharingNotificationEnabled"`
+		DeltaRoster    bool   `json:"isDeltaRosterEnabled"`
+		Interactive    bool   `json:"isInteractiveRosterEnabled"`
 	}
 	rejectBody struct {
 		Reason string `json:"reason"`
@@ -42,10 +54,11 @@ type (
 // Answer accepts an invite: POST …/answer, 202 (Graph, call: answer).
 func (c *Client) Answer(ctx context.Context, call recorder.CallRef, blob string) (recorder.Receipt, error) {
 	re, err := c.send(ctx, call, request{
-		operation: "answer", method: http.MethodPost, path: "/answer", repeat: true, limit: requestLimit,
+		operation: opAnswer, method: http.MethodPost, path: "/answer", repeat: true, limit: requestLimit,
 		body: answerBody{
 			CallbackURI: c.opts.CallbackURI, AcceptedModalities: c.opts.Modalities, ParticipantCapacity: c.opts.ParticipantCapacity,
 			MediaConfig: mediaConfig{Type: "#microsoft.graph.appHostedMediaConfig", Blob: blob},
+			CallOptions: callOptions{Type: "#microsoft.graph.incomingCallOptions", ContentSharing: true},
 		},
 	})
 	return re.receipt, err
@@ -60,8 +73,13 @@ func (c *Client) Reject(ctx context.Context, call recorder.CallRef, reason recor
 }
 
 // Announce sets the recording status: POST …/updateRecordingStatus, 200 with an
-// operation (Graph, call: updateRecordingStatus). It asks once.
+// operation (Graph, call: updateRecordingStatus). It asks once, also where the
+// token is refused: whether to ask again is the recorder's decision, and it
+// takes a fresh client context.
 func (c *Client) Announce(ctx context.Context, call recorder.CallRef, status recorder.RecordingStatus, clientContext string) (recorder.Operation, error) {
+	if clientContext == "" || len(clientContext) > maxContext {
+		return recorder.Operation{}, &recorder.Fault{Kind: recorder.FaultRefused, Message: "not sent: a client context has 1 to 256 characters"}
+	}
 	re, err := c.send(ctx, call, request{
 		operation: "updateRecordingStatus", method: http.MethodPost, path: "/updateRecordingStatus", limit: announceLimit,
 		body: statusBody{ClientContext: clientContext, Status: status.String()},
@@ -69,8 +87,15 @@ func (c *Client) Announce(ctx context.Context, call recorder.CallRef, status rec
 	if err != nil {
 		return recorder.Operation{}, err
 	}
-	return readOperation(re)
+	op, err := readOperation(re)
+	if err == nil && op.Context != clientContext {
+		return recorder.Operation{}, unknown(errors.New("the reply is about another announcement"), re.receipt)
+	}
+	return op, err
 }
+
+// maxContext is how long a clientContext may be, in characters.
+const maxContext = 256
 
 // PollOperation asks for an operation: GET …/operations/{id}. No page of this
 // operation's GET is published.
@@ -90,6 +115,9 @@ func (c *Client) PollOperation(ctx context.Context, call recorder.CallRef, id re
 // readOperation reads an operation out of a 2xx reply. What cannot be read has
 // an unknown fate; it is never taken for a success.
 func readOperation(re reply) (recorder.Operation, error) {
+	if err := bound(re.body, maxReply); err != nil {
+		return recorder.Operation{}, unknown(err, re.receipt)
+	}
 	var w wireOperation
 	if err := json.Unmarshal(re.body, &w); err != nil {
 		return recorder.Operation{}, unknown(fmt.Errorf("the reply is not an operation: %w", err), re.receipt)
@@ -105,7 +133,7 @@ func readOperation(re reply) (recorder.Operation, error) {
 	return op, nil
 }
 
-// KeepAlive: POST …/keepAlive, 200 (Graph, call: keepAlive; at least every 45
+// KeepAlive tells that we are here: POST …/keepAlive, 200 (Graph, call: keepAlive; at least every 45
 // minutes).
 func (c *Client) KeepAlive(ctx context.Context, call recorder.CallRef) (recorder.Receipt, error) {
 	re, err := c.send(ctx, call, request{operation: "keepAlive", method: http.MethodPost, path: "/keepAlive", repeat: true, limit: requestLimit})
@@ -151,27 +179,57 @@ func (c *Client) AskCall(ctx context.Context, call recorder.CallRef) (bool, erro
 	return s.State == "established", nil
 }
 
+// maxPages bounds how many pages of participants are read.
+const maxPages = 50
+
 // AskRoster lists the participants: GET …/participants, 200 (Graph, call: list
-// participants).
+// participants), page by page where the platform sends pages.
 func (c *Client) AskRoster(ctx context.Context, call recorder.CallRef) (recorder.Roster, error) {
-	re, err := c.send(ctx, call, request{operation: "listParticipants", method: http.MethodGet, path: "/participants", repeat: true, limit: requestLimit})
-	if err != nil {
-		return recorder.Roster{}, err
+	ctx, cancel := context.WithTimeout(ctx, requestLimit) // for all pages
+	defer cancel()
+	var roster recorder.Roster
+	r := request{operation: "listParticipants", method: http.MethodGet, path: "/participants", repeat: true, limit: requestLimit}
+	for range maxPages {
+		re, err := c.send(ctx, call, r)
+		if err != nil {
+			return recorder.Roster{}, err
+		}
+		roster.At = re.receipt.RepliedAt
+		if r.page, err = c.addPage(&roster, re.body); err != nil {
+			return recorder.Roster{}, unknown(err, re.receipt)
+		}
+		if r.page == "" {
+			return roster, nil
+		}
 	}
+	return recorder.Roster{}, unknown(fmt.Errorf("the roster has more than %d pages", maxPages), recorder.Receipt{})
+}
+
+// addPage adds one page to the roster and returns the address of the next.
+func (c *Client) addPage(roster *recorder.Roster, body []byte) (next string, err error) {
 	var list struct {
-		Value json.RawMessage `json:"value"`
+		Value []json.RawMessage `json:"value"`
+		Next  string            `json:"@odata.nextLink"`
 	}
-	if err := json.Unmarshal(re.body, &list); err != nil {
-		return recorder.Roster{}, unknown(fmt.Errorf("the reply is not a list of participants: %w", err), re.receipt)
+	if err := json.Unmarshal(body, &list); err != nil {
+		return "", fmt.Errorf("the reply is not a list of participants: %w", err)
 	}
-	ps, seq, delta, err := participantsOf(list.Value)
-	if err != nil {
-		return recorder.Roster{}, unknown(err, re.receipt)
+	if list.Value == nil {
+		return "", errors.New("the reply has no list of participants")
 	}
-	r := recorder.Roster{Sequence: seq, Delta: delta, At: re.receipt.RepliedAt}
-	for _, w := range ps {
-		p, _ := participantOf(w)
-		r.Participants = append(r.Participants, p)
+	for _, raw := range list.Value {
+		ps, seq, delta, err := participantsOf(raw)
+		if err != nil {
+			return "", err
+		}
+		roster.Sequence, roster.Delta = max(roster.Sequence, seq), roster.Delta || delta
+		for _, w := range ps {
+			p, _ := participantOf(w)
+			roster.Participants = append(roster.Participants, p)
+		}
 	}
-	return r, nil
+	if list.Next != "" && !strings.HasPrefix(list.Next, c.base) { // our token goes nowhere else
+		return "", errors.New("the next page is not one of Graph's")
+	}
+	return list.Next, nil
 }

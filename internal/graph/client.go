@@ -74,7 +74,7 @@ func New(o Options) (*Client, error) {
 	}
 	var faults []error
 	for name, root := range map[string]string{"graph root": o.Root, "authority": o.Authority, "callback URI": o.CallbackURI} {
-		if u, err := url.Parse(root); err != nil || u.Scheme != "https" || u.Host == "" {
+		if u, fault := url.Parse(root); fault != nil || u.Scheme != "https" || u.Host == "" {
 			faults = append(faults, fmt.Errorf("graph: the %s %q is not an https URL", name, root))
 		}
 	}
@@ -82,7 +82,12 @@ func New(o Options) (*Client, error) {
 		return nil, errors.Join(faults...)
 	}
 	o.Root, o.Authority = strings.TrimSuffix(o.Root, "/"), strings.TrimSuffix(o.Authority, "/")
-	client := &http.Client{Transport: transport(o.CA)}
+	// A redirect is never followed: it would send an announcement or our secret
+	// a second time, and take a stranger's word for Graph's.
+	client := &http.Client{
+		Transport:     bounded{transport(o.CA)},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	m := newMetrics(o.Registerer)
 	t, err := newTokens(o, client, m)
 	if err != nil {
@@ -103,11 +108,28 @@ func transport(ca *x509.CertPool) *http.Transport {
 	}
 }
 
+// bounded bounds what is read of any reply: MSAL reads them whole.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, maxReply+1), resp.Body}
+	return resp, nil
+}
+
 // A request is one kind of request to a call.
 type request struct {
 	operation string // metric label
 	method    string
 	path      string // after the call's ID, with a slash; empty: the call itself
+	page      string // a whole URL instead: a list's next page
 	body      any
 	repeat    bool // 429, 503 and 504 may be asked again here
 	limit     time.Duration
@@ -119,6 +141,7 @@ type reply struct {
 	header  http.Header
 	body    []byte
 	receipt recorder.Receipt
+	token   string // what the request carried
 }
 
 // send makes a request, and makes it again where the request's class and time
@@ -133,16 +156,27 @@ func (c *Client) send(ctx context.Context, call recorder.CallRef, r request) (re
 		var fault *recorder.Fault
 		switch {
 		case err != nil:
-			fault = unknown(err, re.receipt)
+			fault = failed(err, re.receipt)
 		case re.status/100 == 2:
+			c.tokens.accepted(call.Tenant, re.token)
+			if page(re) {
+				return re, aPage(re)
+			}
 			return re, nil
-		case re.status == http.StatusUnauthorized && !refreshed:
-			// The token was fine by its own dates and is refused: buy another, once.
-			refreshed = true
-			c.tokens.drop(call.Tenant)
-			continue
+		case re.status == http.StatusUnauthorized:
+			// The token was fine by its own dates and is refused. Nothing was
+			// carried out: another token may do, but not a third.
+			again := c.tokens.drop(call.Tenant, re.token)
+			if r.repeat && !refreshed {
+				refreshed = true
+				continue
+			}
+			fault = faultOf(re, r.operation)
+			if !r.repeat && !again {
+				fault.Kind = recorder.FaultThrottled
+			}
 		default:
-			fault = faultOf(re)
+			fault = faultOf(re, r.operation)
 		}
 		if !r.repeat || !again(re.status) {
 			return re, fault
@@ -172,7 +206,7 @@ func (c *Client) once(ctx context.Context, call recorder.CallRef, r request) (re
 	if err != nil {
 		return reply{}, err
 	}
-	re := reply{receipt: recorder.Receipt{ClientRequestID: req.Header.Get("client-request-id"), SentAt: time.Now()}}
+	re := reply{token: token, receipt: recorder.Receipt{ClientRequestID: req.Header.Get("client-request-id"), SentAt: time.Now()}}
 	resp, err := c.http.Do(req)
 	re.receipt.RepliedAt = time.Now()
 	code := "error"
@@ -208,7 +242,11 @@ func (c *Client) build(ctx context.Context, call recorder.CallRef, r request, to
 	if id == "" {
 		id = string(call.ID)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, c.base+url.PathEscape(id)+r.path, body)
+	address := c.base + url.PathEscape(id) + r.path
+	if r.page != "" {
+		address = r.page
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
 	if err != nil {
 		return nil, fmt.Errorf("make the request: %w", err)
 	}

@@ -21,7 +21,11 @@ func decodeCall(w wireNotification, p place, at time.Time) (Notification, error)
 	if err != nil {
 		return Notification{}, err
 	}
-	n.Tenant, n.Scenario = strings.ToLower(c.TenantID), c.CallChainID
+	if n.Tenant, err = tenantID(c.TenantID); err != nil {
+		return Notification{}, err
+	}
+	n.Scenario = canonicalID(c.CallChainID)
+	n.Unknown += strangers(w.ResourceData)
 	state, change := strings.ToLower(c.State), strings.ToLower(w.ChangeType)
 	switch {
 	case change == "deleted", state == "terminated":
@@ -64,6 +68,30 @@ func callOf(c wireCall, p place) (Notification, error) {
 	return n, nil
 }
 
+// strangers counts the members of a call that no page names. What we know of
+// and have no use for is listed too.
+func strangers(raw json.RawMessage) int {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return 0
+	}
+	n := 0
+	for name := range members {
+		switch name {
+		case "id", "state", "direction", "subject", "callbackUri", "source", "targets", "requestedModalities", "activeModalities",
+			"ringingTimeoutInSeconds", "mediaConfig", "mediaState", "chatInfo", "meetingInfo", "callOptions", "callRoutes",
+			"transcription", "tenantId", "myParticipantId", "callChainId", "incomingContext", "resultInfo", "toneInfo", "answeredBy",
+			"terminationReason", "routingPolicies", "participants", "audioRoutingGroups", "contentSharingSessions", "operations",
+			"applicationMetadata", "mediaHostedRegion", "meetingCapability", "meetingProperties":
+		default:
+			if !strings.Contains(name, "@") {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func knownState(state string) bool {
 	switch state {
 	case "", "incoming", "establishing", "ringing", "established", "hold", "transferring", "transferaccepted",
@@ -82,23 +110,23 @@ func ended(r *wireResult) recorder.CallEnded {
 
 func inviteOf(c wireCall, n Notification, at time.Time) *recorder.Invite {
 	inv := &recorder.Invite{
-		Call: recorder.CallRef{ID: n.Call, Platform: n.PlatformCall, Tenant: n.Tenant, Scenario: c.CallChainID},
-		At:   at, CallChain: c.CallChainID, MyParticipant: c.MyParticipantID, Region: c.MediaHostedRegion,
+		Call: recorder.CallRef{ID: n.Call, Platform: n.PlatformCall, Tenant: n.Tenant, Scenario: n.Scenario},
+		At:   at, CallChain: n.Scenario, MyParticipant: canonicalID(c.MyParticipantID), Region: c.MediaHostedRegion,
 	}
 	if c.IncomingContext != nil {
-		inv.ObservedParticipant = c.IncomingContext.ObservedParticipantID
+		inv.ObservedParticipant = canonicalID(c.IncomingContext.ObservedParticipantID)
 	}
 	if c.ChatInfo != nil {
 		inv.ThreadID = c.ChatInfo.ThreadID
 	}
 	if c.Source != nil {
 		if u := c.Source.Identity["user"]; u != nil {
-			inv.ObservedUser = u.ID
+			inv.ObservedUser = canonicalID(u.ID[strings.LastIndexByte(u.ID, ':')+1:])
 		}
 	}
 	for _, t := range c.Targets {
 		if a := t.Identity["applicationInstance"]; a != nil && inv.ApplicationInstance == "" {
-			inv.ApplicationInstance = a.ID
+			inv.ApplicationInstance = canonicalID(a.ID)
 		}
 	}
 	if c.ApplicationMetadata != nil && c.ApplicationMetadata.BotData != nil {
@@ -109,7 +137,7 @@ func inviteOf(c wireCall, n Notification, at time.Time) *recorder.Invite {
 			inv.Region = b.MediaHostedRegion
 		}
 		if inv.ObservedUser == "" {
-			inv.ObservedUser = b.User.PolicyHolderID[strings.LastIndexByte(b.User.PolicyHolderID, ':')+1:]
+			inv.ObservedUser = canonicalID(b.User.PolicyHolderID[strings.LastIndexByte(b.User.PolicyHolderID, ':')+1:])
 		}
 	}
 	return inv
@@ -136,7 +164,13 @@ func decodeJoining(raw json.RawMessage, p place, at time.Time) (Notification, er
 	if typeName(j.Type) == "participantleftnotification" {
 		n.Kind = ParticipantLeft
 	}
-	n.Tenant, n.Scenario, n.Raw, n.Change = strings.ToLower(c.TenantID), c.CallChainID, scrub(raw), "created"
+	if n.Tenant, err = tenantID(c.TenantID); err != nil {
+		return Notification{}, err
+	}
+	n.Scenario, n.Raw, n.Change = canonicalID(c.CallChainID), scrub(raw), "created"
+	if n.Kind == ParticipantLeft && j.ParticipantID != "" {
+		n.Roster = &recorder.Roster{Delta: true, At: at, Participants: []recorder.Participant{{ID: canonicalID(j.ParticipantID), Removed: true}}}
+	}
 	if c.State != "" && n.Kind == ParticipantJoining {
 		n.Invite = inviteOf(c, n, at)
 	}

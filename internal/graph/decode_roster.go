@@ -11,19 +11,30 @@ import (
 )
 
 // decodeRoster reads a roster: a list of participants, or a delta of it, which
-// has been seen both alone and as a list of one.
-func decodeRoster(raw json.RawMessage, p place, at time.Time) (Notification, error) {
+// has been seen both alone and as a list of one. A single participant, and all
+// at …/participants/{id}, is a change too: only a list takes those out of the
+// roster whom it does not name. Without data nobody was named at all.
+func decodeRoster(w wireNotification, p place, at time.Time) (Notification, error) {
 	n, err := about(Roster, p.call)
 	if err != nil {
 		return Notification{}, err
+	}
+	raw := bytes.TrimSpace(w.ResourceData)
+	gone := strings.EqualFold(w.ChangeType, "deleted") && p.id != ""
+	if len(raw) == 0 || string(raw) == "null" {
+		if gone {
+			n.Roster = &recorder.Roster{Delta: true, At: at, Participants: []recorder.Participant{{ID: canonicalID(p.id), Removed: true}}}
+		}
+		return n, nil
 	}
 	ps, seq, delta, err := participantsOf(raw)
 	if err != nil {
 		return Notification{}, err
 	}
-	r := &recorder.Roster{Sequence: seq, Delta: delta, At: at}
+	r := &recorder.Roster{Sequence: seq, Delta: delta || raw[0] != '[' || p.id != "", At: at}
 	for _, w := range ps {
 		part, unknown := participantOf(w)
+		part.Removed = part.Removed || gone
 		n.Unknown += unknown
 		r.Participants = append(r.Participants, part)
 	}
@@ -65,7 +76,7 @@ func participantsOf(raw json.RawMessage) (ps []wireParticipant, seq int64, delta
 
 // participantOf translates one participant and counts what no page names.
 func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
-	p = recorder.Participant{ID: w.ID, Muted: w.IsMuted, InLobby: w.IsInLobby}
+	p = recorder.Participant{ID: canonicalID(w.ID), Muted: w.IsMuted, InLobby: w.IsInLobby}
 	if w.RemovedState != nil {
 		p.Removed, p.Reason = true, w.RemovedState.Reason
 	}
@@ -98,7 +109,7 @@ func identify(p *recorder.Participant, set map[string]*wireIdentity) {
 	p.Kind = "unknown"
 	for _, kind := range []string{"user", "phone", "applicationInstance", "application", "guest", "device"} {
 		if id := set[kind]; id != nil && (id.ID != "" || id.DisplayName != "") {
-			p.Kind, p.Identity, p.Name, p.Tenant = kind, id.ID, id.DisplayName, id.TenantID
+			p.Kind, p.Identity, p.Name, p.Tenant = kind, canonicalID(id.ID), id.DisplayName, canonicalID(id.TenantID)
 			return
 		}
 	}

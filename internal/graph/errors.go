@@ -2,6 +2,8 @@ package graph
 
 import (
 	"encoding/json"
+	"errors"
+	"mime"
 	"net/http"
 	"strings"
 	"time"
@@ -19,6 +21,37 @@ const (
 	codeNoMediaConfig  = "8523"
 )
 
+// failed is the fault of a request that got no reply, or was not even sent.
+func failed(err error, receipt recorder.Receipt) *recorder.Fault {
+	if _, ok := errors.AsType[*tokenError](err); ok {
+		return tokenFault(err)
+	}
+	return unknown(err, receipt)
+}
+
+// page tells whether a success is a web page: something between us and Graph
+// has answered in its place.
+func page(re reply) bool {
+	kind, _, err := mime.ParseMediaType(re.header.Get("Content-Type"))
+	return err == nil && kind == "text/html"
+}
+
+func aPage(re reply) *recorder.Fault {
+	return &recorder.Fault{
+		Kind: recorder.FaultUnknown, Message: "a success with a web page instead of an answer", Receipt: re.receipt,
+		Remedy: "something between us and Graph answers in its place: check proxy, firewall and endpoints.graph",
+	}
+}
+
+// A code is written as a string or as a number.
+type code string
+
+// UnmarshalJSON takes both, and nothing for the rest.
+func (c *code) UnmarshalJSON(data []byte) error {
+	*c = code(strings.Trim(string(data), `"`))
+	return nil
+}
+
 // unknown is the fault of a request that got no reply, or none that can be
 // read: it may have been carried out.
 func unknown(err error, receipt recorder.Receipt) *recorder.Fault {
@@ -26,21 +59,27 @@ func unknown(err error, receipt recorder.Receipt) *recorder.Fault {
 }
 
 // faultOf reads a reply that is no success.
-func faultOf(re reply) *recorder.Fault {
+func faultOf(re reply, operation string) *recorder.Fault {
 	f := &recorder.Fault{Receipt: re.receipt, RetryAfter: retryAfter(re.header, time.Now())}
 	var envelope struct {
 		Error struct {
-			Code    string `json:"code"`
+			Code    code   `json:"code"`
 			Message string `json:"message"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(re.body, &envelope) == nil {
-		f.Code, f.Message = shorten(envelope.Error.Code), shorten(strings.ToValidUTF8(envelope.Error.Message, "?"))
+		f.Code, f.Message = shorten(string(envelope.Error.Code)), shorten(strings.ToValidUTF8(envelope.Error.Message, "?"))
 	} else {
 		f.Message = "the reply is not JSON" // often a proxy's HTML page
 	}
 	f.Kind = kindOf(re.status, f.Code)
 	explain(f)
+	if f.Kind == recorder.FaultGone {
+		f.Cause = recorder.CauseCallGone
+		if operation == opAnswer { // after five seconds the platform forgets the call
+			f.Cause = recorder.CauseAnswerTooLate
+		}
+	}
 	return f
 }
 
@@ -68,6 +107,7 @@ func explain(f *recorder.Fault) {
 	case codeCallNotFound:
 		f.Remedy = "none if the call has ended; after an invite, the answer came later than 5 s: host the bot near its users"
 	case codeNoMediaConfig:
+		f.Cause = recorder.CauseAnswerRefused
 		f.Remedy = "the media host gave no blob that Teams takes: check its version, certificate and public address"
 	case "":
 		if f.Receipt.HTTPStatus == http.StatusUnauthorized || f.Receipt.HTTPStatus == http.StatusForbidden {

@@ -56,7 +56,7 @@ type Notification struct {
 // participantJoiningNotification or participantLeftNotification. at is when it
 // arrived. The error is a *DecodeError, and then nothing of the body counts.
 func Decode(body []byte, at time.Time) ([]Notification, error) {
-	if err := bound(body); err != nil {
+	if err := bound(body, maxBody); err != nil {
 		return nil, err
 	}
 	var env wireEnvelope
@@ -123,7 +123,7 @@ func decodeOne(raw json.RawMessage, at time.Time) (Notification, error) {
 	if t == "participantjoiningnotification" || t == "participantleftnotification" {
 		return decodeJoining(w.ResourceData, p, at)
 	}
-	n, err := decodeData(w, p, t, at)
+	n, err := decodeData(single(w, p), p, t, at)
 	if err != nil {
 		return Notification{}, err
 	}
@@ -147,16 +147,27 @@ func whereOf(w wireNotification) (place, error) {
 		return place{}, err
 	case p.call == "":
 		return twin, nil
-	case twin.call != "" && !strings.EqualFold(twin.call, p.call):
+	case twin.call != "" && canonicalID(twin.call) != canonicalID(p.call):
 		return place{}, refuse(ReasonBadShape, "resource and resourceUrl name different calls")
 	}
 	return p, nil
 }
 
+// single unwraps a list of one: "resourceData is either an entity or a
+// collection of entities" (Graph, commsNotification). Rosters read lists
+// themselves, and a list of more than one call or operation is refused there.
+func single(w wireNotification, p place) wireNotification {
+	var list []json.RawMessage
+	if p.rest != "participants" && json.Unmarshal(w.ResourceData, &list) == nil && len(list) == 1 {
+		w.ResourceData = list[0]
+	}
+	return w
+}
+
 func decodeData(w wireNotification, p place, dataType string, at time.Time) (Notification, error) {
 	switch {
 	case p.rest == "participants":
-		return decodeRoster(w.ResourceData, p, at)
+		return decodeRoster(w, p, at)
 	case p.rest == "operations":
 		return decodeOperation(w.ResourceData, p, at)
 	case p.rest == "contentsharingsessions":

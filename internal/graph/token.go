@@ -41,18 +41,20 @@ type tokens struct {
 	log     *zap.Logger
 	flight  singleflight.Group
 
-	mu   sync.Mutex // guards held
-	held map[string]token
+	mu      sync.Mutex // guards held and dropped
+	held    map[string]token
+	dropped map[string]bool // the last token was refused, and no other accepted since
 }
 
 type token struct {
 	value   string
 	expires time.Time
 	renew   time.Time
+	suspect bool // bought in place of a refused one, and not yet accepted
 }
 
 func newTokens(o Options, client *http.Client, m *metrics) (*tokens, error) {
-	t := &tokens{opts: o, http: client, metrics: m, log: o.Log, held: make(map[string]token)}
+	t := &tokens{opts: o, http: client, metrics: m, log: o.Log, held: make(map[string]token), dropped: make(map[string]bool)}
 	if _, err := t.credential(); err != nil {
 		return nil, err
 	}
@@ -104,20 +106,38 @@ func (t *tokens) get(ctx context.Context, tenant string) (string, error) {
 	return t.renew(ctx, tenant)
 }
 
-// drop forgets a token that was refused.
-func (t *tokens) drop(tenant string) {
+// drop forgets a token that was refused, unless it has been replaced already.
+// It reports whether it was itself the replacement of a refused one: then
+// another will not help.
+func (t *tokens) drop(tenant, value string) (again bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	held := t.held[tenant]
+	if held.value != value {
+		return false
+	}
 	delete(t.held, tenant)
+	t.dropped[tenant] = true
+	return held.suspect
+}
+
+// accepted remembers that Graph took the token.
+func (t *tokens) accepted(tenant, value string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if held := t.held[tenant]; held.value == value && held.suspect {
+		held.suspect = false
+		t.held[tenant], t.dropped[tenant] = held, false
+	}
 }
 
 // renew asks the authority. However many wait, one asks.
 func (t *tokens) renew(ctx context.Context, tenant string) (string, error) {
 	result := t.flight.DoChan(tenant, func() (any, error) {
 		// Detached from the first caller: others wait for it too.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenTimeout)
 		defer cancel()
-		return t.acquire(ctx, tenant)
+		return t.acquire(detached, tenant)
 	})
 	select {
 	case r := <-result:
@@ -151,14 +171,14 @@ func (t *tokens) acquire(ctx context.Context, tenant string) (string, error) {
 	}
 	result, err := client.AcquireTokenByCredential(ctx, []string{t.opts.Root + "/.default"})
 	if err != nil {
-		return "", fmt.Errorf("get an access token for tenant %s: %w; check app.credential and the tenant's consent", tenant, err)
+		return "", readTokenError(err)
 	}
 	outcome = "issued"
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held[tenant] = token{
-		value: result.AccessToken, expires: result.ExpiresOn, renew: now.Add(max(result.ExpiresOn.Sub(now)/2, refreshSoon)),
+		value: result.AccessToken, expires: result.ExpiresOn, suspect: t.dropped[tenant], renew: now.Add(max(result.ExpiresOn.Sub(now)/2, refreshSoon)),
 	}
 	return result.AccessToken, nil
 }

@@ -134,7 +134,7 @@ func TestCredentialIsReadAnew(t *testing.T) {
 	if _, err := c.tokens.get(t.Context(), testTenant); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(o.SecretFile, []byte("renewed"), 0o600); err != nil {
+	if err := os.WriteFile(o.SecretFile, []byte("renewed"), 0o600); err != nil { //nolint:forbidigo // a test's own file
 		t.Fatal(err)
 	}
 	if err := keepAlive(t.Context(), c); err != nil {
@@ -174,7 +174,7 @@ func TestNoToken(t *testing.T) {
 		cl := newCloud(t, func(http.ResponseWriter, *http.Request) {})
 		cl.authority = authority
 		err := keepAlive(t.Context(), cl.client(t))
-		fault(t, err)
+		_ = fault(t, err)
 		if len(cl.requests()) != 0 || strings.Contains(err.Error(), testSecret) {
 			t.Errorf("%s: %v", name, err)
 		}
