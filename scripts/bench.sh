@@ -14,7 +14,7 @@ echo "== journal, 64 callers"
 go test -run '^$' -bench BenchmarkAppend ./internal/catalogue | grep -E '^Benchmark|FAIL'
 echo "== own time at 100 calls a second"
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$dir/recorderbot" ./cmd/recorderbot
-ls -l "$dir/recorderbot" | awk '{print "binary: " $5 " bytes"}'
+echo "binary: $(wc -c <"$dir/recorderbot") bytes"
 "$dir/recorderbot" simulate --scenario hundred-calls --dir "$dir/simulation" >"$dir/out" &
 simulator=$!
 while [ ! -s "$dir/simulation/recorderbot.yaml" ]; do sleep 0.1; done
