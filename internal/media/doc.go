@@ -24,15 +24,16 @@
 //
 //   - A [Service] owns the hosts and the map of sessions (Service.mu).
 //   - A session (type session) belongs to one call. What the gate needs is
-//     guarded by session.mu. The link's reader takes it for each frame, inside
-//     spool.Update: the order of locks is the spool's, then the session's.
-//     Nobody who holds session.mu calls the spool, the link or the recorder, but
-//     the reader, which calls the Batch that it was given.
+//     guarded by session.mu, which is one lock for all sessions of a host: the
+//     link's reader takes it once for each message, inside spool.Update. So the
+//     order of locks is the spool's, then the gates'. Nobody who holds session.mu
+//     calls the spool, the link or the recorder, or waits, but the reader, which
+//     calls the Batch that it was given: that only copies.
 //   - Open, Seal and Release of one session take turns (session.turn). Seal and
 //     Release make an Open that waits give up first.
-//   - The spool's commit calls [Service.OnDurable], which touches atomics and the
-//     link's list of acknowledgements only: it never waits for the reader, which
-//     may be waiting for it.
+//   - The spool's commit calls [Service.OnDurable], which takes the links' lists of
+//     acknowledgements and nothing else: it never waits for the reader, which may
+//     be waiting for it.
 //   - What happens unasked is posted to the call by one goroutine, so that neither
 //     reader nor commit ever waits for a mailbox.
 //

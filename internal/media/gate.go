@@ -24,10 +24,8 @@ const (
 )
 
 // take stores a frame, or says why not. It is the only way of a frame into the
-// spool. Called by the link's reader, inside spool.Update.
-func (s *session) take(b *spool.Batch, f frame.Frame, now time.Time) (reason, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// spool. Called by the link's reader, inside spool.Update and under mu.
+func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, bool) {
 	if why, ok := s.admits(f); !ok {
 		s.discarded[why]++
 		if s.gate == gateOpen && s.stuckAt.IsZero() {
@@ -44,7 +42,7 @@ func (s *session) take(b *spool.Batch, f frame.Frame, now time.Time) (reason, bo
 		s.silence(b, f)
 	}
 	// The spool asks the permit, last: it may be withdrawn at any moment.
-	if !b.Frame(s.recording, f) {
+	if !b.Frame(s.recording, *f) {
 		s.discarded[afterSeal]++
 		return afterSeal, false
 	}
@@ -58,7 +56,7 @@ func (s *session) take(b *spool.Batch, f frame.Frame, now time.Time) (reason, bo
 }
 
 // admits is the gate. Under mu.
-func (s *session) admits(f frame.Frame) (reason, bool) {
+func (s *session) admits(f *frame.Frame) (reason, bool) {
 	switch s.gate {
 	case gateClosed:
 		return beforeConsent, false
@@ -99,7 +97,7 @@ func (s *session) foretold(seq uint64) bool {
 }
 
 // hole records what is missing before f, but for what was announced. Under mu.
-func (s *session) hole(b *spool.Batch, f frame.Frame) {
+func (s *session) hole(b *spool.Batch, f *frame.Frame) {
 	for at := s.next; at < f.Seq; {
 		end := f.Seq
 		known := false
@@ -132,7 +130,7 @@ func (s *session) due() int64 {
 
 // silence records the time for which the host had closed its own gate: its
 // numbers don't show it. Nothing to do otherwise. Under mu.
-func (s *session) silence(b *spool.Batch, f frame.Frame) {
+func (s *session) silence(b *spool.Batch, f *frame.Frame) {
 	if !s.resumed {
 		return
 	}
@@ -242,13 +240,6 @@ func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
 			b.Note(s.recording, "speakers", data)
 		}
 	})
-}
-
-// malformed counts a frame that could not be read.
-func (s *session) malformed() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.discarded[malformed]++
 }
 
 // tail is the gap at the end of a recording whose host did not say which frame

@@ -26,6 +26,7 @@ type host struct {
 	wasUp   atomic.Bool
 	visit   visit // the reader's
 	timed   atomic.Pointer[timed]
+	gates   sync.Mutex // guards what the gates of all sessions here need; see doc.go
 
 	mu     sync.Mutex // guards what follows
 	avoid  time.Time  // place nothing here before
@@ -36,7 +37,7 @@ type host struct {
 // A timed frame is one whose way to stable storage is being measured: at most
 // one for each host at a time, one message in sampleEvery.
 type timed struct {
-	session *session
+	session *link.Session
 	seq     uint64
 	at      int64 // when it came, Unix ns
 }
@@ -144,41 +145,70 @@ type visit struct {
 	message   link.Message
 	now       time.Time
 	messages  uint64
-	sample    bool // time the next frame that is stored
-	batch     *spool.Batch
+	sample    bool        // time the next frame that is stored
+	items     []link.Item // of the message
+	warm      uint64      // see warmUp
 	stored    [frame.Screen + 1]uint64
 	discarded [reasons]uint64
 }
 
+// fill is one message's way through the gates: one lock for all its frames.
 func (v *visit) fill(b *spool.Batch) {
-	v.batch = b
-	v.message.Each(v)
-	v.batch = nil
+	v.items = v.message.Items(v.items[:0])
+	v.host.gates.Lock()
+	defer v.host.gates.Unlock()
+	v.warmUp()
+	for i := range v.items {
+		item := &v.items[i]
+		s, _ := item.Owner.(*session)
+		switch {
+		case item.Fault != nil:
+			v.malformed(s, item.Fault)
+		case s == nil:
+			v.discarded[unknownSession]++
+		default:
+			v.take(b, s, &item.Frame)
+		}
+	}
+	clear(v.items) // let go of sessions that have ended
 }
 
-// Frame implements link.Visitor.
-func (v *visit) Frame(owner link.Owner, f frame.Frame) {
-	s, ok := owner.(*session)
-	if !ok {
-		v.discarded[unknownSession]++
-		return
+// warmUp touches what the frames' gates will need. Neighbours in a message are
+// of different calls, and what a gate needs lies in many places: taken one after
+// the other the misses of the cache are most of a frame's cost; looked at
+// beforehand, without depending on each other, they overlap.
+func (v *visit) warmUp() {
+	for i := range v.items {
+		s, ok := v.items[i].Owner.(*session)
+		if !ok || s.gate != gateOpen {
+			continue
+		}
+		stored, _ := s.line.Totals()
+		v.warm += s.next + uint64(stored) //nolint:gosec // G115: never negative
+		if s.recording.Value != nil && s.permit.Live() {
+			v.warm++
+		}
 	}
-	if r, ok := s.take(v.batch, f, v.now); !ok {
-		v.discarded[r]++
+}
+
+func (v *visit) take(b *spool.Batch, s *session, f *frame.Frame) {
+	why, ok := s.take(b, f, v.now)
+	if !ok {
+		v.discarded[why]++
 		return
 	}
 	v.stored[f.Kind]++
 	if v.sample {
 		v.sample = false
-		v.host.timed.Store(&timed{s, f.Seq, v.now.UnixNano()})
+		v.host.timed.Store(&timed{s.link, f.Seq, v.now.UnixNano()})
 	}
 }
 
-// Malformed implements link.Visitor.
-func (v *visit) Malformed(owner link.Owner, err *frame.PackError) {
+// malformed counts a frame that could not be read. s may be nil.
+func (v *visit) malformed(s *session, err *frame.PackError) {
 	v.discarded[malformed]++
-	if s, ok := owner.(*session); ok {
-		s.malformed()
+	if s != nil {
+		s.discarded[malformed]++
 	}
 	v.host.complain("malformed", "media host sent a malformed frame", zap.Error(err))
 }

@@ -157,7 +157,7 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 		}
 		return fmt.Errorf("make the permit durable: %w", err)
 	}
-	recording.Value = s
+	recording.Value = s.link
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recording, s.permit = recording, permit

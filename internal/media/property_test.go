@@ -98,7 +98,11 @@ func TestSumIsExact(t *testing.T) {
 // feed hands a session one frame, as the reader does.
 func (w *world) feed(s *session, f frame.Frame) {
 	w.tb.Helper()
-	err := w.spool.Update(func(b *spool.Batch) { s.take(b, f, time.Now()) })
+	err := w.spool.Update(func(b *spool.Batch) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.take(b, &f, time.Now())
+	})
 	if err != nil {
 		w.tb.Error(err)
 	}

@@ -150,8 +150,8 @@ func (s *session) conclude(ctx context.Context, r *spool.Recording, end string, 
 	report := recorder.SealReport{
 		Recording: r.ID(), Frames: sealed.Frames, LastSeq: last, Discarded: refused, At: time.Now(),
 		Samples: uint64(samples), GapSamples: uint64(missing), //nolint:gosec // G115: never negative
-		FirstAt: unixNano(s.firstAt.Load()), LastAt: unixNano(s.durableAt.Load()),
 	}
+	report.FirstAt, report.LastAt = s.link.DurableTimes()
 	s.mu.Lock()
 	s.report = &report
 	s.mu.Unlock()
@@ -193,11 +193,4 @@ func totals(sum timeline.Summary) (stored, missing int64) {
 		missing += t.GapSamples - t.IdleSamples
 	}
 	return stored, missing
-}
-
-func unixNano(ns int64) time.Time {
-	if ns == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, ns)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/recorderbot/recorderbot/internal/media/link"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -211,13 +212,20 @@ func (s *Service) Discarded(call recorder.CallID) map[string]uint64 {
 // links, and measures.
 func (s *Service) OnDurable(ds []spool.Durable) {
 	now := time.Now().UnixNano()
-	for _, d := range ds {
-		if one, ok := d.Recording.Value.(*session); ok {
-			one.onDurable(d.Seq, now)
+	for _, h := range s.hosts {
+		h.link.BeginAcks()
+	}
+	for i := range ds {
+		if one, ok := ds[i].Recording.Value.(*link.Session); ok {
+			one.Durable(ds[i].Seq, now)
 		}
 	}
 	for _, h := range s.hosts {
-		h.link.FlushAcks()
+		h.link.EndAcks()
+		if t := h.timed.Load(); t != nil && t.session.DurableSeq() >= t.seq {
+			s.metrics.durable.Observe(float64(now-t.at) / 1e9)
+			h.timed.Store(nil)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -40,7 +39,7 @@ type session struct {
 	ending chan struct{} // closed: Seal or Release wants its turn
 	end    sync.Once
 
-	mu sync.Mutex // guards what follows, but for the commit's; see doc.go
+	mu *sync.Mutex // the host's gates: guards what follows; see doc.go
 	// What every frame touches, close together.
 	gate      gate
 	resumed   bool // the host had closed its gate during a cut: the clock tells what is missing
@@ -65,17 +64,13 @@ type session struct {
 	announced []frame.Gap
 	discarded [reasons]uint64
 	report    *recorder.SealReport
-
-	// The commit's, without mu.
-	firstAt   atomic.Int64 // first frame durable, Unix ns
-	durableAt atomic.Int64 // last frame durable, Unix ns
 }
 
 var _ link.Owner = (*session)(nil)
 
 func newSession(s *Service, h *host, call recorder.CallRef, id string) *session {
 	one := &session{
-		service: s, host: h, call: call, id: id, kind: frame.MixedAudio,
+		service: s, host: h, mu: &h.gates, call: call, id: id, kind: frame.MixedAudio,
 		log:   h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
 		turns: make(chan struct{}, 1), ending: make(chan struct{}), news: make(chan struct{}),
 		line: timeline.New(),
@@ -275,19 +270,6 @@ func (s *session) stuck(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.gate == gateOpen && !s.failed && !s.stuckAt.IsZero() && now.Sub(s.stuckAt) > stuckLimit
-}
-
-// onDurable is called by the spool's commit: no locks but the link's list.
-func (s *session) onDurable(seq uint64, now int64) {
-	if s.firstAt.Load() == 0 {
-		s.firstAt.Store(now)
-	}
-	s.durableAt.Store(now)
-	if t := s.host.timed.Load(); t != nil && t.session == s && seq >= t.seq {
-		s.service.metrics.durable.Observe(float64(now-t.at) / 1e9)
-		s.host.timed.Store(nil)
-	}
-	s.link.Durable(seq)
 }
 
 // discards returns the counts by reason. Under mu.

@@ -2,17 +2,19 @@ package link
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
 // acks collects which sessions have news, between a commit and the message
-// that tells the host. One entry for each session, however many commits.
+// that tells the host: one entry for each session, however many commits.
 type acks struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows, and of sessions what says so
 	pending []*Session
-	spare   []*Session // the list that was sent last, for use again
+	told    []*Session // in the message under way
 	waiting []ackWaiter
-	list    ackList // the sender's
+
+	list ackList // the sender's
 }
 
 type ackWaiter struct {
@@ -21,29 +23,41 @@ type ackWaiter struct {
 	done    chan struct{}
 }
 
-func (a *acks) mark(s *Session) {
-	if !s.dirty.CompareAndSwap(false, true) {
-		return // on the list already; the sender will see the newer number
+// BeginAcks lets Session.Durable be called for this link's sessions, by one
+// goroutine, until EndAcks: one lock for a whole commit. It waits for no more than
+// another such commit or the sender's look at the list.
+func (l *Link) BeginAcks() { l.acks.mu.Lock() }
+
+// EndAcks ends BeginAcks and has the news sent, as one message.
+func (l *Link) EndAcks() {
+	news := len(l.acks.pending) > 0
+	l.acks.mu.Unlock()
+	if news {
+		l.kick()
 	}
-	a.mu.Lock()
-	a.pending = append(a.pending, s)
-	a.mu.Unlock()
+}
+
+// mark puts a session on the list. Under mu.
+func (a *acks) mark(s *Session) {
+	if !s.dirty {
+		s.dirty = true
+		a.pending = append(a.pending, s)
+	}
 }
 
 // take builds the message of all news so far; nil where there is none. Called
 // by the sender only.
 func (a *acks) take() *ackList {
 	a.mu.Lock()
-	news := a.pending
-	a.pending, a.spare = a.spare[:0], news
-	a.mu.Unlock()
+	defer a.mu.Unlock()
+	clear(a.told)
+	a.pending, a.told = a.told[:0], a.pending
 	a.list.reset()
-	for _, s := range news {
-		s.dirty.Store(false) // before reading: a newer number marks again
-		handle, seq := s.ackAs.Load(), s.durable.Load()
-		if handle != 0 && seq > 0 {
-			a.list.add(handle, seq)
-			s.sending = seq
+	for _, s := range a.told {
+		s.dirty = false
+		if handle := s.ackAs.Load(); handle != 0 && s.durable > 0 {
+			a.list.add(handle, s.durable)
+			s.sending = s.durable
 		}
 	}
 	if a.list.empty() {
@@ -57,20 +71,16 @@ func (a *acks) take() *ackList {
 func (a *acks) sent() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, s := range a.spare {
-		s.acked.Store(s.sending)
+	for _, s := range a.told {
+		s.ackedSeq = s.sending
 	}
-	left := a.waiting[:0]
-	for _, w := range a.waiting {
-		if w.session.acked.Load() >= w.seq {
-			close(w.done)
-			continue
+	a.waiting = slices.DeleteFunc(a.waiting, func(w ackWaiter) bool {
+		if w.session.ackedSeq < w.seq {
+			return false
 		}
-		left = append(left, w)
-	}
-	clear(a.waiting[len(left):])
-	a.waiting = left
-	clear(a.spare)
+		close(w.done)
+		return true
+	})
 }
 
 // WaitAcked returns once the acknowledgement of seq has been handed to the
@@ -78,7 +88,7 @@ func (a *acks) sent() {
 func (s *Session) WaitAcked(ctx context.Context, seq uint64) error {
 	a := &s.link.acks
 	a.mu.Lock()
-	if s.acked.Load() >= seq {
+	if s.ackedSeq >= seq {
 		a.mu.Unlock()
 		return nil
 	}
@@ -89,18 +99,9 @@ func (s *Session) WaitAcked(ctx context.Context, seq uint64) error {
 	case <-w.done:
 		return nil
 	case <-ctx.Done():
-		a.forget(w)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.waiting = slices.DeleteFunc(a.waiting, func(x ackWaiter) bool { return x.done == w.done })
 		return ctx.Err()
-	}
-}
-
-func (a *acks) forget(w ackWaiter) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i := range a.waiting {
-		if a.waiting[i].done == w.done {
-			a.waiting = append(a.waiting[:i], a.waiting[i+1:]...)
-			return
-		}
 	}
 }

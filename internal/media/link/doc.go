@@ -26,9 +26,10 @@
 // Link.mu guards sessions and what is asked of them; it is never held while an
 // owner, the handler or the network is called. The way of a frame takes no lock
 // of this package: handles are looked up in a table of atomic pointers.
-// Session.Durable and Link.FlushAcks, called from the spool's commit, take only
-// the lock of the list of acknowledgements, which is never held for longer
-// than it takes to swap that list.
+// Link.BeginAcks, Session.Durable and Link.EndAcks, called from the spool's
+// commit, take only the lock of the list of acknowledgements, which is never held
+// while anything is waited for. Link.mu may be held when it is taken, not the
+// other way round.
 //
 // # Bytes
 //

@@ -95,17 +95,18 @@ func (l *Link) hearAttached(s *Session, m *mediahostv1.Attached) {
 		l.opts.Handler.Broken(FaultUnexpectedAttach)
 		return
 	}
-	if m.GetNextSeq() <= s.durable.Load() {
+	if durable := s.DurableSeq(); m.GetNextSeq() <= durable {
 		l.mu.Unlock()
-		l.lose(s, Loss{LossReset, fmt.Sprintf("the host's next frame is %d, but %d is on disk", m.GetNextSeq(), s.durable.Load())})
+		l.lose(s, Loss{LossReset, fmt.Sprintf("the host's next frame is %d, but %d is on disk", m.GetNextSeq(), durable)})
 		return
 	}
 	s.attached, s.retries, s.since = true, 0, time.Time{}
 	again, resumes := s.again, s.want == wantOpen && m.GetOpen()
 	s.ackAs.Store(s.handle)
 	l.mu.Unlock()
+	l.BeginAcks()
 	l.acks.mark(s) // what became durable during the cut
-	l.kick()
+	l.EndAcks()
 	s.owner.Attached(Attached{Oldest: m.GetOldestSeq(), Next: m.GetNextSeq(), Open: m.GetOpen(), Again: again})
 	l.mu.Lock()
 	if s.over {

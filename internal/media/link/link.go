@@ -156,7 +156,7 @@ func (l *Link) attach(s *Session) {
 	}
 	s.lease = max(s.lease+1, uint64(time.Now().UnixMilli()))
 	l.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Attach{Attach: &mediahostv1.Attach{
-		SessionId: s.id, Handle: s.handle, Lease: s.lease, FromSeq: s.durable.Load() + 1,
+		SessionId: s.id, Handle: s.handle, Lease: s.lease, FromSeq: s.DurableSeq() + 1,
 	}}})
 }
 
@@ -174,10 +174,6 @@ func (l *Link) kick() {
 	default:
 	}
 }
-
-// FlushAcks sends what Session.Durable was told, as one message. It never
-// blocks.
-func (l *Link) FlushAcks() { l.kick() }
 
 // drop forgets a session. Under mu.
 func (l *Link) drop(s *Session) {
@@ -271,33 +267,35 @@ type Message struct {
 	packed []byte
 }
 
-// A Visitor looks at a message's frames. owner is nil where the handle is
-// nobody's.
-type Visitor interface {
-	Frame(owner Owner, f frame.Frame)
-	Malformed(owner Owner, err *frame.PackError)
+// An Item is one frame of a message. Owner is nil where the handle is nobody's.
+// Where Fault is not nil the frame broke the contract and is not there.
+type Item struct {
+	Owner Owner
+	Frame frame.Frame
+	Fault *frame.PackError
 }
 
-// Each visits the frames in order. A frame that breaks the contract is visited
-// as malformed and the others are not affected, as long as it can be told
-// where they begin.
-func (m Message) Each(v Visitor) {
+// Items appends the message's frames to dst, in order. A frame that breaks the
+// contract is an item of its own and the others are not affected, as long as it
+// can be told where they begin. The items are only valid as long as the message.
+func (m Message) Items(dst []Item) []Item {
 	rest := m.packed
-	visit := func(handle uint32, f frame.Frame) error {
-		v.Frame(m.link.table.owner(handle), f)
+	add := func(handle uint32, f frame.Frame) error {
+		dst = append(dst, Item{Owner: m.link.table.owner(handle), Frame: f})
 		return nil
 	}
 	for len(rest) > 0 {
-		bad, ok := errors.AsType[*frame.PackError](frame.Unpack(rest, visit))
+		bad, ok := errors.AsType[*frame.PackError](frame.Unpack(rest, add))
 		if !ok {
-			return
+			break
 		}
-		// Nothing was visited yet: what is before the fault is fine.
-		_ = frame.Unpack(rest[:bad.Offset], visit)
-		v.Malformed(m.link.table.owner(bad.Handle), bad)
+		// Nothing was added yet: what is before the fault is fine.
+		_ = frame.Unpack(rest[:bad.Offset], add)
+		dst = append(dst, Item{Owner: m.link.table.owner(bad.Handle), Fault: bad})
 		rest = rest[bad.Offset:]
 		rest = rest[min(packedLength(rest), len(rest)):]
 	}
+	return dst
 }
 
 // live are the sessions now.

@@ -163,18 +163,9 @@ func TestHandlesAreNotUsedAgain(t *testing.T) {
 	}
 }
 
-// visits writes down what a message's frames are.
-type visits struct {
-	seqs []uint64
-	bad  int
-}
-
-func (v *visits) Frame(_ Owner, f frame.Frame)          { v.seqs = append(v.seqs, f.Seq) }
-func (v *visits) Malformed(_ Owner, _ *frame.PackError) { v.bad++ }
-
-// TestEachSparesTheOthers: a frame that breaks the contract takes no other with
+// TestItemsSpareTheOthers: a frame that breaks the contract takes no other with
 // it, as long as it says where it ends.
-func TestEachSparesTheOthers(t *testing.T) {
+func TestItemsSpareTheOthers(t *testing.T) {
 	t.Parallel()
 	good := func(seq uint64) frame.Frame {
 		return frame.Frame{Header: frame.Header{Seq: seq, Kind: frame.MixedAudio}, Payload: make([]byte, frame.AudioBytes)}
@@ -196,20 +187,25 @@ func TestEachSparesTheOthers(t *testing.T) {
 		"nothing":             {nil, nil, 0},
 		"noise":               {bytes.Repeat([]byte{0xff}, 1000), nil, 1},
 	} {
-		v := &visits{}
-		Message{&Link{}, tt.packed}.Each(v)
-		if diff := cmp.Diff(tt.seqs, v.seqs); diff != "" || v.bad != tt.bad {
-			t.Errorf("%s: %d bad, -want +got\n%s", name, v.bad, diff)
+		var seqs []uint64
+		bad := 0
+		for _, item := range (Message{&Link{}, tt.packed}).Items(nil) {
+			if item.Fault != nil {
+				bad++
+				continue
+			}
+			seqs = append(seqs, item.Frame.Seq)
+		}
+		if diff := cmp.Diff(tt.seqs, seqs); diff != "" || bad != tt.bad {
+			t.Errorf("%s: %d bad, -want +got\n%s", name, bad, diff)
 		}
 	}
 }
 
-func FuzzEach(f *testing.F) {
+func FuzzItems(f *testing.F) {
 	f.Add(frame.AppendPacked(nil, 1, frame.Frame{Header: frame.Header{Seq: 1, Kind: frame.Video}, Payload: []byte("x")}))
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		v := &visits{}
-		Message{&Link{}, packed}.Each(v)
-		if len(packed) > 0 && len(v.seqs)+v.bad == 0 {
+		if len(packed) > 0 && len((Message{&Link{}, packed}).Items(nil)) == 0 {
 			t.Error("bytes that are neither frame nor fault")
 		}
 	})

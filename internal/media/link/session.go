@@ -107,12 +107,15 @@ type Session struct {
 	retries  int       // of an Attach under a handle that the host had in use
 	over     bool      // detached or lost: nothing is told any more
 
-	// The way of acknowledgements, without link.mu.
-	ackAs   atomic.Uint32 // handle to acknowledge under; 0 while not attached
-	durable atomic.Uint64 // last frame on stable storage
-	dirty   atomic.Bool   // on the list of acknowledgements to be sent
-	sending uint64        // what the message under way says; the sender's
-	acked   atomic.Uint64 // last frame whose acknowledgement was sent
+	ackAs atomic.Uint32 // handle to acknowledge under; 0 while not attached
+
+	// The way of acknowledgements; guarded by link.acks.mu.
+	durable  uint64 // last frame on stable storage
+	firstAt  int64  // when the first one was, Unix ns
+	lastAt   int64  // when the last one was, Unix ns
+	dirty    bool   // on the list of acknowledgements to be sent
+	sending  uint64 // what the message under way says
+	ackedSeq uint64 // last frame whose acknowledgement was sent
 }
 
 // ID is the session's name.
@@ -170,12 +173,33 @@ func (s *Session) Attached() bool {
 	return s.attached && !s.over
 }
 
-// Durable notes that all frames up to seq are on stable storage. The
-// acknowledgement goes out with the link's next FlushAcks. It never blocks.
-func (s *Session) Durable(seq uint64) {
-	if seq <= s.durable.Load() {
+// Durable notes that all frames up to seq are on stable storage since now (Unix
+// ns). Between Link.BeginAcks and Link.EndAcks only.
+func (s *Session) Durable(seq uint64, now int64) {
+	if seq <= s.durable {
 		return
 	}
-	s.durable.Store(seq) // one caller: the spool's commit
+	if s.firstAt == 0 {
+		s.firstAt = now
+	}
+	s.durable, s.lastAt = seq, now
 	s.link.acks.mark(s)
+}
+
+// DurableSeq returns the last frame that Durable was told of.
+func (s *Session) DurableSeq() uint64 {
+	s.link.acks.mu.Lock()
+	defer s.link.acks.mu.Unlock()
+	return s.durable
+}
+
+// DurableTimes returns when the first and the last frame became durable; zero
+// where none has.
+func (s *Session) DurableTimes() (first, last time.Time) {
+	s.link.acks.mu.Lock()
+	defer s.link.acks.mu.Unlock()
+	if s.firstAt == 0 {
+		return time.Time{}, time.Time{}
+	}
+	return time.Unix(0, s.firstAt), time.Unix(0, s.lastAt)
 }
