@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -239,59 +238,6 @@ func TestAssembleAnything(t *testing.T) {
 	})
 }
 
-func TestNothingArrived(t *testing.T) {
-	t.Parallel()
-	s := newScript(t)
-	s.seal(0)
-	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeFailed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	if len(findings) > 0 || len(m.Tracks) != 0 || m.Samples != 0 {
-		t.Errorf("findings %v, tracks %v", findings, m.Tracks)
-	}
-	if err := archive.ExportWAV(r.Path, "", filepath.Join(t.TempDir(), "a.wav")); err == nil {
-		t.Error("a wav of nothing was exported")
-	}
-}
-
-// What the spool cannot read any more becomes a gap and a finding; the rest is
-// archived.
-func TestDamagedSpool(t *testing.T) {
-	t.Parallel()
-	s := ordinary(t)
-	const at = 50
-	job := s.job(t, recorder.OutcomeRecordedWithGaps)
-	job.Read = func() iter.Seq2[spool.Record, error] {
-		return func(yield func(spool.Record, error) bool) {
-			i := 0
-			for r, err := range s.read() {
-				if i++; i == at {
-					r, err = spool.Record{}, &spool.DamageError{Recording: recording, Err: errors.New("crc")}
-				}
-				if !yield(r, err) {
-					return
-				}
-			}
-		}
-	}
-	r, err := open(t).Assemble(t.Context(), job)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	if len(findings) != 1 || findings[0].Kind != archive.FindingLost || findings[0].Law != 4 {
-		t.Errorf("findings %v, want that frames were lost", findings)
-	}
-	if m.RecordsDamaged != 1 || m.GapSamples != 7*frame.AudioSamples {
-		t.Errorf("%d records damaged, %d samples missing", m.RecordsDamaged, m.GapSamples)
-	}
-	if err := archive.VerifyFolder(r.Path); err != nil {
-		t.Errorf("the folder is what was published, but: %v", err)
-	}
-}
-
 func TestExportWAV(t *testing.T) {
 	t.Parallel()
 	s := ordinary(t)
@@ -331,64 +277,6 @@ func TestExportWAV(t *testing.T) {
 	if err := archive.ExportWAV(r.Path, "", filepath.Join(t.TempDir(), "b.wav")); err == nil {
 		t.Error("a damaged track was exported")
 	}
-}
-
-func TestJobsThatCannotBeDone(t *testing.T) {
-	t.Parallel()
-	tests := map[string]struct {
-		spoil func(s *script, j *archive.Job)
-		want  error
-	}{
-		"no seal":             {func(s *script, _ *archive.Job) { s.records = s.records[:len(s.records)-1] }, archive.ErrUnsealed},
-		"no permit":           {func(s *script, _ *archive.Job) { s.records = s.records[1:] }, archive.ErrJob},
-		"nothing":             {func(s *script, _ *archive.Job) { s.records = nil }, archive.ErrJob},
-		"frame after seal":    {func(s *script, _ *archive.Job) { s.records = append(s.records, s.records[1]) }, archive.ErrJob},
-		"two permits":         {func(s *script, _ *archive.Job) { s.records[5] = s.records[0] }, archive.ErrJob},
-		"frame cut":           {func(s *script, _ *archive.Job) { s.records[5].Payload = s.records[5].Payload[1:] }, archive.ErrJob},
-		"facts no json":       {func(s *script, _ *archive.Job) { s.records[0].Permit.Meta = json.RawMessage("{") }, archive.ErrJob},
-		"another call":        {func(_ *script, j *archive.Job) { j.Facts.Call, j.Conclusion.Call = "x", "x" }, archive.ErrJob},
-		"another conclusion":  {func(_ *script, j *archive.Job) { j.Conclusion.Call = "x" }, archive.ErrJob},
-		"another recording":   {func(_ *script, j *archive.Job) { j.Recording = "x" }, archive.ErrJob},
-		"a path":              {func(_ *script, j *archive.Job) { j.Recording = "../x" }, archive.ErrJob},
-		"hidden":              {func(_ *script, j *archive.Job) { j.Recording = ".x" }, archive.ErrJob},
-		"no outcome":          {func(_ *script, j *archive.Job) { j.Conclusion.Outcome = 0 }, archive.ErrJob},
-		"rejected":            {func(_ *script, j *archive.Job) { j.Conclusion.Outcome = recorder.OutcomeRejected }, archive.ErrJob},
-		"previous is no hash": {func(_ *script, j *archive.Job) { j.Previous = "x" }, archive.ErrJob},
-		"nothing to read":     {func(_ *script, j *archive.Job) { j.Read = nil }, archive.ErrJob},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			a, s := open(t), ordinary(t)
-			j := s.job(t, recorder.OutcomeRecordedWithGaps)
-			tt.spoil(s, &j)
-			if _, err := a.Assemble(t.Context(), j); !errors.Is(err, tt.want) {
-				t.Errorf("error %v, want %v", err, tt.want)
-			}
-			empty(t, a.Dir())
-		})
-	}
-}
-
-func TestReadErrorsAndCancelling(t *testing.T) {
-	t.Parallel()
-	a, s := open(t), ordinary(t)
-	j := s.job(t, recorder.OutcomeRecordedWithGaps)
-	broken := errors.New("disk gone")
-	j.Read = func() iter.Seq2[spool.Record, error] {
-		return func(yield func(spool.Record, error) bool) {
-			_ = yield(s.records[0], nil) && yield(spool.Record{}, broken)
-		}
-	}
-	if _, err := a.Assemble(t.Context(), j); !errors.Is(err, broken) || errors.Is(err, archive.ErrJob) {
-		t.Errorf("error %v, want one that may pass", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := a.Assemble(ctx, s.job(t, recorder.OutcomeRecordedWithGaps)); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want that it was cancelled", err)
-	}
-	empty(t, a.Dir())
 }
 
 func TestOpen(t *testing.T) {

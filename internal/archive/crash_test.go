@@ -89,7 +89,8 @@ func TestCrashAtEveryStep(t *testing.T) {
 				} else if !die {
 					empty(t, a.Dir())
 				}
-				if die { // a new process
+				if die { // a new process, and what the old one left is in the way
+					leaveJunk(t, filepath.Join(a.Dir(), "."+recording+".part"))
 					if a, err = archive.Open("file:"+a.Dir(), "", archive.Options{}); err != nil {
 						t.Fatal(err)
 					}
@@ -106,6 +107,17 @@ func TestCrashAtEveryStep(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// leaveJunk puts a file into a hidden folder that a dead run left, if it did.
+func leaveJunk(t *testing.T, hidden string) {
+	t.Helper()
+	if _, err := os.Stat(hidden); err != nil {
+		return
+	}
+	if err := durable.WriteFile(filepath.Join(hidden, "audio-99.flac"), []byte("junk"), 0o440); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -126,6 +138,30 @@ func TestReadBackNotices(t *testing.T) {
 			t.Errorf("a flipped bit at byte %d went unnoticed", at)
 		}
 		empty(t, a.Dir())
+	}
+}
+
+// So is what changes between publishing and the last look.
+func TestPublishedIsReadBack(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(dir string){
+		"audio": func(dir string) { flip(t, filepath.Join(dir, "audio-mixed.flac"), 9000) },
+		"a manifest as good": func(dir string) {
+			m := readManifest(t, dir)
+			m.Detail = "something else"
+			rewrite(t, dir, m)
+		},
+	} {
+		a, s := open(t), ordinary(t)
+		a.OnStep(func(step string) error {
+			if step == "check" {
+				spoil(a.Path(recording))
+			}
+			return nil
+		})
+		if _, err := a.Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps)); !errors.Is(err, archive.ErrReadBack) {
+			t.Errorf("%s: error %v, want %v", name, err, archive.ErrReadBack)
+		}
 	}
 }
 

@@ -217,6 +217,20 @@ func TestFLACTags(t *testing.T) {
 	}
 }
 
+// The header names the smallest and the largest frame, which the library's own
+// writer leaves out (RFC 9639 §8.2).
+func TestFLACFrameSizes(t *testing.T) {
+	t.Parallel()
+	flac := encode(t, func(w *format.FLACWriter) error {
+		return errors.Join(w.Silence(4096), w.PCM(pcm(signals()["noise"][:4096])), w.Silence(320))
+	})
+	smallest := int(flac[12])<<16 | int(flac[13])<<8 | int(flac[14])
+	largest := int(flac[15])<<16 | int(flac[16])<<8 | int(flac[17])
+	if smallest < 8 || smallest > 16 || largest < 8000 || largest > 8300 {
+		t.Errorf("frames of %d to %d bytes; silence takes a dozen, noise two for each sample", smallest, largest)
+	}
+}
+
 // A file that was damaged, cut or never finished is not taken for a whole one.
 func TestFLACDamage(t *testing.T) {
 	t.Parallel()

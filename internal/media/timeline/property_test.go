@@ -130,7 +130,16 @@ func walk(t *rapid.T, s timeline.Summary, records []any) {
 		}
 		frames[i]++
 		if s.Tracks[i].Samples > 0 {
-			place[i] += silence + frame.AudioSamples
+			place[i] += silence
+			for _, g := range s.Tracks[i].Gaps {
+				if g.BeforeSeq == h.Seq && g.AtSample+g.Samples > place[i] {
+					t.Errorf("frame %d lies at sample %d, inside the gap before it", h.Seq, place[i])
+				}
+				if g.BeforeSeq > h.Seq && g.AtSample < place[i]+frame.AudioSamples {
+					t.Errorf("frame %d lies at sample %d, behind a gap that follows it", h.Seq, place[i])
+				}
+			}
+			place[i] += frame.AudioSamples
 		}
 	}
 	for i, tr := range s.Tracks {

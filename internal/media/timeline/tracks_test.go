@@ -157,6 +157,34 @@ func TestUnmixedTracksShareAClock(t *testing.T) {
 	}
 }
 
+// A source that speaks for long drifts like any other; after a pause it is back
+// on the clock that all share.
+func TestUnmixedComesBackToTheClock(t *testing.T) {
+	t.Parallel()
+	for _, ppm := range []int64{-200, 200} {
+		tl, seq, place := timeline.New(), uint64(0), int64(0)
+		speak := func(frames int) {
+			for range frames {
+				seq++
+				at := place * frame.TicksPerFrame
+				tl.Frame(frame.Header{Seq: seq, MediaTime: begin + at + at/1_000_000*ppm, Kind: frame.UnmixedAudio, Source: 5})
+				place++
+			}
+		}
+		speak(10 * 60 * 50)
+		place += 100
+		speak(10 * 50)
+		s := tl.Finish(seq)
+		tr := only(t, s)
+		if len(tr.Gaps) != 1 || tr.Gaps[0].Cause != timeline.Idle || s.AbsurdTimes != 0 {
+			t.Fatalf("%d ppm: gaps %v, %d absurd times; want one pause, none", ppm, tr.Gaps, s.AbsurdTimes)
+		}
+		if tr.Skew > 5*ms || tr.Skew < -5*ms {
+			t.Errorf("%d ppm: %d ticks off the clock after the pause", ppm, tr.Skew)
+		}
+	}
+}
+
 func TestFinishIsFinal(t *testing.T) {
 	t.Parallel()
 	p := newPlayer()

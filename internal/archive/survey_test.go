@@ -1,0 +1,198 @@
+package archive_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/archive"
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+func TestNothingArrived(t *testing.T) {
+	t.Parallel()
+	s := newScript(t)
+	s.seal(0)
+	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeFailed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	if len(findings) > 0 || len(m.Tracks) != 0 || m.Samples != 0 {
+		t.Errorf("findings %v, tracks %v", findings, m.Tracks)
+	}
+	if err := archive.ExportWAV(r.Path, "", filepath.Join(t.TempDir(), "a.wav")); err == nil {
+		t.Error("a wav of nothing was exported")
+	}
+}
+
+// Where the recording starts is what the note says, else what was foretold, but
+// never behind a frame that is there.
+func TestWhereItStarts(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		foretold, note uint64 // note 0: it is missing
+		frames         int
+		last           uint64
+		missing        int64 // frames
+	}{
+		"as foretold":            {1, 0, 10, 10, 0},
+		"foretold too high":      {5, 0, 10, 10, 0},
+		"foretold too low":       {1, 4, 10, 13, 0},
+		"first frames lost":      {1, 1, 10, 13, 3},
+		"lost, and note missing": {1, 0, 10, 13, 3},
+		"all lost":               {1, 1, 0, 7, 7},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScript(t)
+			s.records[0].Permit.Meta = marshal(t, map[string]any{"audio": "mixed", "firstSeq": tt.foretold})
+			s.seq = tt.last - uint64(tt.frames)
+			s.audio(min(tt.frames, 2))
+			if tt.note > 0 {
+				s.note(t, "opened", map[string]any{"firstSeq": tt.note})
+			}
+			s.audio(max(tt.frames-2, 0))
+			s.seal(tt.last)
+			r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeFailed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, findings := archive.CheckFolder(r.Path); len(findings) > 0 {
+				t.Error(findings)
+			}
+			if want := tt.missing * frame.AudioSamples; r.GapSamples != want || r.Samples != want+int64(tt.frames)*frame.AudioSamples {
+				t.Errorf("%d samples, %d missing; want %d stored, %d missing", r.Samples, r.GapSamples, tt.frames*frame.AudioSamples, want)
+			}
+		})
+	}
+}
+
+// Of another recording of the same call, only what was announced is told.
+func TestTwoRecordingsOfOneCall(t *testing.T) {
+	t.Parallel()
+	s := ordinary(t)
+	job := s.job(t, recorder.OutcomeRecordedWithGaps)
+	at := s.at.Add(200 * time.Millisecond)
+	for i, e := range []archive.Event{
+		{Kind: "announce", Data: marshal(t, map[string]any{"status": "recording", "clientContext": "c/3"})},
+		{Kind: "announced", Data: marshal(t, map[string]any{"clientContext": "c/3", "operation": "op-3", "progress": "completed"})},
+		{Kind: "opened", Data: marshal(t, recorder.Opened{Recording: "another", FirstSeq: 400})},
+	} {
+		e.Seq, e.At = int64(100+i), at
+		job.Events = append(job.Events, e)
+	}
+	r, err := open(t).Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ := archive.CheckFolder(r.Path)
+	steps := map[string]int{}
+	for _, o := range m.Order {
+		steps[o.Step]++
+	}
+	if steps[archive.StepOpened] != 1 || steps[archive.StepAnnouncing] != 3 || steps[archive.StepPermit] != 1 {
+		t.Errorf("steps %v", steps)
+	}
+}
+
+// What the spool cannot read any more becomes a gap and a finding; the rest is
+// archived.
+func TestDamagedSpool(t *testing.T) {
+	t.Parallel()
+	s := ordinary(t)
+	const at = 50
+	job := s.job(t, recorder.OutcomeRecordedWithGaps)
+	job.Read = func() iter.Seq2[spool.Record, error] {
+		return func(yield func(spool.Record, error) bool) {
+			i := 0
+			for r, err := range s.read() {
+				if i++; i == at {
+					r, err = spool.Record{}, &spool.DamageError{Recording: recording, Err: errors.New("crc")}
+				}
+				if !yield(r, err) {
+					return
+				}
+			}
+		}
+	}
+	r, err := open(t).Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	if len(findings) != 1 || findings[0].Kind != archive.FindingLost || findings[0].Law != 4 {
+		t.Errorf("findings %v, want that frames were lost", findings)
+	}
+	if m.RecordsDamaged != 1 || m.GapSamples != 7*frame.AudioSamples {
+		t.Errorf("%d records damaged, %d samples missing", m.RecordsDamaged, m.GapSamples)
+	}
+	if err := archive.VerifyFolder(r.Path); err != nil {
+		t.Errorf("the folder is what was published, but: %v", err)
+	}
+}
+
+func TestJobsThatCannotBeDone(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		spoil func(s *script, j *archive.Job)
+		want  error
+	}{
+		"no seal":             {func(s *script, _ *archive.Job) { s.records = s.records[:len(s.records)-1] }, archive.ErrUnsealed},
+		"no permit":           {func(s *script, _ *archive.Job) { s.records = s.records[1:] }, archive.ErrJob},
+		"nothing":             {func(s *script, _ *archive.Job) { s.records = nil }, archive.ErrJob},
+		"frame after seal":    {func(s *script, _ *archive.Job) { s.records = append(s.records, s.records[1]) }, archive.ErrJob},
+		"two permits":         {func(s *script, _ *archive.Job) { s.records[5] = s.records[0] }, archive.ErrJob},
+		"frame cut":           {func(s *script, _ *archive.Job) { s.records[5].Payload = s.records[5].Payload[1:] }, archive.ErrJob},
+		"facts no json":       {func(s *script, _ *archive.Job) { s.records[0].Permit.Meta = json.RawMessage("{") }, archive.ErrJob},
+		"another call":        {func(_ *script, j *archive.Job) { j.Facts.Call, j.Conclusion.Call = "x", "x" }, archive.ErrJob},
+		"another conclusion":  {func(_ *script, j *archive.Job) { j.Conclusion.Call = "x" }, archive.ErrJob},
+		"another recording":   {func(_ *script, j *archive.Job) { j.Recording = "x" }, archive.ErrJob},
+		"a path":              {func(_ *script, j *archive.Job) { j.Recording = "../x" }, archive.ErrJob},
+		"hidden":              {func(_ *script, j *archive.Job) { j.Recording = ".x" }, archive.ErrJob},
+		"no outcome":          {func(_ *script, j *archive.Job) { j.Conclusion.Outcome = 0 }, archive.ErrJob},
+		"rejected":            {func(_ *script, j *archive.Job) { j.Conclusion.Outcome = recorder.OutcomeRejected }, archive.ErrJob},
+		"previous is no hash": {func(_ *script, j *archive.Job) { j.Previous = "x" }, archive.ErrJob},
+		"nothing to read":     {func(_ *script, j *archive.Job) { j.Read = nil }, archive.ErrJob},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, s := open(t), ordinary(t)
+			j := s.job(t, recorder.OutcomeRecordedWithGaps)
+			tt.spoil(s, &j)
+			if _, err := a.Assemble(t.Context(), j); !errors.Is(err, tt.want) {
+				t.Errorf("error %v, want %v", err, tt.want)
+			}
+			empty(t, a.Dir())
+		})
+	}
+}
+
+func TestReadErrorsAndCancelling(t *testing.T) {
+	t.Parallel()
+	a, s := open(t), ordinary(t)
+	j := s.job(t, recorder.OutcomeRecordedWithGaps)
+	broken := errors.New("disk gone")
+	j.Read = func() iter.Seq2[spool.Record, error] {
+		return func(yield func(spool.Record, error) bool) {
+			_ = yield(s.records[0], nil) && yield(spool.Record{}, broken)
+		}
+	}
+	if _, err := a.Assemble(t.Context(), j); !errors.Is(err, broken) || errors.Is(err, archive.ErrJob) {
+		t.Errorf("error %v, want one that may pass", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Assemble(ctx, s.job(t, recorder.OutcomeRecordedWithGaps)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that it was cancelled", err)
+	}
+	empty(t, a.Dir())
+}
