@@ -44,30 +44,30 @@ func checkFiles(disk files, dir string) (Report, error) {
 	c := &checker{files: disk, dir: dir}
 	// The last segment says which others still count; what is in spare ones is
 	// checked too, as long as it is whole.
-	last := &Log{opt: Options{Dir: dir, files: disk}, log: all[0].first.log}
+	last := newLog(Options{Dir: dir, files: disk}, nil)
+	last.log = all[0].first.log
 	from, table, torn, err := latest(disk, dir, all)
 	if err != nil {
 		return Report{}, fmt.Errorf("checking spool: %w", err)
 	}
+	if len(from) == 0 {
+		return Report{}, nil // a crash came while the log was begun
+	}
 	if _, err = last.replay(from, table); err != nil {
 		return Report{}, fmt.Errorf("checking spool: %w", err)
 	}
-	needed := last.state.generations(last.gen)
+	// adopt also says what is missing.
+	last.damage = nil
+	last.adopt(all)
 	for _, f := range all {
 		if slices.Contains(torn, f) {
 			continue
 		}
-		needs := needed[f.first.gen] || f.first.gen == last.gen
-		delete(needed, f.first.gen)
-		if err = c.segment(f, needs); err != nil {
+		if err = c.segment(f, last.segs[f.first.gen] != nil); err != nil {
 			return c.report, fmt.Errorf("checking spool: %s: %w", slotName(f.slot), err)
 		}
 	}
-	for _, gen := range slices.Sorted(maps.Keys(needed)) {
-		c.report.Findings = append(c.report.Findings, Finding{
-			Kind: MissingSegment, Generation: gen, Detail: "recordings that were not released have records in it",
-		})
-	}
+	c.report.Findings = append(c.report.Findings, last.damage...)
 	c.permits(all)
 	return c.report, nil
 }
@@ -173,21 +173,6 @@ func (p *PermitRecord) fault(t *track) error {
 		return errors.New("no evidence of the reply that allowed it")
 	}
 	return nil
-}
-
-// generations returns those in which recordings may have records.
-func (s *state) generations(tail uint64) map[uint64]bool {
-	gens := make(map[uint64]bool)
-	for _, t := range s.tracks {
-		last := t.lastGen
-		if !t.sealed {
-			last = tail
-		}
-		for gen := t.permit.gen; gen <= last; gen++ {
-			gens[gen] = true
-		}
-	}
-	return gens
 }
 
 // equal compares what two states know.

@@ -14,27 +14,28 @@ import (
 // one yet. It may be used while the log runs, and yields what was durable when
 // the iteration began.
 //
-// In place of a record that is damaged it yields a *DamageError, and goes on
-// behind it if the caller does. Any other error ends it; ErrUnknown: there is no
+// In place of a record that is damaged, or of segments that are missing, it
+// yields a *DamageError, and goes on behind it if the caller does. Any other error ends it; ErrUnknown: there is no
 // such recording. A recording must not be released while it is read.
 func (l *Log) Read(id string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		l.known.Lock()
 		t := l.ids[id]
-		var first, last uint64
+		var segs []*segment
+		var missing uint64
 		if t != nil {
-			first, last = t.permit.gen, t.lastGen
-			if !t.sealed {
-				last = l.tail
-			}
+			segs, missing = l.segmentsOf(t)
 		}
 		l.known.Unlock()
-		if first == 0 {
+		switch {
+		case len(segs) == 0 && missing == 0:
 			yield(Record{}, fmt.Errorf("reading recording %s: %w", id, ErrUnknown))
 			return
+		case missing > 0 && !yield(Record{}, &DamageError{Recording: id, Err: fmt.Errorf("%d segments are missing", missing)}):
+			return
 		}
-		for gen := first; gen <= last; gen++ {
-			if !l.readSegment(t, gen, yield) {
+		for _, s := range segs {
+			if !l.readSegment(t, s.gen, yield) {
 				return
 			}
 		}
@@ -46,9 +47,7 @@ func (l *Log) Read(id string) iter.Seq2[Record, error] {
 func (l *Log) readSegment(t *track, gen uint64, yield func(Record, error) bool) bool {
 	x, slot, ok := l.indexInMemory(t, gen)
 	if !ok {
-		return yield(Record{}, &DamageError{
-			Recording: t.id, Segment: fmt.Sprintf("generation %d", gen), Err: errors.New("the segment is missing"),
-		})
+		return yield(Record{}, &DamageError{Recording: t.id, Err: errors.New("released while it was read")})
 	}
 	more := true
 	err := reading(l.opt.files, l.path(slotName(slot)), func(r readFile) error {

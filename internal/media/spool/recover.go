@@ -136,26 +136,18 @@ func (l *Log) adopt(all []found) {
 	for _, f := range all {
 		l.segs[f.first.gen] = &segment{slot: f.slot, gen: f.first.gen}
 	}
-	missing := make(map[uint64]bool)
 	for _, t := range l.state.tracks {
 		l.ids[t.id] = t
-		last := t.lastGen
 		if !t.sealed {
-			last = l.tail
 			l.orphans[t.id] = &Recording{log: l, track: t, orphan: true, counts: counts{t.firstSeq, t.lastSeq, t.frames}}
 		}
-		for gen := t.permit.gen; gen <= last; gen++ {
-			if s := l.segs[gen]; s != nil {
-				s.pins++
-			} else {
-				missing[gen] = true
-			}
+		segs, missing := l.segmentsOf(t)
+		for _, s := range segs {
+			s.pins++
 		}
-	}
-	for gen := range missing {
-		l.damage = append(l.damage, Finding{
-			Kind: MissingSegment, Generation: gen, Detail: "recordings that were not released have records in it",
-		})
+		if missing > 0 {
+			l.damage = append(l.damage, t.misses(missing))
+		}
 	}
 	for gen, s := range l.segs {
 		if s.pins == 0 && gen != l.tail {
@@ -163,6 +155,14 @@ func (l *Log) adopt(all []found) {
 		}
 	}
 	slices.Sort(l.spares)
+}
+
+// misses is the finding that segments of a recording are not there.
+func (t *track) misses(n uint64) Finding {
+	return Finding{
+		Kind: MissingSegment, Generation: t.permit.gen, Serial: t.serial, Recording: t.id,
+		Detail: fmt.Sprintf("%d segments are missing that may hold records of it", n),
+	}
 }
 
 // readPermits reads the permit record of each recording.

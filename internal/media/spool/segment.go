@@ -1,9 +1,11 @@
 package spool
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
@@ -91,17 +93,33 @@ func (l *Log) released(t *track) {
 	delete(l.state.tracks, t.serial)
 	delete(l.ids, t.id)
 	delete(l.infos, t.id)
-	for gen := t.permit.gen; gen <= t.lastGen; gen++ {
-		s := l.segs[gen]
-		if s == nil {
-			continue // it was missing at Open
-		}
+	segs, _ := l.segmentsOf(t)
+	for _, s := range segs {
 		s.pins--
-		if s.pins == 0 && gen != l.tail {
-			l.recycle(gen)
+		if s.pins == 0 && s.gen != l.tail {
+			l.recycle(s.gen)
 		}
 	}
 	l.keep()
+}
+
+// segmentsOf returns, in order, the segments that may hold records of a
+// recording, and how many more there should be; l.known is held.
+func (l *Log) segmentsOf(t *track) (segs []*segment, missing uint64) {
+	last := t.lastGen
+	if !t.sealed {
+		last = l.tail
+	}
+	if t.permit.gen == 0 || last < t.permit.gen {
+		return nil, 0
+	}
+	for gen, s := range l.segs {
+		if gen >= t.permit.gen && gen <= last {
+			segs = append(segs, s)
+		}
+	}
+	slices.SortFunc(segs, func(a, b *segment) int { return cmp.Compare(a.gen, b.gen) })
+	return segs, last - t.permit.gen + 1 - uint64(len(segs))
 }
 
 // recycle makes a segment spare; l.known is held. What is in it stays until it

@@ -101,6 +101,9 @@ func (f found) table(disk files, dir string) (*state, error) {
 		if err == nil {
 			t, err = readTable(body)
 		}
+		if err == nil && !t.fits(f.first.gen) {
+			err = errBadTable
+		}
 		if errors.Is(err, errNoCommit) || errors.Is(err, errBadTable) {
 			return nil
 		}

@@ -83,6 +83,16 @@ func readTable(body []byte) (*state, error) {
 	return s, nil
 }
 
+// fits reports whether a table can be that of a generation.
+func (s *state) fits(gen uint64) bool {
+	for _, t := range s.tracks {
+		if t.permit.gen == 0 || t.permit.gen >= gen || t.sealed != (t.lastGen >= t.permit.gen) || t.lastGen >= gen {
+			return false
+		}
+	}
+	return true
+}
+
 // varints reads numbers until they are wrong.
 type varints struct {
 	b   []byte
