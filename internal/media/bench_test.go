@@ -60,11 +60,7 @@ func benchLink(b *testing.B, streams int) {
 	ca := newAuthority(b)
 	address, stop := startChild(b, ca)
 	defer stop()
-	w := &world{
-		tb: b, dir: b.TempDir(), reg: newRegistry(), done: make(chan struct{}), consent: make(chan struct{}),
-		ends: map[recorder.CallID]recorder.Conclusion{}, seals: map[recorder.CallID]recorder.SealReport{},
-	}
-	close(w.consent)
+	w := blankWorld(b, worldOptions{})
 	w.begin([]string{address}, ca.client(b), worldOptions{}, spool.Options{})
 	defer w.close()
 	before := rss(b)
@@ -192,7 +188,7 @@ func startChild(b *testing.B, ca *authority) (address string, stop func()) {
 		"cert.pem": {Type: "CERTIFICATE", Bytes: cert.Certificate[0]},
 		"key.pem":  {Type: "PRIVATE KEY", Bytes: key},
 	} {
-		if err = os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil { //nolint:forbidigo // a test's own directory
+		if err = os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -52,6 +52,15 @@ func (s *Service) Open(ctx context.Context, permit recorder.Permit) (recorder.Op
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
+	go func() {
+		select {
+		case <-one.ending:
+			give(ErrEnding) // the seal must not wait for us
+		case <-ctx.Done():
+		}
+	}()
 	done, err := one.turn(ctx)
 	if err != nil {
 		return recorder.Opened{}, fmt.Errorf("open media of call %s: %w", evidence.Call, err)
@@ -108,17 +117,8 @@ func (s *session) awaitAttached(ctx context.Context) error {
 	return err
 }
 
-// awaitOr is await that ends early where the session is lost or ending.
+// awaitOr is await that ends early where the session is lost or its gate shut.
 func (s *session) awaitOr(ctx context.Context, cond func() bool) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-s.ending:
-			cancel(ErrEnding)
-		case <-ctx.Done():
-		}
-	}()
 	var lost *link.Loss
 	err := s.await(ctx, func() bool {
 		lost = s.lost

@@ -38,6 +38,8 @@ type sealMeta struct {
 // where it is not graceful: the gate is shut, the permit withdrawn, what is
 // missing at the end recorded, and the seal made durable. If we die in between,
 // the recording has no seal and the next start writes it.
+//
+// Where no recording was begun the report names none.
 func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.SealReport, error) {
 	began := time.Now()
 	one := s.session(order.Call())
@@ -72,9 +74,13 @@ func (s *session) seal(ctx context.Context, order recorder.SealOrder, asked time
 	case report != nil:
 		return *report, nil
 	case recording == nil:
+		// Open was given up, or never came so far: nothing was stored, and nothing
+		// will be.
 		s.shut()
 		order.Withdraw()
-		return recorder.SealReport{}, ErrNothingOpened
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return recorder.SealReport{Discarded: s.refused(), At: time.Now()}, nil
 	}
 	if order.Graceful {
 		s.drain(ctx)

@@ -21,9 +21,6 @@ import (
 var (
 	// ErrUnknownCall: no session of that call is here.
 	ErrUnknownCall = errors.New("media: no session of that call")
-	// ErrNothingOpened: the call's recording was never begun, so there is nothing
-	// to seal.
-	ErrNothingOpened = errors.New("media: no recording was begun")
 	// ErrLost: the call's session on the media host is gone.
 	ErrLost = errors.New("media: the session is lost")
 	// ErrEnding: the recording is being sealed or released.

@@ -56,15 +56,22 @@ type worldOptions struct {
 	asks   bool // consent must be given with w.agree
 }
 
-func newWorld(tb testing.TB, o worldOptions) *world {
+// blankWorld is a world in which nothing has begun.
+func blankWorld(tb testing.TB, o worldOptions) *world {
 	tb.Helper()
 	w := &world{
-		tb: tb, dir: tb.TempDir(), reg: newRegistry(), done: make(chan struct{}), consent: make(chan struct{}),
+		tb: tb, dir: tb.TempDir(), reg: prometheus.NewRegistry(), done: make(chan struct{}), consent: make(chan struct{}),
 		ends: map[recorder.CallID]recorder.Conclusion{}, seals: map[recorder.CallID]recorder.SealReport{},
 	}
 	if !o.asks {
 		close(w.consent)
 	}
+	return w
+}
+
+func newWorld(tb testing.TB, o worldOptions) *world {
+	tb.Helper()
+	w := blankWorld(tb, o)
 	ca := newAuthority(tb)
 	var addresses []string
 	for i := range max(o.hosts, 1) {
@@ -332,5 +339,3 @@ func (w *world) onDisk(b []byte) bool {
 	}
 	return found
 }
-
-func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }
