@@ -207,7 +207,7 @@ func TestAssembleAnything(t *testing.T) {
 				outcome = recorder.OutcomeRecordedWithGaps
 				s.lose(rapid.IntRange(1, 30).Draw(rt, "lost"), rapid.SampledFrom([]frame.GapCause{"overflow", "unannounced"}).Draw(rt, "cause"))
 			}
-			s.audio(rapid.IntRange(1, 40).Draw(rt, "frames"))
+			s.audio(rapid.IntRange(1, 16).Draw(rt, "frames"))
 			if rapid.Bool().Draw(rt, "repeat") {
 				s.records = append(s.records, s.records[len(s.records)-1])
 				s.frames++

@@ -11,6 +11,8 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/media/format"
+	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -138,6 +140,43 @@ func TestReadBackNotices(t *testing.T) {
 			t.Errorf("a flipped bit at byte %d went unnoticed", at)
 		}
 		empty(t, a.Dir())
+	}
+}
+
+// A file that is sound in itself, its checksum included, but holds other samples
+// than the spool, is noticed by comparing, and by nothing else.
+func TestReadBackCompares(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(pcm []byte) []byte{
+		"first sample":  func(pcm []byte) []byte { pcm[0] ^= 1; return pcm },
+		"last sample":   func(pcm []byte) []byte { pcm[len(pcm)-2] ^= 1; return pcm },
+		"sample in gap": func(pcm []byte) []byte { pcm[2*100*frame.AudioSamples] = 1; return pcm },
+		"one more":      func(pcm []byte) []byte { return append(pcm, 0, 0) },
+		"one less":      func(pcm []byte) []byte { return pcm[:len(pcm)-2] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, s := open(t), ordinary(t)
+			a.OnStep(func(step string) error {
+				if step != "readBack" {
+					return nil
+				}
+				path := filepath.Join(a.Dir(), "."+recording+".part", "audio-mixed.flac")
+				file, err := durable.CreateHidden(path, 0o440)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w, err := format.NewFLACWriter(file, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return errors.Join(w.PCM(spoil(toBytes(s.want["audio-mixed"]))), w.Close(), file.Commit())
+			})
+			if _, err := a.Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps)); !errors.Is(err, archive.ErrReadBack) {
+				t.Errorf("error %v, want %v", err, archive.ErrReadBack)
+			}
+			empty(t, a.Dir())
+		})
 	}
 }
 
