@@ -268,7 +268,7 @@ func output(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("%s is missing: run `make tools`, or install the packages flac and ffmpeg: %v", name, err)
+		t.Fatalf("%s is missing: run `make test`, which installs it, or install the packages flac and ffmpeg: %v", name, err)
 	}
 	var errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), path, args...)

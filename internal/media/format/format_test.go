@@ -19,12 +19,12 @@ import (
 )
 
 // tool returns a program that reads our files and was not written by us. The
-// Makefile's target "tools" installs it.
+// Makefile installs it before `make test`.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("%s is missing: run `make tools`, or install the packages flac and ffmpeg: %v", name, err)
+		t.Fatalf("%s is missing: run `make test`, which installs it, or install the packages flac and ffmpeg: %v", name, err)
 	}
 	return path
 }
