@@ -12,6 +12,17 @@ import (
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
+// audio is the frame of a number: its payload is loud and tells the number.
+func audio(seq uint64) frame.Frame {
+	f := frame.Frame{Header: frame.Header{
+		Seq: seq, Kind: frame.MixedAudio, MediaTime: 39_000_000_000_000_000 + int64(seq)*frame.TicksPerFrame,
+	}, Payload: make([]byte, frame.AudioBytes)}
+	for i := range f.Payload {
+		f.Payload[i] = byte(seq) ^ byte(i*7) | 1
+	}
+	return f
+}
+
 // canary is a payload that must never be stored.
 func canary(seq uint64) frame.Frame {
 	f := audio(seq)
