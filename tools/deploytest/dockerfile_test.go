@@ -77,9 +77,9 @@ func TestDockerfile(t *testing.T) {
 			t.Errorf("%s is %s, not %s", word, got, want)
 		}
 	}
-	for word, text := range map[string]string{"ENTRYPOINT": "", "CMD": "", "VOLUME": ""} {
+	for _, word := range []string{"ENTRYPOINT", "CMD", "VOLUME"} {
 		var list []string
-		text = one(t, all, "final", word)
+		text := one(t, all, "final", word)
 		if err := json.Unmarshal([]byte(text), &list); err != nil {
 			t.Errorf("%s %s is not in exec form, and there is no shell: %v", word, text, err)
 		}
@@ -173,8 +173,8 @@ func TestDockerfileBuildsAStaticBinary(t *testing.T) {
 			t.Errorf("the binary has a %v segment: it is not static, and scratch has no loader", p.Type)
 		}
 	}
-	if libs, err := f.ImportedLibraries(); err != nil || len(libs) != 0 {
-		t.Errorf("it needs %v (%v)", libs, err)
+	if libs, lerr := f.ImportedLibraries(); lerr != nil || len(libs) != 0 {
+		t.Errorf("it needs %v (%v)", libs, lerr)
 	}
 	if s := f.Section(".symtab"); s != nil {
 		t.Error("it is not stripped")
@@ -183,8 +183,8 @@ func TestDockerfileBuildsAStaticBinary(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "v9.8.7-test") {
 		t.Errorf("version says %q, %v", out, err)
 	}
-	if cwd, err := filepath.Abs(root); err != nil || strings.Contains(read(t, bin), cwd+"/cmd") {
-		t.Errorf("it names the folder it was built in (%v)", err)
+	if cwd, aerr := filepath.Abs(root); aerr != nil || strings.Contains(read(t, bin), cwd+"/cmd") {
+		t.Errorf("it names the folder it was built in (%v)", aerr)
 	}
 	t.Run("configuration", func(t *testing.T) { checkConfig(t, bin) })
 }
