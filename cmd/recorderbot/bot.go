@@ -83,7 +83,7 @@ func newBot(ctx context.Context, cfg *Config, log *zap.Logger, concluded func(re
 		{"prepare the callbacks", b.makeCallbacks},
 	} {
 		if err := step.make(running); err != nil {
-			b.close()
+			_ = b.close() // what failed first is what to tell
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -87,7 +88,7 @@ func (b *bot) serveCallbacks(ctx context.Context) error {
 		return fmt.Errorf("listen.callbacks: %w", err)
 	}
 	certs.Register(b.metrics, "callbacks")
-	b.running.Go(func() { certs.Run(ctx) })
+	b.running.Go(func() { _ = certs.Run(ctx) }) // nil by contract
 	server := callbacks.NewHTTPServer("", b.callbacks.Handler(), &tls.Config{
 		MinVersion: tls.VersionTLS12, GetCertificate: certs.GetCertificate,
 	})
@@ -157,8 +158,7 @@ func (b *bot) waitCalls(now <-chan struct{}, limit time.Duration) (hurry bool) {
 func (b *bot) close() error {
 	var errs []error
 	stopped := false
-	for i := len(b.closers) - 1; i >= 0; i-- {
-		c := b.closers[i]
+	for _, c := range slices.Backward(b.closers) {
 		if !stopped && (c.name == "media hosts" || c.name == "spool" || c.name == "catalogue") {
 			// The doors are shut; what runs behind them ends before its ground does.
 			b.cancel()

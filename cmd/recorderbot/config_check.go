@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -188,7 +189,7 @@ func (c *configCheck) address(key, value string) {
 		err = errors.New("bad host")
 	}
 	if err == nil {
-		_, err = net.LookupPort("tcp", port)
+		_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port) // a local table; nothing to wait for
 	}
 	if err != nil || port == "" {
 		c.fault(key, fmt.Sprintf("%q is not an address", value), "write host:port, or :port for all interfaces")

@@ -14,8 +14,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// A ConfigFault is one thing wrong with the configuration.
-type ConfigFault struct {
+// A ConfigError is one thing wrong with the configuration.
+type ConfigError struct {
 	File    string
 	Line    int // 0: not in the file
 	Key     string
@@ -24,7 +24,7 @@ type ConfigFault struct {
 }
 
 // Error says where, what, and what to do.
-func (f *ConfigFault) Error() string {
+func (f *ConfigError) Error() string {
 	at := f.File
 	if f.Line > 0 {
 		at = fmt.Sprintf("%s:%d", f.File, f.Line)
@@ -40,11 +40,11 @@ func (f *ConfigFault) Error() string {
 	return s
 }
 
-// ConfigFaults are all of them.
-type ConfigFaults []*ConfigFault
+// ConfigErrors are all of them.
+type ConfigErrors []*ConfigError
 
 // Error puts each fault on a line.
-func (fs ConfigFaults) Error() string {
+func (fs ConfigErrors) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
 		lines[i] = f.Error()
@@ -52,7 +52,7 @@ func (fs ConfigFaults) Error() string {
 	return fmt.Sprintf("%d configuration faults:\n  %s", len(fs), strings.Join(lines, "\n  "))
 }
 
-// loadConfig reads a configuration file. The error is ConfigFaults with every
+// loadConfig reads a configuration file. The error is ConfigErrors with every
 // fault there is.
 func loadConfig(name string, environ []string) (*Config, error) {
 	cfg := defaultConfig()
@@ -63,7 +63,7 @@ func loadConfig(name string, environ []string) (*Config, error) {
 		if errors.Is(err, os.ErrNotExist) {
 			problem = "no such file"
 		}
-		return nil, ConfigFaults{{File: name, Problem: problem, Remedy: "name the configuration file with --config"}}
+		return nil, ConfigErrors{{File: name, Problem: problem, Remedy: "name the configuration file with --config"}}
 	}
 	l := &configLoader{file: name, lines: map[string]int{}}
 	l.parse(data, &cfg)
@@ -78,7 +78,7 @@ func loadConfig(name string, environ []string) (*Config, error) {
 
 type configLoader struct {
 	file   string
-	faults ConfigFaults
+	faults ConfigErrors
 	lines  map[string]int // key → line, for faults found later
 	broken map[string]bool
 }
@@ -92,7 +92,7 @@ func (l *configLoader) fault(key, problem, remedy string) {
 		i := strings.LastIndexByte(k, '.')
 		k = k[:max(i, 0)]
 	}
-	l.faults = append(l.faults, &ConfigFault{File: l.file, Line: line, Key: key, Problem: problem, Remedy: remedy})
+	l.faults = append(l.faults, &ConfigError{File: l.file, Line: line, Key: key, Problem: problem, Remedy: remedy})
 	if l.broken == nil {
 		l.broken = map[string]bool{}
 	}
@@ -102,7 +102,7 @@ func (l *configLoader) fault(key, problem, remedy string) {
 func (l *configLoader) parse(data []byte, cfg *Config) {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
-		l.faults = append(l.faults, &ConfigFault{File: l.file, Problem: "not YAML: " + strings.TrimSpace(err.Error()), Remedy: "correct the syntax at the mark"})
+		l.faults = append(l.faults, &ConfigError{File: l.file, Problem: "not YAML: " + strings.TrimSpace(err.Error()), Remedy: "correct the syntax at the mark"})
 		return
 	}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
@@ -179,7 +179,7 @@ func (l *configLoader) bindStruct(node ast.Node, v reflect.Value, key string) {
 
 // set parses a scalar into a field.
 func (l *configLoader) set(v reflect.Value, key, text string) {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {
 			remedy := "write it as 20ms, 10m or 24h"
 			if _, size := u.(*Size); size {
@@ -189,16 +189,16 @@ func (l *configLoader) set(v reflect.Value, key, text string) {
 		}
 		return
 	}
-	switch v.Kind() {
-	case reflect.String:
+	switch {
+	case v.Kind() == reflect.String:
 		v.SetString(text)
-	case reflect.Bool:
+	case v.Kind() == reflect.Bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
 			l.fault(key, fmt.Sprintf("%q is neither true nor false", text), "write true or false")
 		}
 		v.SetBool(b)
-	case reflect.Int:
+	case v.Kind() == reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			l.fault(key, fmt.Sprintf("%q is not a whole number", text), "")

@@ -77,7 +77,7 @@ archive: {url: "ftp://x"}
 keys: {kms: x}
 `)
 	_, err := loadConfig(name, nil)
-	faults, ok := errors.AsType[ConfigFaults](err)
+	faults, ok := errors.AsType[ConfigErrors](err)
 	if !ok {
 		t.Fatalf("%T %v", err, err)
 	}

@@ -45,6 +45,8 @@ type demoViolation struct {
 // seconds are written with microseconds.
 type seconds float64
 
+var _ json.Marshaler = seconds(0)
+
 // MarshalJSON writes six decimals.
 func (s seconds) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%.6f", float64(s)), nil }
 

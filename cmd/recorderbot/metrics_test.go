@@ -22,7 +22,7 @@ func TestMetricsAreListed(t *testing.T) {
 	}
 	r := newRig(t, s, nil)
 	r.start(t)
-	if _, err := r.sim.Run(t.Context(), r.config.URL); err != nil {
+	if _, err = r.sim.Run(t.Context(), r.config.URL); err != nil {
 		t.Fatal(err)
 	}
 	families, err := r.bot.metrics.Gather()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -131,12 +132,23 @@ func (cmd recordingsShow) Run(c *console) error {
 		}
 		w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 		for _, row := range [][2]string{
-			{"recording", r.ID}, {"state", string(r.State)}, {"path", r.Path}, {"manifest", r.ManifestSHA256},
-			{"started", clockTime(r.StartedAt)}, {"length", length(r.Samples + gapsBeyond(r))}, {"gaps", length(r.GapSamples)},
+			{"recording", r.ID},
+			{"state", string(r.State)},
+			{"path", r.Path},
+			{"manifest", r.ManifestSHA256},
+			{"started", clockTime(r.StartedAt)},
+			{"length", length(r.Samples + gapsBeyond(r))},
+			{"gaps", length(r.GapSamples)},
 			{"discarded frames", fmt.Sprint(r.Discarded)},
-			{"call", string(r.Call)}, {"call chain", call.Invite.CallChain}, {"tenant", r.Tenant}, {"observed user", r.ObservedUser},
-			{"observed participant", call.Invite.ObservedParticipant}, {"policy", r.Policy}, {"direction", r.Direction},
-			{"outcome", r.Outcome}, {"cause", string(r.Cause)},
+			{"call", string(r.Call)},
+			{"call chain", call.Invite.CallChain},
+			{"tenant", r.Tenant},
+			{"observed user", r.ObservedUser},
+			{"observed participant", call.Invite.ObservedParticipant},
+			{"policy", r.Policy},
+			{"direction", r.Direction},
+			{"outcome", r.Outcome},
+			{"cause", string(r.Cause)},
 		} {
 			if row[1] != "" {
 				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
@@ -173,13 +185,13 @@ func brief(data json.RawMessage, whole bool) string {
 	if json.Unmarshal(data, &m) != nil {
 		return ""
 	}
-	s := ""
+	var s strings.Builder
 	for _, k := range []string{"status", "progress", "clientContext", "operation", "recording", "frames", "lastSeq", "outcome", "cause", "fault"} {
 		if v := string(m[k]); v != "" && v != `""` {
-			s += k + "=" + v + " "
+			s.WriteString(k + "=" + v + " ")
 		}
 	}
-	return s
+	return s.String()
 }
 
 type recordingsExport struct {
@@ -199,7 +211,7 @@ func (cmd recordingsExport) Run(c *console) error {
 		if r.State != catalogue.StateArchived {
 			return fmt.Errorf("recording %s is %s, not archived; try again when its call is over", r.ID, r.State)
 		}
-		if err := archive.ExportWAV(r.Path, cmd.Track, cmd.Out); err != nil {
+		if err = archive.ExportWAV(r.Path, cmd.Track, cmd.Out); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(c.out, cmd.Out)

@@ -142,7 +142,10 @@ func (b *bot) journalFacts(ctx context.Context, id recorder.CallID) (journalFact
 			f.retracted = f.retracted || d.Status == recorder.StatusNotRecording.String() && d.Progress == recorder.Completed.String()
 		case recorder.EntrySealed:
 			f.gaps = f.gaps || d.GapSamples > 0
-		default:
+		case recorder.EntryInvite, recorder.EntryReject, recorder.EntryEstablished, recorder.EntryPermit, recorder.EntryOpened,
+			recorder.EntryKeepAlive, recorder.EntryHangUp, recorder.EntryRoster, recorder.EntryNotification, recorder.EntryMedia,
+			recorder.EntryFault, recorder.EntryState, recorder.EntryOutcome:
+			// How far the call had come does not rest on these.
 		}
 	}
 	return f, nil

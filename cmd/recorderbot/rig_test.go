@@ -55,7 +55,7 @@ func (r *rig) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.start(t.Context()); err != nil {
+	if err = b.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.bot = b

@@ -202,7 +202,7 @@ func (r *rig) keptAcknowledged(t *testing.T) {
 		stored[string(m.Call)] = m.StoredSamples
 	}
 	for call, seq := range acked {
-		if seq == 0 || stored[call] < int64(seq)*320 { //nolint:gosec // small
+		if seq == 0 || stored[call] < int64(seq)*320 {
 			t.Errorf("call %s: %d frames acknowledged, %d samples stored", call, seq, stored[call])
 		}
 	}

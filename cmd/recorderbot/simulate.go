@@ -34,10 +34,10 @@ func (cmd simulateCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	if entries, err := os.ReadDir(cmd.Dir); err == nil && len(entries) > 0 {
+	if entries, readErr := os.ReadDir(cmd.Dir); readErr == nil && len(entries) > 0 {
 		return fmt.Errorf("--dir %s is not empty; name another folder, or remove it", cmd.Dir)
 	}
-	if err := durable.MkdirAll(cmd.Dir, 0o750); err != nil {
+	if err = durable.MkdirAll(cmd.Dir, 0o750); err != nil {
 		return err
 	}
 	sim, err := teamsim.Start(scenario, teamsim.Options{Dir: filepath.Join(cmd.Dir, "simulator")})
@@ -50,7 +50,7 @@ func (cmd simulateCommand) Run(c *console) error {
 		return err
 	}
 	fmt.Fprintf(c.out, "Start the bot in another terminal:\n\n  recorderbot serve --config %s\n\nThe scenario %q begins when it is ready.\n", shortPath(config.File), scenario.Name)
-	if err := waitOps(c.ctx, config.Ops, botPatience); err != nil {
+	if err = waitOps(c.ctx, config.Ops, botPatience); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, "The bot is ready.")

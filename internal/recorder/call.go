@@ -180,9 +180,9 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 // panics or its time is up. The event is dropped only when the call is over.
 func (c *call) do(ctx context.Context, limit time.Duration, f func(context.Context) Event) {
 	c.work.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, limit)
+		bounded, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		ev := c.guarded(ctx, f)
+		ev := c.guarded(bounded, f)
 		if ev == nil {
 			return
 		}

@@ -3,7 +3,6 @@ package recorder
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -37,7 +36,7 @@ func TestWholeCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}
 		r := live(t, w, Options{})
-		time.Sleep(25 * time.Minute) // virtual: two keepAlives
+		pass(25 * time.Minute) // two keepAlives
 		_ = r.Post("c", CallEnded{Code: 200})
 		wait(t, r)
 		want := []string{
@@ -130,95 +129,6 @@ func TestDuplicateInvitesStartOneCall(t *testing.T) {
 	})
 }
 
-// TestAnnouncements: what each reply to "recording" leads to.
-func TestAnnouncements(t *testing.T) {
-	t.Parallel()
-	ok := func(ctx string) (Operation, error) {
-		return Operation{ID: "op", Context: ctx, Progress: Completed}, nil
-	}
-	for name, tt := range map[string]struct {
-		reply  func(n int, status RecordingStatus, ctx string) (Operation, error)
-		opened bool
-		end    Outcome
-	}{
-		"5xx, then success": {func(n int, _ RecordingStatus, ctx string) (Operation, error) {
-			if n < 3 {
-				return Operation{}, &Fault{Kind: FaultUnknown}
-			}
-			return ok(ctx)
-		}, true, OutcomeRecorded},
-		"throttled, then success": {func(n int, _ RecordingStatus, ctx string) (Operation, error) {
-			if n == 1 {
-				return Operation{}, &Fault{Kind: FaultThrottled, RetryAfter: 3 * time.Second}
-			}
-			return ok(ctx)
-		}, true, OutcomeRecorded},
-		"refused": {func(int, RecordingStatus, string) (Operation, error) {
-			return Operation{}, &Fault{Kind: FaultRefused, Code: "8506", Cause: CauseNotPolicyCall}
-		}, false, OutcomeFailed},
-		"operation failed": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
-			if s == StatusRecording {
-				return Operation{ID: "op", Context: ctx, Progress: Failed}, nil
-			}
-			return ok(ctx)
-		}, false, OutcomeFailed},
-		"running for ever": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
-			if s == StatusRecording {
-				return Operation{ID: "op", Context: ctx, Progress: Running}, nil
-			}
-			return ok(ctx)
-		}, false, OutcomeFailed},
-		"someone else's context": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
-			if s == StatusRecording {
-				return Operation{ID: "op", Context: "other", Progress: Completed}, nil
-			}
-			return ok(ctx)
-		}, false, OutcomeFailed},
-		"call gone": {func(int, RecordingStatus, string) (Operation, error) {
-			return Operation{}, &Fault{Kind: FaultGone}
-		}, false, OutcomeNotRecorded},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				w := &world{announceReply: tt.reply}
-				r := live(t, w, Options{})
-				time.Sleep(time.Minute)
-				if got := slices.Contains(w.log(), "open"); got != tt.opened {
-					t.Errorf("opened: %v\n%v", got, w.log())
-				}
-				_ = r.Post("c", CallEnded{})
-				wait(t, r)
-				if got := w.ends(); len(got) != 1 || got[0].Outcome != tt.end {
-					t.Errorf("%+v", got)
-				}
-			})
-		})
-	}
-}
-
-func TestConsentByNotification(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := &world{announceReply: func(_ int, _ RecordingStatus, ctx string) (Operation, error) {
-			return Operation{ID: "op", Context: ctx, Progress: Running}, nil
-		}}
-		r := live(t, w, Options{})
-		if slices.Contains(w.log(), "open") {
-			t.Fatal("opened while running")
-		}
-		_ = r.Post("c", StatusReplied{Operation{ID: "op", Context: "c/1/recording", Progress: Completed}})
-		synctest.Wait()
-		log := w.log()
-		if slices.Index(log, "journal permit") > slices.Index(log, "open") || !slices.Contains(log, "open") {
-			t.Fatalf("%v", log)
-		}
-		w.announceReply = nil
-		_ = r.Post("c", CallEnded{})
-		wait(t, r)
-	})
-}
-
 // TestLaw3: each danger leads to gate shut, failed and an outcome, within two
 // seconds.
 func TestLaw3(t *testing.T) {
@@ -247,7 +157,7 @@ func TestLaw3(t *testing.T) {
 				w := &world{}
 				r := live(t, w, Options{})
 				tt.danger(w, r)
-				time.Sleep(2 * time.Second)
+				pass(2 * time.Second)
 				synctest.Wait()
 				if !slices.Contains(w.log(), "announce failed") {
 					t.Errorf("failed was not announced in time: %v", w.log())
@@ -276,7 +186,7 @@ func TestStayAfterFailure(t *testing.T) {
 		w := &world{}
 		r := live(t, w, Options{OnFailure: FailureStay})
 		_ = r.Post("c", MediaFailed{CauseMediaLost, "x"})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		synctest.Wait()
 		if slices.Contains(w.log(), "hangUp") || !slices.Contains(w.log(), "keepAlive") {
 			t.Errorf("%v", w.log())
@@ -328,7 +238,7 @@ func TestPanicEndsOnlyItsCall(t *testing.T) {
 		r.Invite(testInvite("d"))
 		synctest.Wait()
 		_ = r.Post("d", Established{})
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		synctest.Wait()
 		if got := w.ends(); len(got) != 1 || got[0].Call != "d" || got[0].Outcome != OutcomeFailed || got[0].Cause != CausePanic {
 			t.Fatalf("%+v", got)
@@ -347,7 +257,7 @@ func TestLostEstablishedIsAskedFor(t *testing.T) {
 		w := &world{asked: true}
 		r := w.begin(t.Context(), Options{})
 		r.Invite(testInvite("c"))
-		time.Sleep(askCallAfter + time.Second)
+		pass(askCallAfter + time.Second)
 		synctest.Wait()
 		if !slices.Contains(w.log(), "open") {
 			t.Errorf("%v", w.log())
@@ -363,7 +273,7 @@ func TestKeepAliveGoneEndsTheCall(t *testing.T) {
 		w := &world{}
 		r := live(t, w, Options{})
 		w.keepAliveErr = &Fault{Kind: FaultUnknown}
-		time.Sleep(keepAliveEvery + 5*keepAliveSoon)
+		pass(keepAliveEvery + 5*keepAliveSoon)
 		if n := len(slices.DeleteFunc(w.log(), func(s string) bool { return s != "keepAlive" })); n < 5 {
 			t.Errorf("%d keepAlives while nobody answers", n)
 		}
@@ -385,58 +295,6 @@ func TestMailboxIsBounded(t *testing.T) {
 	}
 	if c.post(Established{}) {
 		t.Fatal("took one more")
-	}
-}
-
-// TestMonitorRefuses: the second pair of eyes refuses what the machine would
-// never ask, whatever the machine thinks of it.
-func TestMonitorRefuses(t *testing.T) {
-	t.Parallel()
-	a := announcement{"c", StatusRecording, "c/1/recording"}
-	permit := func() Permit {
-		p, err := mint(a, testOperation(a.context, Completed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	consented := func() *monitor {
-		m := &monitor{}
-		if err := m.check(Announce{a}); err != nil {
-			t.Fatal(err)
-		}
-		m.saw(StatusReplied{testOperation(a.context, Completed)})
-		return m
-	}
-	fresh := &monitor{}
-	if err := fresh.check(OpenMedia{permit()}); !errors.Is(err, errNoConsent) {
-		t.Error(err)
-	}
-	if err := consented().check(OpenMedia{Permit{}}); !errors.Is(err, errDeadPermit) {
-		t.Error(err)
-	}
-	m := consented()
-	if err := m.check(OpenMedia{permit()}); err != nil {
-		t.Error(err)
-	}
-	if err := m.check(Announce{announcement{"c", StatusNotRecording, "x"}}); !errors.Is(err, errUnsealed) {
-		t.Error(err)
-	}
-	if err := m.check(Announce{announcement{"c", StatusFailed, "x"}}); !errors.Is(err, errGateOpen) {
-		t.Error(err)
-	}
-	m.saw(MediaSealed{})
-	m.permit.withdraw()
-	if err := m.check(Announce{announcement{"c", StatusNotRecording, "x"}}); err != nil {
-		t.Error(err)
-	}
-	for _, p := range []Progress{Running, Failed} {
-		m := &monitor{}
-		_ = m.check(Announce{a})
-		m.saw(StatusReplied{testOperation(a.context, p)})
-		if err := m.check(OpenMedia{permit()}); !errors.Is(err, errNoConsent) {
-			t.Error(fmt.Errorf("%v: %w", p, err))
-		}
 	}
 }
 

@@ -12,15 +12,15 @@ import (
 type Event interface{ isEvent() }
 
 type (
-	// SessionCreated: a media host has made the call's sockets.
+	// SessionCreated says that a media host has made the call's sockets.
 	SessionCreated struct{ Session Session }
-	// SessionRefused: no host could, in time.
+	// SessionRefused says that no host could, in time.
 	SessionRefused struct{ Cause Cause }
-	// AnswerAccepted: the platform took our answer (202).
+	// AnswerAccepted says that the platform took our answer (202).
 	AnswerAccepted struct{}
-	// AnswerFaulted: it did not.
+	// AnswerFaulted says that it did not, or that nobody knows.
 	AnswerFaulted struct{ Fault Fault }
-	// Established: media may flow.
+	// Established says that media may flow.
 	Established struct{}
 	// CallAsked is the reply to our own question about a call's state.
 	CallAsked struct {
@@ -30,54 +30,57 @@ type (
 	// StatusReplied carries an operation, from the reply to an announcement,
 	// from a later notification or from a poll.
 	StatusReplied struct{ Operation Operation }
-	// StatusFaulted: an announcement got no operation.
+	// StatusFaulted says that an announcement got no operation.
 	StatusFaulted struct {
 		Context string
 		Fault   Fault
 	}
-	// PollFaulted: a poll got no operation. It says nothing about the
+	// PollFaulted says that a poll got no operation. It says nothing about the
 	// announcement.
 	PollFaulted struct {
 		Context string
 		Fault   Fault
 	}
-	// MediaOpened: the gate is open and the host has confirmed.
+	// MediaOpened says that the gate is open and the host has confirmed.
 	MediaOpened struct{ Opened Opened }
-	// MediaFailed: recording can't go on completely.
+	// MediaFailed says that recording can't go on completely.
 	MediaFailed struct {
 		Cause  Cause
 		Detail string
 	}
-	// MediaClosed: the host has closed the sockets in good order, as it does
-	// when the call ends.
+	// MediaClosed says that the host has closed the sockets in good order, as
+	// it does when the call ends.
 	MediaClosed struct{ Detail string }
-	// MediaSealed: every admitted frame and the seal are on stable storage.
+	// MediaSealed says that every admitted frame and the seal are on stable
+	// storage.
 	MediaSealed struct{ Report SealReport }
-	// SealFaulted: they are not.
+	// SealFaulted says that they are not.
 	SealFaulted struct{ Detail string }
-	// CallEnded: the platform has dropped the call.
+	// CallEnded says that the platform has dropped the call.
 	CallEnded struct {
 		Code, Subcode int
 		Message       string
 	}
-	// KeepAliveReplied: Gone says that the platform no longer knows the call,
-	// OK that it does; neither means that nobody knows.
+	// KeepAliveReplied says what came of a keepAlive: Gone, that the platform no
+	// longer knows the call; OK, that it does; neither, that nobody knows.
 	KeepAliveReplied struct{ OK, Gone bool }
-	// HungUp: the platform was told that we leave; Fault where that failed.
+	// HungUp says that the platform was told that we leave; Fault where that
+	// failed.
 	HungUp struct{ Fault *Fault }
-	// Rejected: the platform was told no; Fault where that failed.
+	// Rejected says that the platform was told no; Fault where that failed.
 	Rejected struct{ Fault *Fault }
-	// StopRequested: an operator or the shutdown ends the recording.
+	// StopRequested says that an operator or the shutdown ends the recording.
 	StopRequested struct {
 		Cause Cause
 		// Abrupt: seal at once and announce failed (second signal).
 		Abrupt bool
 	}
-	// TimerFired: a timer set by the machine has run down.
+	// TimerFired says that a timer set by the machine has run down.
 	TimerFired struct{ Timer Timer }
-	// Crashed: a panic in this call's own code.
+	// Crashed says that this call's own code has panicked, or that the monitor
+	// refused what it wanted.
 	Crashed struct{ Detail string }
-	// LedgerFailed: the journal can't be written.
+	// LedgerFailed says that the journal can't be written.
 	LedgerFailed struct{ Detail string }
 )
 

@@ -27,6 +27,8 @@ func (k FaultKind) String() string {
 }
 
 // A Fault is an error of a request to the platform.
+//
+//nolint:errname // the field's word; it is a value in events as much as an error
 type Fault struct {
 	Kind       FaultKind
 	Cause      Cause  // what it means for the call, where the code tells; else empty

@@ -202,21 +202,21 @@ func showValue(v reflect.Value) string {
 		}
 		return "live permit"
 	}
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface:
+	switch {
+	case v.Kind() == reflect.Pointer, v.Kind() == reflect.Interface:
 		if v.IsNil() {
 			return "nil"
 		}
 		return showValue(v.Elem())
-	case reflect.Slice:
+	case v.Kind() == reflect.Slice:
 		parts := make([]string, v.Len())
 		for i := range parts {
 			parts[i] = showValue(v.Index(i))
 		}
 		return "[" + strings.Join(parts, " ") + "]"
-	case reflect.Struct:
+	case v.Kind() == reflect.Struct:
 		return showStruct(v)
-	case reflect.String:
+	case v.Kind() == reflect.String:
 		return v.String()
 	}
 	if s := fmt.Sprint(v); v.Type().PkgPath() == "" || s != "" {

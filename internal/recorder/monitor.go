@@ -26,7 +26,10 @@ func (m *monitor) saw(ev Event) {
 		}
 	case MediaSealed:
 		m.open = false
-	default:
+	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, StatusFaulted, PollFaulted,
+		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired,
+		Crashed, LedgerFailed:
+		// These neither grant consent nor seal.
 	}
 }
 
@@ -44,9 +47,11 @@ func (m *monitor) check(cmd Command) error {
 		return m.checkOpen(cmd)
 	case Announce:
 		return m.checkAnnounce(cmd.announcement)
-	default:
-		return nil
+	case CreateSession, Reject, Answer, AskCall, Poll, SealMedia, WithdrawPermit, ReleaseMedia, KeepAlive, AskRoster, HangUp,
+		SetTimer, StopTimers, Conclude, Unexpected:
+		// These neither open the gate nor change the status.
 	}
+	return nil
 }
 
 func (m *monitor) checkOpen(cmd OpenMedia) error {

@@ -27,7 +27,10 @@ func (w *witness) saw(ev Event) {
 		}
 	case MediaSealed:
 		w.open = false
-	default:
+	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, StatusFaulted, PollFaulted,
+		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired,
+		Crashed, LedgerFailed:
+		// These neither grant consent nor seal.
 	}
 }
 
@@ -66,7 +69,8 @@ func (w *witness) did(cmd Command) error {
 			return fmt.Errorf("law 2: an outcome with the gate open")
 		}
 		w.concluded++
-	default:
+	case CreateSession, Reject, Answer, AskCall, Poll, ReleaseMedia, KeepAlive, AskRoster, HangUp, SetTimer, StopTimers, Unexpected:
+		// No law speaks of these.
 	}
 	return nil
 }
@@ -119,9 +123,11 @@ func addressed(ev Event, w *witness, hit bool) Event {
 	case StatusFaulted:
 		ev.Context = w.last.context
 		return ev
-	default:
-		return ev
+	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, PollFaulted, MediaOpened, MediaFailed,
+		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired, Crashed, LedgerFailed:
+		// These concern no announcement, or (PollFaulted) say nothing about it.
 	}
+	return ev
 }
 
 // TestOrderHoldsForRandomEvents: no sequence of events breaks a law.

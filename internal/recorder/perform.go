@@ -55,7 +55,7 @@ func (c *call) perform(ctx context.Context, cmd Command) {
 	case OpenMedia:
 		c.open(ctx, cmd.Permit)
 	case SealMedia:
-		c.seal(ctx, SealOrder{permit: cmd.permit, Graceful: cmd.Graceful})
+		c.seal(ctx, SealOrder(cmd))
 	case WithdrawPermit:
 		cmd.permit.withdraw()
 	case ReleaseMedia:
@@ -159,17 +159,18 @@ func (c *call) ask(ctx context.Context, a announcement) (Operation, error) {
 // keep journals an entry about an announcement. Leave to record needs the
 // journal; the end of a recording must be told even if the journal is gone.
 func (c *call) keep(ctx context.Context, a announcement, e Entry) error {
+	limit := ledgerHurry
 	if a.status == StatusRecording {
-		ctx, cancel := context.WithTimeout(ctx, ledgerTimeout)
-		defer cancel()
-		return c.deps.ledger.Append(ctx, e)
+		limit = ledgerTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, ledgerHurry)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := c.deps.ledger.Append(ctx, e); err != nil {
-		c.log.Error("the end of a recording is announced without a journal", zap.Error(err))
-		c.deps.metrics.unjournaled.Inc()
+	err := c.deps.ledger.Append(ctx, e)
+	if err == nil || a.status == StatusRecording {
+		return err
 	}
+	c.log.Error("the end of a recording is announced without a journal", zap.Error(err))
+	c.deps.metrics.unjournaled.Inc()
 	return nil
 }
 
@@ -197,7 +198,7 @@ func (c *call) open(ctx context.Context, permit Permit) {
 		if err != nil {
 			return MediaFailed{CausePanic, err.Error()}
 		}
-		if err := c.deps.ledger.Append(ctx, c.entry(EntryPermit, evidence)); err != nil {
+		if err = c.deps.ledger.Append(ctx, c.entry(EntryPermit, evidence)); err != nil {
 			return LedgerFailed{err.Error()}
 		}
 		opened, err := c.deps.media.Open(ctx, permit)

@@ -20,7 +20,7 @@ func (invited) kind() string { return "invited" }
 func (s invited) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case SessionCreated:
-		return answering{leg: s.leg}, []Command{Answer{ev.Session}}
+		return answering{leg: s.leg}, []Command{Answer(ev)} // with the session that was made
 	case SessionRefused:
 		return begin(s.leg, ev.Cause)
 	case CallEnded:

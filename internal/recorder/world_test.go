@@ -172,6 +172,9 @@ func (w *world) begin(ctx context.Context, o Options) *Registry {
 	return w.registry
 }
 
+// pass lets time pass. In a synctest bubble it is virtual: nothing waits.
+func pass(d time.Duration) { <-time.After(d) }
+
 func testInvite(id CallID) Invite {
 	return Invite{Call: CallRef{ID: id, Platform: string(id), Tenant: "t"}, At: time.Now(), ObservedParticipant: "p"}
 }
