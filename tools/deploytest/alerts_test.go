@@ -256,7 +256,7 @@ func TestMetricsAreInTheSource(t *testing.T) {
 	// The words that alerts look for in labels, too.
 	for _, r := range rules(t) {
 		for _, m := range regexp.MustCompile(`\w+(?:=|!=|=~|!~)"([^"]*)"`).FindAllStringSubmatch(r.Expr, -1) {
-			for _, word := range strings.SplitSeq(m[1], "|") {
+			for word := range strings.SplitSeq(m[1], "|") {
 				if strings.Trim(word, "0123456789.") != "" && !inSource[word] {
 					t.Errorf("%s looks for the label value %q, which no source file names", r.Alert, word)
 				}
@@ -275,7 +275,7 @@ func TestMetricsAreInTheSource(t *testing.T) {
 func TestDesignedMetricsExist(t *testing.T) {
 	t.Parallel()
 	known := metrics(t)
-	for _, name := range strings.FieldsSeq(`invites_total calls answer_seconds announcement_seconds announcements_total notifications_total
+	for name := range strings.FieldsSeq(`invites_total calls answer_seconds announcement_seconds announcements_total notifications_total
 		unexpected_events_total graph_requests_total graph_request_seconds media_frames_total media_frames_discarded_total
 		media_gap_samples_total spool_commit_seconds spool_bytes spool_seconds_left seal_seconds recordings_total archive_upload_seconds
 		archive_backlog_bytes order_violations_total media_hosts media_sdk_age_days tls_certificate_expiry_seconds draining build_info

@@ -127,7 +127,7 @@ func objects(t *testing.T, values ...string) []runtime.Object {
 		if !strings.HasSuffix(name, ".yaml") {
 			continue
 		}
-		for _, doc := range strings.SplitSeq(files[name], "\n---") {
+		for doc := range strings.SplitSeq(files[name], "\n---") {
 			if strings.TrimSpace(doc) == "" {
 				continue
 			}
