@@ -96,7 +96,9 @@ func (a *archiver) drain(ctx context.Context) error {
 		return fmt.Errorf("list pending recordings: %w", err)
 	}
 	var errs []error
-	for _, rec := range pending {
+	defer func() { a.assembler.Backlog(0) }()
+	for i, rec := range pending {
+		a.assembler.Backlog(backlog(pending[i:]))
 		if err := a.one(ctx, rec); err != nil {
 			errs = append(errs, fmt.Errorf("recording %s: %w", rec.ID, err))
 		}
@@ -105,6 +107,14 @@ func (a *archiver) drain(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// backlog is what waits for the archive, in bytes of audio.
+func backlog(pending []catalogue.Recording) (bytes int64) {
+	for _, rec := range pending {
+		bytes += 2 * (rec.Samples + rec.GapSamples)
+	}
+	return bytes
 }
 
 // one archives a recording. Crash after publishing: the folder is found

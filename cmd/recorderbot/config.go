@@ -185,6 +185,9 @@ func (c *Config) warnings() []string {
 	if c.Cloud == "china" {
 		w = append(w, "cloud china: Microsoft documents no support for policy-based recording there")
 	}
+	if c.Cloud != "global" && (c.Endpoints.OpenIDConfiguration == "" || len(c.Endpoints.Issuers) == 0) {
+		w = append(w, "cloud "+c.Cloud+": Microsoft publishes no signing keys and issuers of this cloud's callbacks; those of the global cloud are used until endpoints.openIDConfiguration and endpoints.issuers say otherwise")
+	}
 	if c.Listen.Console != (TLSListener{}) {
 		w = append(w, "listen.console: this version serves no console")
 	}

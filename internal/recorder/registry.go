@@ -46,8 +46,16 @@ type Registry struct {
 	wg    sync.WaitGroup
 	mu    sync.Mutex // guards what follows; never held while a call works
 	calls map[CallID]*call
-	ended map[CallID]time.Time
+	ended map[CallID]struct{}
+	past  []pastCall // of ended, oldest first
 	drain bool
+}
+
+// A pastCall is remembered for a while, so that late notifications are taken
+// for what they are.
+type pastCall struct {
+	id CallID
+	at time.Time
 }
 
 // NewRegistry returns an empty registry. ctx ends the calls at once, so it must
@@ -63,7 +71,7 @@ func NewRegistry(ctx context.Context, o Options) *Registry {
 			metrics: newMetrics(o.Registerer), log: o.Log, concluded: o.Concluded,
 		},
 		calls: make(map[CallID]*call),
-		ended: make(map[CallID]time.Time),
+		ended: make(map[CallID]struct{}),
 	}
 }
 
@@ -107,11 +115,11 @@ func (r *Registry) forget(id CallID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.calls, id)
-	r.ended[id] = now
-	for old, at := range r.ended {
-		if now.Sub(at) > rememberEnded {
-			delete(r.ended, old)
-		}
+	r.ended[id] = struct{}{}
+	r.past = append(r.past, pastCall{id, now})
+	for len(r.past) > 0 && now.Sub(r.past[0].at) > rememberEnded {
+		delete(r.ended, r.past[0].id)
+		r.past = r.past[1:]
 	}
 }
 

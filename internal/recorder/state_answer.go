@@ -144,9 +144,11 @@ func (s answering) refused(f Fault) (state, []Command) {
 	default:
 		cause = CauseAnswerRefused
 	}
-	e := ending{status: StatusNotRecording, cause: cause, detail: f.Error(), gone: f.Kind == FaultGone || f.Kind == FaultRefused}
+	e := ending{status: StatusNotRecording, cause: cause, detail: f.Error(), gone: f.Kind == FaultGone}
 	if e.gone {
 		return s.conclude(e, nil)
 	}
-	return leave(s.leg, e, nil) // perhaps it was taken: make sure that we are out
+	// Perhaps it was taken, on a try whose reply was lost: make sure that we are
+	// out. Where it was not, the platform says that there is nothing to leave.
+	return leave(s.leg, e, nil)
 }
