@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -128,9 +129,9 @@ func readsBack(l *Log, id string, info Info) error {
 
 // work is a session of a recorder: several recordings, over several segments,
 // begun, sealed, released. It ends at the first error.
-func work(l *Log, b *ledger, ps []recorder.Permit) error {
+func work(l *Log, b *ledger, ps []recorder.Permit, rounds int) error {
 	ctx := context.Background()
-	for round := range 6 {
+	for round := range rounds {
 		var open []*Recording
 		for i := range 3 {
 			id := fmt.Sprintf("r%d-%d", round, i)
@@ -201,7 +202,7 @@ func TestCrashAnywhere(t *testing.T) {
 	o := small(d)
 	o.OnDurable = b.durable
 	l := open(t, o)
-	if err := work(l, &b, ps); err != nil {
+	if err := work(l, &b, ps, 6); err != nil {
 		t.Fatal(err)
 	}
 	shut(t, l)
@@ -250,8 +251,13 @@ func TestBreakAnywhere(t *testing.T) {
 			}
 			return nil
 		})
-		if err = work(l, &b, ps); err == nil {
+		if err = work(l, &b, ps, 3); err == nil {
 			shut(t, l)
+			mu.Lock()
+			defer mu.Unlock()
+			if n >= at {
+				t.Fatalf("operation %d failed, and nobody cared", at)
+			}
 			return // there are no more operations to break
 		}
 		uerr := l.Update(func(*Batch) { t.Errorf("operation %d: a failed log called back", at) })
@@ -268,12 +274,29 @@ func TestBreakAnywhere(t *testing.T) {
 			t.Fatalf("operation %d: %d writes after the failure", at, writes)
 		}
 		d.set(nil)
-		for _, left := range []*memDisk{d.killed(), d.cut(func() bool { return false })} {
-			if err = holds(left, b.snapshot()); err != nil {
-				t.Fatalf("operation %d: %v", at, err)
-			}
+		// Where the process restarts, sees what was never synced, and then the power
+		// is cut: what the second process has said must hold as well.
+		none := func() bool { return false }
+		killed := d.killed()
+		if err = errors.Join(holds(d.cut(none), b.snapshot()), holds(killed, b.snapshot())); err != nil {
+			t.Fatalf("operation %d: %v", at, err)
+		}
+		if before, after := ends(t, killed.killed()), ends(t, killed.cut(none)); !maps.Equal(before, after) {
+			t.Fatalf("operation %d: the second process knew %v, the third %v", at, before, after)
 		}
 	}
+}
+
+// ends returns the last frame of each recording on a disk.
+func ends(t *testing.T, d *memDisk) map[string]uint64 {
+	t.Helper()
+	l := open(t, small(d))
+	m := make(map[string]uint64)
+	for _, info := range l.Recovered() {
+		m[info.ID] = info.LastSeq
+	}
+	shut(t, l)
+	return m
 }
 
 // TestTornTail: whatever is cut from the last commit, and whichever byte of it is

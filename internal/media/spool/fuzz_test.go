@@ -50,7 +50,7 @@ func FuzzReader(f *testing.F) {
 				}
 			}
 			seg := d.bytes(slotName(0))
-			p := &reader{track: tr, r: &memHandle{d, slotName(0)}, x: &index{}, window: 1024, end: int64(len(seg))}
+			p := &reader{track: tr, r: &memHandle{d: d, name: slotName(0)}, x: &index{}, window: 1024, end: int64(len(seg))}
 			for off := int64(0); off < int64(len(b)-recordBytes); off++ {
 				if n := int(seg[off+4]) | int(seg[off+5])<<8; n < recordBytes || off+int64(n) > int64(len(seg)) {
 					continue // to be quick

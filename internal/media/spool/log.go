@@ -125,6 +125,8 @@ func (l *Log) start(ctx context.Context) error {
 	for _, f := range l.damage {
 		l.opt.Log.Error("spool: acknowledged bytes are damaged", zap.Stringer("finding", f))
 	}
+	l.opt.Log.Info("spool: opened", zap.Int("recordings", len(l.state.tracks)), zap.Int("unsealed", len(l.orphans)),
+		zap.Int("segments", len(l.segs)), zap.Uint64("commit", l.number))
 	l.metrics = newMetrics(l.opt.Registerer, l)
 	l.metrics.damage.Add(float64(len(l.damage)))
 	go l.commitForever()

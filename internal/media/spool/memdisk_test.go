@@ -38,8 +38,17 @@ type memFile struct {
 
 func newMemDisk() *memDisk { return &memDisk{files: make(map[string]*memFile), free: 1 << 40} }
 
-// killed returns the disk as a new process finds it after kill -9.
-func (d *memDisk) killed() *memDisk { return d.cut(func() bool { return true }) }
+// killed returns the disk as a new process finds it after kill -9: it sees all
+// that was written, and a power cut can still take away what was not synced.
+func (d *memDisk) killed() *memDisk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := newMemDisk()
+	for name, f := range d.files {
+		n.files[name] = &memFile{view: slices.Clone(f.view), safe: slices.Clone(f.safe), dirty: maps.Clone(f.dirty)}
+	}
+	return n
+}
 
 // cut returns the disk after a power cut: of the sectors that were not synced,
 // those are there for which survives says so.
@@ -125,7 +134,7 @@ func (d *memDisk) Segment(path string) (segmentFile, error) {
 	if d.files[name] == nil {
 		d.files[name] = &memFile{dirty: make(map[int]bool)}
 	}
-	return &memHandle{d, name}, nil
+	return &memHandle{d: d, name: name}, nil
 }
 
 func (d *memDisk) Open(path string) (readFile, error) {
@@ -135,7 +144,7 @@ func (d *memDisk) Open(path string) (readFile, error) {
 	if d.files[name] == nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
-	return &memHandle{d, name}, nil
+	return &memHandle{d: d, name: name}, nil
 }
 
 func (d *memDisk) WriteFile(path string, data []byte) error {
@@ -181,6 +190,7 @@ func (d *memDisk) bytes(name string) []byte {
 type memHandle struct {
 	d    *memDisk
 	name string
+	keep bool // the keeper's
 }
 
 func (h *memHandle) ReadAt(p []byte, off int64) (int, error) {
@@ -223,12 +233,19 @@ func (f *memFile) grow(size int64) {
 }
 
 func (h *memHandle) Datasync() error {
-	if err := h.d.op("sync"); err != nil {
-		return err
+	op := "sync"
+	if h.keep {
+		op = "prepare"
 	}
+	err := h.d.op(op)
 	h.d.mu.Lock()
 	defer h.d.mu.Unlock()
 	f := h.d.files[h.name]
+	if err != nil {
+		// As Linux does: the pages stay, are not written, and are no longer dirty.
+		clear(f.dirty)
+		return err
+	}
 	for s := range f.dirty {
 		copy(f.safe[s*sector:(s+1)*sector], f.view[s*sector:])
 	}
@@ -246,7 +263,10 @@ func (h *memHandle) Preallocate(size int64) error {
 	return nil
 }
 
-func (h *memHandle) ZeroFill(int64, int64) error { return nil }
+func (h *memHandle) ZeroFill(int64, int64) error {
+	h.keep = true
+	return nil
+}
 
 func (h *memHandle) Size() (int64, error) {
 	h.d.mu.Lock()
