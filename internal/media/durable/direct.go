@@ -36,6 +36,19 @@ func OpenDirect(path string, perm fs.FileMode) (f *os.File, direct bool, err err
 	return f, false, nil
 }
 
+// Buffered makes a file that was opened with direct I/O go through the page
+// cache from now on.
+func Buffered(f *os.File) error {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags&^unix.O_DIRECT)
+	}
+	if err != nil {
+		return fmt.Errorf("giving up direct I/O on %s: %w", f.Name(), err)
+	}
+	return nil
+}
+
 // Datasync makes a file's bytes durable, and of its metadata what is needed to
 // find them. See the package's law about failures.
 func Datasync(f *os.File) error {

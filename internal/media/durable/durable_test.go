@@ -192,6 +192,12 @@ func TestDirectIO(t *testing.T) {
 			if err = ZeroFill(f, 2*BlockSize, 4*BlockSize); err != nil {
 				t.Fatal(err)
 			}
+			if err = Buffered(f); err != nil {
+				t.Fatal(err)
+			}
+			if _, err = f.WriteAt([]byte("tail"), BlockSize+100); err != nil {
+				t.Fatal(err) // not aligned: buffered
+			}
 			if err = Datasync(f); err != nil {
 				t.Fatal(err)
 			}

@@ -91,6 +91,55 @@ func benchmarkAppend(b *testing.B, streams int) {
 	b.ReportMetric(float64(d.bytes)/float64(frames*frame.AudioBytes), "bytes/byte")
 }
 
+// BenchmarkOpen opens a log whose last segment is full of 1000 recordings that
+// were cut off by a crash.
+func BenchmarkOpen(b *testing.B) {
+	o := Options{Dir: b.TempDir()}
+	l, err := Open(context.Background(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := recordertest.Permit(b, "call")
+	recs := make([]*Recording, 1000)
+	var g errgroup.Group
+	for i := range recs {
+		g.Go(func() (err error) {
+			recs[i], err = l.Begin(context.Background(), p, fmt.Sprintf("r%d", i), nil)
+			return err
+		})
+	}
+	if err = g.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	for seq := uint64(1); seq <= 380; seq++ { // 258 MB
+		f := audio(4*seq + 1)
+		f.Seq = seq
+		for part := range slices.Chunk(recs, 95) {
+			if err = l.Update(func(batch *Batch) {
+				for _, r := range part {
+					batch.Frame(r, f)
+				}
+			}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err = l.Close(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if l, err = Open(context.Background(), o); err != nil {
+			b.Fatal(err)
+		}
+		if n := len(l.Recovered()); n != 1000 || l.gen != 1 {
+			b.Fatalf("%d recordings, generation %d", n, l.gen)
+		}
+		if err = l.Close(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func report(b *testing.B, took []time.Duration, name string) {
 	b.Helper()
 	slices.Sort(took)

@@ -254,8 +254,9 @@ func TestBreakAnywhere(t *testing.T) {
 		if err = work(l, &b, ps, 3); err == nil {
 			shut(t, l)
 			mu.Lock()
-			defer mu.Unlock()
-			if n >= at {
+			reached := n
+			mu.Unlock()
+			if reached >= at {
 				t.Fatalf("operation %d failed, and nobody cared", at)
 			}
 			return // there are no more operations to break

@@ -107,6 +107,18 @@ func (disk) Available(dir string) (int64, error) { return durable.Available(dir)
 // diskFile is a file of the real disk.
 type diskFile struct{ *os.File }
 
+// WriteAt writes past the page cache where it can. Some filesystems take
+// O_DIRECT when a file is opened and refuse the first write: they get it buffered.
+func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.File.WriteAt(p, off)
+	if n == 0 && errors.Is(err, unix.EINVAL) {
+		if err = durable.Buffered(f.File); err == nil {
+			n, err = f.File.WriteAt(p, off)
+		}
+	}
+	return n, err
+}
+
 func (f *diskFile) Datasync() error { return durable.Datasync(f.File) }
 
 func (f *diskFile) Preallocate(size int64) error { return durable.Preallocate(f.File, size) }

@@ -103,10 +103,22 @@ func TestBeginGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newMemDisk()
 		l := open(t, small(d))
+		other := begin(t, l, ps[0], "other")
 		letGo := hung(d)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := l.Begin(ctx, ps[0], "rec", nil); !errors.Is(err, context.DeadlineExceeded) {
+		begun := make(chan error)
+		go func() {
+			_, err := l.Begin(ctx, ps[0], "rec", nil)
+			begun <- err
+		}()
+		synctest.Wait()
+		go func() { // nothing more fits
+			for seq := uint64(1); seq <= 200; seq++ {
+				_ = l.Update(func(b *Batch) { b.Frame(other, audio(seq)) })
+			}
+		}()
+		if err := <-begun; !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
 		letGo()
@@ -115,7 +127,7 @@ func TestBeginGivenUp(t *testing.T) {
 		seal(t, r)
 		shut(t, l)
 		l = open(t, small(d))
-		if got := l.Recovered(); len(got) != 1 || got[0].ID != "next" {
+		if got := l.Recovered(); len(got) != 2 || got[0].ID != "other" || got[1].ID != "next" {
 			t.Fatalf("%+v", got)
 		}
 		shut(t, l)

@@ -48,7 +48,7 @@ func (x *index) encode(log uint64) []byte {
 	serials := slices.Sorted(maps.Keys(x.places))
 	count := len(serials) + 1
 	head := make([]byte, indexHeader+count*indexEntry)
-	var parts []byte
+	parts := make([]byte, 0, 8*len(x.marks)+64*count)
 	entry := head[indexHeader:]
 	add := func(serial uint64, part []byte) {
 		le.PutUint64(entry, serial)

@@ -25,8 +25,9 @@ func (l *Log) keep() {
 }
 
 // keepForever does what the committer has no time for: it writes the index of
-// segments that are full, has a written segment ready before it is needed, and
-// takes away what is too many. Nothing of it is needed for correctness.
+// segments that are full, has a written segment ready before it is needed, takes
+// away what is too many, and ends what its owner gave up. Nothing of it is needed
+// for correctness.
 func (l *Log) keepForever() {
 	defer close(l.kept)
 	timer := time.NewTimer(keepAgain)
@@ -53,6 +54,13 @@ func (l *Log) keepForever() {
 
 // doChores does all there is to do; again says that more waits for its time.
 func (l *Log) doChores() (again bool, err error) {
+	l.known.Lock()
+	abandoned := l.abandoned
+	l.abandoned = nil
+	l.known.Unlock()
+	for _, r := range abandoned {
+		r.abandon()
+	}
 	for {
 		x, slot := l.nextIndex()
 		if x == nil {

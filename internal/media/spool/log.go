@@ -55,6 +55,8 @@ type Log struct {
 	pending map[uint64]*index     // of full segments, not on disk yet
 	damage  []Finding             // found by Open
 
+	abandoned []*Recording // that the keeper has to end
+
 	// The committer's own:
 	cur     segmentFile
 	gen     uint64

@@ -60,11 +60,12 @@ type Options struct {
 
 	// OnDurable is told after each commit the highest durable sequence number of
 	// each recording that the commit touched. It runs in the goroutine that
-	// commits, so it must be quick, and must not call Update. The slice is
-	// reused after it returns. It may be nil.
+	// commits, so it must be quick, and may call nothing of the log but
+	// Recording.ID. The slice is reused after it returns. It may be nil.
 	OnDurable func([]Durable)
 	// OnFailure is told once that a write or an fsync has failed: the log takes
-	// nothing more, and this process must not go on recording. It may be nil.
+	// nothing more, and this process must not go on recording. It must not call
+	// Close, which waits for it. It may be nil.
 	OnFailure func(error)
 
 	files files // the disk; nil: the real one

@@ -65,7 +65,7 @@ func (l *Log) Begin(ctx context.Context, p recorder.Permit, id string, meta []by
 	select {
 	case <-ticket.done:
 	case <-ctx.Done():
-		r.abandon()
+		l.giveUp(r)
 		return nil, fmt.Errorf("beginning recording %s: %w", id, context.Cause(ctx))
 	}
 	if ticket.err != nil {
@@ -99,8 +99,17 @@ func (l *Log) unreserve(t *track) {
 	delete(l.ids, t.id)
 }
 
-// abandon ends a recording that its owner never got: sealed, so that nothing can
-// follow, and released, because it holds nothing.
+// giveUp has the keeper end a recording that its owner never got: the disk hangs,
+// and its owner cannot wait.
+func (l *Log) giveUp(r *Recording) {
+	l.known.Lock()
+	defer l.known.Unlock()
+	l.abandoned = append(l.abandoned, r)
+	l.keep()
+}
+
+// abandon ends a recording without an owner: sealed, so that nothing can follow,
+// and released, because it holds nothing.
 func (r *Recording) abandon() {
 	body, err := r.sealBody(Seal{Cause: "abandoned"})
 	if err != nil {
