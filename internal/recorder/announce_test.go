@@ -11,7 +11,7 @@ import (
 func TestAnnouncements(t *testing.T) {
 	t.Parallel()
 	ok := func(ctx string) (Operation, error) {
-		return Operation{ID: "op", Context: ctx, Progress: Completed}, nil
+		return Operation{ID: "op", Context: ctx, Progress: Completed, Receipt: Receipt{HTTPStatus: 200}}, nil
 	}
 	for name, tt := range map[string]struct {
 		reply  func(n int, status RecordingStatus, ctx string) (Operation, error)
@@ -35,13 +35,13 @@ func TestAnnouncements(t *testing.T) {
 		}, false, OutcomeFailed},
 		"operation failed": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
 			if s == StatusRecording {
-				return Operation{ID: "op", Context: ctx, Progress: Failed}, nil
+				return Operation{ID: "op", Context: ctx, Progress: Failed, Receipt: Receipt{HTTPStatus: 200}}, nil
 			}
 			return ok(ctx)
 		}, false, OutcomeFailed},
 		"running for ever": {func(_ int, s RecordingStatus, ctx string) (Operation, error) {
 			if s == StatusRecording {
-				return Operation{ID: "op", Context: ctx, Progress: Running}, nil
+				return Operation{ID: "op", Context: ctx, Progress: Running, Receipt: Receipt{HTTPStatus: 200}}, nil
 			}
 			return ok(ctx)
 		}, false, OutcomeFailed},
@@ -78,7 +78,7 @@ func TestConsentByNotification(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{announceReply: func(_ int, _ RecordingStatus, ctx string) (Operation, error) {
-			return Operation{ID: "op", Context: ctx, Progress: Running}, nil
+			return Operation{ID: "op", Context: ctx, Progress: Running, Receipt: Receipt{HTTPStatus: 200}}, nil
 		}}
 		r := live(t, w, Options{})
 		if slices.Contains(w.log(), "open") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -31,9 +32,10 @@ type call struct {
 	timers map[Timer]*clock
 	watch  monitor
 
-	work sync.WaitGroup
-	over chan struct{} // closed when nobody reads results any more
-	done chan struct{} // closed when run has returned and all work is over
+	released atomic.Bool // the sockets were disposed of; what comes later must be too
+	work     sync.WaitGroup
+	over     chan struct{} // closed when nobody reads results any more
+	done     chan struct{} // closed when run has returned and all work is over
 }
 
 // A clock is one running timer. A tick of a clock that was stopped or
@@ -91,7 +93,7 @@ func (c *call) run(ctx context.Context, refused Cause) {
 	c.deps.metrics.enter(s.kind())
 	for {
 		for _, cmd := range cmds {
-			c.perform(ctx, cmd)
+			c.performGuarded(ctx, cmd)
 		}
 		if _, over := s.(ended); over {
 			c.deps.metrics.leave(s.kind())
@@ -174,6 +176,17 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 		}
 	}
 	return next, cmds
+}
+
+// performGuarded keeps a panic in our own code to this call.
+func (c *call) performGuarded(ctx context.Context, cmd Command) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("panic in a call's command", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+			c.urgent(Crashed{fmt.Sprint(r)})
+		}
+	}()
+	c.perform(ctx, cmd)
 }
 
 // do starts a piece of work that ends in exactly one event, also when it

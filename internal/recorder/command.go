@@ -112,5 +112,10 @@ const (
 	// recommends 15 (Graph, call: keepAlive).
 	keepAliveEvery = 10 * time.Minute
 	keepAliveSoon  = time.Minute
-	leaveLimit     = 10 * time.Second
+	// leaveLimit is long: a leg left behind blocks fail-closed policies.
+	leaveLimit  = 2 * time.Minute
+	rejectLimit = 10 * time.Second
+	// askedLimit bounds the doubt whether a call lives whose sockets closed; the
+	// rest of law 3's two seconds is for the announcement.
+	askedLimit = 1200 * time.Millisecond
 )

@@ -23,13 +23,18 @@ func testOperation(context string, p Progress) Operation {
 	return Operation{ID: "op", Context: context, Progress: p, Receipt: Receipt{HTTPStatus: 200}}
 }
 
+// testNotified is an operation as a notification tells it.
+func testNotified(context string, p Progress) Operation {
+	return Operation{ID: "op", Context: context, Progress: p}
+}
+
 // sampleStates returns one of each state, and variants where a field decides.
 // They are made anew for each use: a permit remembers that it was withdrawn.
 func sampleStates(t *testing.T) []state {
 	t.Helper()
 	asked := announcement{"c", StatusRecording, testContext}
 	permit := func() Permit {
-		p, err := mint(asked, testOperation(testContext, Completed))
+		p, err := mint(asked, Receipt{HTTPStatus: 200}, testOperation(testContext, Completed))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,18 +55,24 @@ func sampleStates(t *testing.T) []state {
 		answering{leg: leg{call: "c"}},
 		announcing{leg: l, asked: asked},
 		announcing{leg: l, asked: asked, operation: "op", tries: 9},
+		announcing{leg: l, asked: asked, reply: Receipt{HTTPStatus: 200}, operation: "op"},
+		announcing{leg: l, asked: asked, early: testNotified(testContext, Completed)},
 		recording{leg: l, permit: permit(), context: testContext},
 		sealing{leg: l, permit: permit(), end: done},
 		sealing{leg: l, permit: permit(), end: gone},
 		sealing{leg: l, permit: permit(), end: broken},
+		sealing{leg: l, permit: permit(), end: done, asking: true},
+		sealing{leg: l, permit: permit(), end: done, asking: true, report: sealed},
 		retracting{leg: l, asked: retracted, end: done, report: sealed},
 		retracting{leg: l, asked: retracted, end: gone, report: holey},
 		retracting{leg: l, asked: retracted, end: done, report: empty},
 		retracting{leg: l, asked: announcement{"c", StatusFailed, testContext}, end: broken},
 		retracting{leg: stay, asked: announcement{"c", StatusFailed, testContext}, end: broken},
-		staying{stay, broken, sealed},
-		leaving{l, done, sealed},
-		leaving{l, broken, nil},
+		retracting{leg: stay, asked: announcement{"c", StatusFailed, "c/2/failed"}, end: broken, open: testContext, stopped: true},
+		staying{stay, broken, sealed, ""},
+		staying{stay, broken, nil, testContext},
+		leaving{leg: l, end: done, report: sealed},
+		leaving{leg: l, end: broken, tries: 3},
 		ended{},
 	}
 }
@@ -84,6 +95,9 @@ func sampleEvents() []Event {
 		StatusReplied{testOperation(testContext, Running)},
 		StatusReplied{testOperation(testContext, Failed)},
 		StatusReplied{testOperation("c/7/recording", Completed)},
+		StatusReplied{testNotified(testContext, Completed)},
+		StatusReplied{testNotified(testContext, Running)},
+		StatusReplied{testNotified(testContext, Failed)},
 		StatusFaulted{testContext, Fault{Kind: FaultUnknown}},
 		StatusFaulted{testContext, Fault{Kind: FaultThrottled, RetryAfter: 3 * time.Second}},
 		StatusFaulted{testContext, refused},
@@ -103,6 +117,8 @@ func sampleEvents() []Event {
 		KeepAliveReplied{},
 		HungUp{},
 		HungUp{&Fault{Kind: FaultUnknown}},
+		HungUp{&Fault{Kind: FaultRefused}},
+		HungUp{&Fault{Kind: FaultGone}},
 		Rejected{},
 		Rejected{&Fault{Kind: FaultGone}},
 		StopRequested{Cause: CauseStopped},

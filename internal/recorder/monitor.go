@@ -12,6 +12,9 @@ import (
 // out, and the call ends as failed.
 type monitor struct {
 	asked   map[string]RecordingStatus // by client context
+	taken   map[string]bool            // got a 2xx, by client context
+	done    map[string]bool            // completed, by client context
+	latest  string                     // client context of the latest announcement
 	consent bool                       // a success reply to recording, not yet used
 	open    bool                       // the gate was opened and the seal is not in
 	permit  Permit                     // of the gate
@@ -21,15 +24,33 @@ type monitor struct {
 func (m *monitor) saw(ev Event) {
 	switch ev := ev.(type) {
 	case StatusReplied:
-		if ev.Operation.Progress == Completed && m.asked[ev.Operation.Context] == StatusRecording {
-			m.consent = true
-		}
+		m.replied(ev.Operation)
 	case MediaSealed:
 		m.open = false
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, StatusFaulted, PollFaulted,
 		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired,
 		Crashed, LedgerFailed:
 		// These neither grant consent nor seal.
+	}
+}
+
+// replied notes what a reply or a notification says. Consent is a 2xx and
+// completion, in any order, of the latest announcement, if that is recording.
+func (m *monitor) replied(op Operation) {
+	if _, ours := m.asked[op.Context]; !ours {
+		return
+	}
+	if m.taken == nil {
+		m.taken, m.done = make(map[string]bool), make(map[string]bool)
+	}
+	if op.Receipt.HTTPStatus/100 == 2 {
+		m.taken[op.Context] = true
+	}
+	if op.Progress == Completed {
+		m.done[op.Context] = true
+	}
+	if op.Context == m.latest && m.asked[op.Context] == StatusRecording && m.taken[op.Context] && m.done[op.Context] {
+		m.consent = true
 	}
 }
 
@@ -77,5 +98,6 @@ func (m *monitor) checkAnnounce(a announcement) error {
 	}
 	m.consent = false // whatever was granted, the status is about to change
 	m.asked[a.context] = a.status
+	m.latest = a.context
 	return nil
 }

@@ -12,7 +12,7 @@ func TestMonitorRefuses(t *testing.T) {
 	t.Parallel()
 	a := announcement{"c", StatusRecording, "c/1/recording"}
 	permit := func() Permit {
-		p, err := mint(a, testOperation(a.context, Completed))
+		p, err := mint(a, Receipt{HTTPStatus: 200}, testOperation(a.context, Completed))
 		if err != nil {
 			t.Fatal(err)
 		}

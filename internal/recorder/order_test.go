@@ -12,7 +12,8 @@ import (
 // It keeps its own books and asks nothing of the machine.
 type witness struct {
 	last      announcement // the latest announcement
-	granted   bool         // it was a recording, and it was completed
+	taken     bool         // its request got a 2xx
+	completed bool         // its operation is completed
 	open      bool         // between OpenMedia and MediaSealed
 	permit    Permit
 	opened    int
@@ -22,8 +23,9 @@ type witness struct {
 func (w *witness) saw(ev Event) {
 	switch ev := ev.(type) {
 	case StatusReplied:
-		if ev.Operation.Context == w.last.context && ev.Operation.Progress == Completed && w.last.status == StatusRecording {
-			w.granted = true
+		if ev.Operation.Context == w.last.context {
+			w.taken = w.taken || ev.Operation.Receipt.HTTPStatus/100 == 2
+			w.completed = w.completed || ev.Operation.Progress == Completed
 		}
 	case MediaSealed:
 		w.open = false
@@ -39,7 +41,7 @@ func (w *witness) did(cmd Command) error {
 	switch cmd := cmd.(type) {
 	case OpenMedia:
 		switch {
-		case !w.granted:
+		case !w.taken || !w.completed || w.last.status != StatusRecording:
 			return fmt.Errorf("law 1: the gate opens without a success reply to %q", w.last.context)
 		case !cmd.Permit.Live():
 			return fmt.Errorf("law 1: the gate opens with %v", cmd.Permit)
@@ -57,7 +59,7 @@ func (w *witness) did(cmd Command) error {
 		case a.context == w.last.context:
 			return fmt.Errorf("client context %q was used twice", a.context)
 		}
-		w.last, w.granted = a, false
+		w.last, w.taken, w.completed = a, false, false
 	case WithdrawPermit:
 		cmd.permit.withdraw() // what perform does
 	case SealMedia:

@@ -18,8 +18,11 @@ const (
 // The limits of our own work. The state machine has clocks of its own; these
 // make sure that each piece of work ends.
 const (
-	answerBudget  = 5 * time.Second // Graph, call: answer, policy-based recording
-	ledgerTimeout = 5 * time.Second
+	answerBudget = 5 * time.Second // Graph, call: answer, policy-based recording
+	// ledgerTimeout bounds each entry that recording has to wait for: two of them
+	// lie between the success reply and the first frame, and law 3 gives two
+	// seconds.
+	ledgerTimeout = 750 * time.Millisecond
 	// ledgerHurry is how long a journal that fails may delay the announcement of
 	// an end: law 3's two seconds weigh more than the entry.
 	ledgerHurry    = 500 * time.Millisecond
@@ -80,6 +83,11 @@ func (c *call) perform(ctx context.Context, cmd Command) {
 func (c *call) createSession(ctx context.Context) {
 	c.do(ctx, sessionTimeout, func(ctx context.Context) Event {
 		session, err := c.deps.media.CreateSession(ctx, c.inv.Call, c.inv.Region)
+		if c.released.Load() {
+			// The call ended meanwhile, and its release found nothing to release.
+			c.release(context.WithoutCancel(ctx), CauseCallEnded)
+			return nil
+		}
 		if err != nil {
 			c.log.Warn("no media host took the call", zap.Error(err))
 			c.note(EntryFault, faultData{"createSession", err.Error()})
@@ -163,15 +171,19 @@ func (c *call) keep(ctx context.Context, a announcement, e Entry) error {
 	if a.status == StatusRecording {
 		limit = ledgerTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	err := c.deps.ledger.Append(ctx, e)
+	err := c.append(ctx, limit, e)
 	if err == nil || a.status == StatusRecording {
 		return err
 	}
 	c.log.Error("the end of a recording is announced without a journal", zap.Error(err))
 	c.deps.metrics.unjournaled.Inc()
 	return nil
+}
+
+func (c *call) append(ctx context.Context, limit time.Duration, e Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return c.deps.ledger.Append(ctx, e)
 }
 
 func (c *call) poll(ctx context.Context, cmd Poll) {
@@ -196,9 +208,9 @@ func (c *call) open(ctx context.Context, permit Permit) {
 	c.do(ctx, ledgerTimeout+openTimeout, func(ctx context.Context) Event {
 		evidence, err := permit.Evidence()
 		if err != nil {
-			return MediaFailed{CausePanic, err.Error()}
+			return nil // withdrawn meanwhile: the seal under way says the rest
 		}
-		if err = c.deps.ledger.Append(ctx, c.entry(EntryPermit, evidence)); err != nil {
+		if err = c.append(ctx, ledgerTimeout, c.entry(EntryPermit, evidence)); err != nil {
 			return LedgerFailed{err.Error()}
 		}
 		opened, err := c.deps.media.Open(ctx, permit)
@@ -241,6 +253,7 @@ func (c *call) seal(ctx context.Context, order SealOrder) {
 }
 
 func (c *call) release(ctx context.Context, reason Cause) {
+	c.released.Store(true)
 	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
 		if err := c.deps.media.Release(ctx, c.inv.Call.ID, string(reason)); err != nil {
 			c.log.Warn("releasing the media session", zap.Error(err))
@@ -279,25 +292,44 @@ func (c *call) hangUp(ctx context.Context) {
 }
 
 // conclude waits: the call is not over before its outcome is durable. Should
-// the catalogue fail, the next start finds the call without an outcome.
+// the catalogue fail for long, the next start finds the call without an
+// outcome.
 func (c *call) conclude(ctx context.Context, end Conclusion) {
 	end.At = time.Now()
 	end.Detail = strings.ToValidUTF8(end.Detail, "?")
 	ctx, cancel := context.WithTimeout(ctx, concludeWait)
 	defer cancel()
-	err := c.deps.ledger.Conclude(ctx, end)
+	err := c.entered(ctx, end)
 	switch {
 	case errors.Is(err, ErrConcluded):
 		c.log.Warn("the call had an outcome already")
 		return
 	case err != nil:
-		c.log.Error("the outcome is not catalogued", zap.Error(err))
+		c.log.Error("the outcome is not catalogued; the next start will see to it", zap.Error(err))
 		c.deps.metrics.unjournaled.Inc()
+		return
 	}
 	c.deps.metrics.concluded(end)
 	c.log.Info("call over", zap.Stringer("outcome", end.Outcome), zap.String("cause", string(end.Cause)), zap.String("detail", end.Detail))
 	if c.deps.concluded != nil {
 		c.deps.concluded(c.inv, end)
+	}
+}
+
+// entered tries until the outcome is in the catalogue or ctx ends.
+func (c *call) entered(ctx context.Context, end Conclusion) error {
+	for tries := 0; ; tries++ {
+		err := c.deps.ledger.Conclude(ctx, end)
+		if err == nil || errors.Is(err, ErrConcluded) {
+			return err
+		}
+		pause := time.NewTimer(backOff(tries))
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		}
 	}
 }
 

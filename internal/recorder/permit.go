@@ -38,8 +38,8 @@ type Evidence struct {
 	Call      CallID      `json:"call"`
 	Operation OperationID `json:"operation"`
 	Context   string      `json:"clientContext"`
-	At        time.Time   `json:"at"` // when the reply was read
-	Receipt   Receipt     `json:"receipt"`
+	At        time.Time   `json:"at"`      // when completion was read
+	Receipt   Receipt     `json:"receipt"` // of the request's own 2xx reply
 }
 
 // Evidence returns what the permit rests on. It fails once the permit has been
@@ -86,9 +86,10 @@ func (p Permit) call() CallID {
 
 // mint is the only source of permits. It trusts nobody, this package included:
 // the operation must answer that very announcement of that very call, the
-// announcement must have been "recording", and the operation must have
-// completed. Removing any case below fails TestMintChecks.
-func mint(a announcement, op Operation) (Permit, error) {
+// announcement must have been "recording", the request itself must have got a
+// 2xx (reply), and the operation must have completed. Removing any case below
+// fails TestMintChecks.
+func mint(a announcement, reply Receipt, op Operation) (Permit, error) {
 	switch {
 	case a.call == "":
 		return Permit{}, fmt.Errorf("%w: announcement without a call", ErrNotPermitted)
@@ -98,10 +99,10 @@ func mint(a announcement, op Operation) (Permit, error) {
 		return Permit{}, fmt.Errorf("%w: operation %s answers %q, not %q", ErrNotPermitted, op.ID, op.Context, a.context)
 	case op.Progress != Completed:
 		return Permit{}, fmt.Errorf("%w: operation %s is %v", ErrNotPermitted, op.ID, op.Progress)
-	case op.Receipt.HTTPStatus != 0 && op.Receipt.HTTPStatus/100 != 2:
-		return Permit{}, fmt.Errorf("%w: operation %s came with HTTP status %d", ErrNotPermitted, op.ID, op.Receipt.HTTPStatus)
+	case reply.HTTPStatus/100 != 2:
+		return Permit{}, fmt.Errorf("%w: operation %s: the request got HTTP status %d", ErrNotPermitted, op.ID, reply.HTTPStatus)
 	}
 	return Permit{&grant{evidence: Evidence{
-		Call: a.call, Operation: op.ID, Context: op.Context, At: op.At, Receipt: op.Receipt,
+		Call: a.call, Operation: op.ID, Context: op.Context, At: op.At, Receipt: reply,
 	}}}, nil
 }

@@ -27,27 +27,26 @@ func TestMintChecks(t *testing.T) {
 	t.Parallel()
 	good := announcement{call: "c", status: StatusRecording, context: "c/1/recording"}
 	op := Operation{ID: "op", Context: good.context, Progress: Completed, Receipt: Receipt{HTTPStatus: 200}}
-	if p, err := mint(good, op); err != nil || !p.Live() {
+	ok := Receipt{HTTPStatus: 200}
+	if p, err := mint(good, ok, op); err != nil || !p.Live() {
 		t.Fatalf("the good case: %v, %v", p, err)
 	}
-	if _, err := mint(good, Operation{ID: "op", Context: good.context, Progress: Completed}); err != nil {
-		t.Fatalf("a notification has no HTTP status: %v", err)
-	}
-	for name, breakIt := range map[string]func(*announcement, *Operation){
-		"no call":              func(a *announcement, _ *Operation) { a.call = "" },
-		"announced the end":    func(a *announcement, _ *Operation) { a.status = StatusNotRecording },
-		"announced a failure":  func(a *announcement, _ *Operation) { a.status = StatusFailed },
-		"no status":            func(a *announcement, _ *Operation) { a.status = 0 },
-		"another context":      func(_ *announcement, o *Operation) { o.Context = "c/2/recording" },
-		"no context":           func(a *announcement, o *Operation) { a.context, o.Context = "", "" },
-		"running":              func(_ *announcement, o *Operation) { o.Progress = Running },
-		"failed":               func(_ *announcement, o *Operation) { o.Progress = Failed },
-		"no progress":          func(_ *announcement, o *Operation) { o.Progress = 0 },
-		"completed with a 500": func(_ *announcement, o *Operation) { o.Receipt.HTTPStatus = 500 },
+	for name, breakIt := range map[string]func(*announcement, *Receipt, *Operation){
+		"no call":              func(a *announcement, _ *Receipt, _ *Operation) { a.call = "" },
+		"announced the end":    func(a *announcement, _ *Receipt, _ *Operation) { a.status = StatusNotRecording },
+		"announced a failure":  func(a *announcement, _ *Receipt, _ *Operation) { a.status = StatusFailed },
+		"no status":            func(a *announcement, _ *Receipt, _ *Operation) { a.status = 0 },
+		"another context":      func(_ *announcement, _ *Receipt, o *Operation) { o.Context = "c/2/recording" },
+		"no context":           func(a *announcement, _ *Receipt, o *Operation) { a.context, o.Context = "", "" },
+		"running":              func(_ *announcement, _ *Receipt, o *Operation) { o.Progress = Running },
+		"failed":               func(_ *announcement, _ *Receipt, o *Operation) { o.Progress = Failed },
+		"no progress":          func(_ *announcement, _ *Receipt, o *Operation) { o.Progress = 0 },
+		"completed with a 500": func(_ *announcement, r *Receipt, _ *Operation) { r.HTTPStatus = 500 },
+		"completed, no reply":  func(_ *announcement, r *Receipt, _ *Operation) { r.HTTPStatus = 0 },
 	} {
-		a, o := good, op
-		breakIt(&a, &o)
-		if p, err := mint(a, o); !errors.Is(err, ErrNotPermitted) || p.Live() {
+		a, r, o := good, ok, op
+		breakIt(&a, &r, &o)
+		if p, err := mint(a, r, o); !errors.Is(err, ErrNotPermitted) || p.Live() {
 			t.Errorf("%s: minted %v, %v", name, p, err)
 		}
 	}
@@ -55,7 +54,7 @@ func TestMintChecks(t *testing.T) {
 
 func TestWithdrawingOneCopyWithdrawsAll(t *testing.T) {
 	t.Parallel()
-	p, err := mint(announcement{"c", StatusRecording, "x"}, Operation{Context: "x", Progress: Completed})
+	p, err := mint(announcement{"c", StatusRecording, "x"}, Receipt{HTTPStatus: 200}, Operation{Context: "x", Progress: Completed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,15 +92,15 @@ func TestForgeryDoesNotCompile(t *testing.T) {
 		t.Fatalf("honest use does not compile: %v", err)
 	}
 	for expr, want := range map[string]string{
-		`recorder.Permit{nil}`:                      "unexported field",
-		`recorder.Permit{g: nil}`:                   "unexported field g",
-		`recorder.mint(nil, recorder.Operation{})`:  "mint",
-		`recorder.Permit("c")`:                      "cannot convert",
-		`pm.withdraw`:                               "withdraw",
-		`pm.g`:                                      "g",
-		`recorder.SealOrder{permit: pm}`:            "unexported field permit",
-		`order.permit`:                              "permit",
-		`recorder.grant{}`:                          "grant",
+		`recorder.Permit{nil}`:    "unexported field",
+		`recorder.Permit{g: nil}`: "unexported field g",
+		`recorder.mint(nil, recorder.Receipt{}, recorder.Operation{})`: "mint",
+		`recorder.Permit("c")`:           "cannot convert",
+		`pm.withdraw`:                    "withdraw",
+		`pm.g`:                           "g",
+		`recorder.SealOrder{permit: pm}`: "unexported field permit",
+		`order.permit`:                   "permit",
+		`recorder.grant{}`:               "grant",
 		`recorder.OpenMedia{recorder.Permit{nil}}`:  "unexported field",
 		`recorder.Announce{}.announcement`:          "announcement",
 		`recorder.SealMedia{permit: pm}`:            "unexported field permit",

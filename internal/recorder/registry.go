@@ -43,12 +43,12 @@ type Registry struct {
 	ctx   context.Context //nolint:containedctx // ends with the process: calls outlive the requests that start them
 	opts  Options
 	deps  *deps
-	wg    sync.WaitGroup
 	mu    sync.Mutex // guards what follows; never held while a call works
 	calls map[CallID]*call
 	ended map[CallID]struct{}
 	past  []pastCall // of ended, oldest first
 	drain bool
+	fewer chan struct{} // closed and made anew when a call ends
 }
 
 // A pastCall is remembered for a while, so that late notifications are taken
@@ -72,6 +72,7 @@ func NewRegistry(ctx context.Context, o Options) *Registry {
 		},
 		calls: make(map[CallID]*call),
 		ended: make(map[CallID]struct{}),
+		fewer: make(chan struct{}),
 	}
 }
 
@@ -92,10 +93,20 @@ func (r *Registry) Invite(inv Invite) {
 	}
 	c := newCall(inv, r.deps)
 	r.calls[inv.Call.ID] = c
-	r.wg.Go(func() {
+	go func() {
 		defer r.forget(inv.Call.ID)
 		c.run(r.ctx, refused)
-	})
+	}()
+}
+
+// Reserve makes the IDs of calls of an earlier life known as ended, so that
+// late notifications and invites of theirs start nothing.
+func (r *Registry) Reserve(ids []CallID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range ids {
+		r.remember(id, time.Now())
+	}
 }
 
 func (r *Registry) refusal(inv Invite) Cause {
@@ -111,10 +122,16 @@ func (r *Registry) refusal(inv Invite) Cause {
 // forget takes an ended call off the map, and ended calls off the memory when
 // it is time.
 func (r *Registry) forget(id CallID) {
-	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.calls, id)
+	close(r.fewer)
+	r.fewer = make(chan struct{})
+	r.remember(id, time.Now())
+}
+
+// remember needs the lock.
+func (r *Registry) remember(id CallID, now time.Time) {
 	r.ended[id] = struct{}{}
 	r.past = append(r.past, pastCall{id, now})
 	for len(r.past) > 0 && now.Sub(r.past[0].at) > rememberEnded {
@@ -141,14 +158,28 @@ func (r *Registry) Post(id CallID, ev Event) error {
 	return nil
 }
 
-// Note adds an entry to a live call's journal: what the platform said that
-// moves no state, such as a roster.
-func (r *Registry) Note(id CallID, kind EntryKind, data any) error {
+// Urge hands an event to a call even if its mailbox is full: what ends a
+// recording must not be lost. It never blocks.
+func (r *Registry) Urge(id CallID, ev Event) error {
 	c := r.live(id)
 	if c == nil {
 		return ErrUnknownCall
 	}
-	c.note(kind, data)
+	c.urgent(ev)
+	return nil
+}
+
+// Note adds an entry to a live call's journal: what the platform said that
+// moves no state, such as a roster. Where the journal has no room the platform
+// is to send again: ErrBusy.
+func (r *Registry) Note(id CallID, kind EntryKind, data any) error {
+	c := r.live(id)
+	switch {
+	case c == nil:
+		return ErrUnknownCall
+	case !c.deps.ledger.Note(c.entry(kind, data)):
+		return ErrBusy
+	}
 	return nil
 }
 
@@ -200,22 +231,27 @@ func (r *Registry) StopAll(cause Cause, abrupt bool) {
 
 // urgent hands over an event that must not be lost to a full mailbox.
 func (c *call) urgent(ev Event) {
-	c.work.Go(func() {
+	go func() {
 		select {
 		case c.results <- ev:
 		case <-c.over:
 		}
-	})
+	}()
 }
 
 // Wait returns when no call is live, or with ctx's error.
 func (r *Registry) Wait(ctx context.Context) error {
-	idle := make(chan struct{})
-	go func() { r.wg.Wait(); close(idle) }()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for {
+		r.mu.Lock()
+		live, fewer := len(r.calls), r.fewer
+		r.mu.Unlock()
+		if live == 0 {
+			return nil
+		}
+		select {
+		case <-fewer:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }

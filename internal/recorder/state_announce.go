@@ -17,6 +17,8 @@ func startAnnouncing(l leg) (state, []Command) {
 type announcing struct {
 	leg
 	asked     announcement
+	reply     Receipt     // of the request's 2xx reply; zero: none yet
+	early     Operation   // a notification of completion that overtook the reply
 	operation OperationID // running, if told
 	tries     int
 }
@@ -44,15 +46,15 @@ func (s announcing) on(ev Event) (state, []Command) {
 		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true}, nil)
 	case StopRequested:
 		// Our "recording" may have taken effect unseen: retract it.
-		return retract(s.leg, ending{status: StatusNotRecording, cause: ev.Cause}, nil)
+		return s.retract(ending{status: StatusNotRecording, cause: ev.Cause})
 	case MediaFailed:
-		return retract(s.leg, ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail}, nil)
+		return s.retract(ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail})
 	case MediaClosed:
-		return retract(s.leg, ending{status: StatusFailed, cause: CauseMediaLost, detail: ev.Detail}, nil)
+		return s.retract(ending{status: StatusFailed, cause: CauseMediaLost, detail: ev.Detail})
 	case LedgerFailed:
-		return retract(s.leg, ending{status: StatusFailed, cause: CauseJournalFailed, detail: ev.Detail}, nil)
+		return s.retract(ending{status: StatusFailed, cause: CauseJournalFailed, detail: ev.Detail})
 	case Crashed:
-		return retract(s.leg, ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail}, nil)
+		return s.retract(ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail})
 	case Established, AnswerAccepted, AnswerFaulted, CallAsked:
 		return s, nil // repeated or late; all is well
 	case SessionCreated, SessionRefused, MediaOpened, MediaSealed, SealFaulted, HungUp, Rejected:
@@ -60,26 +62,57 @@ func (s announcing) on(ev Event) (state, []Command) {
 	return s, unexpected(ev)
 }
 
+// replied: success is a 2xx of the request and the operation's completion,
+// whichever is seen first.
 func (s announcing) replied(ev StatusReplied) (state, []Command) {
-	if ev.Operation.Context != s.asked.context {
+	op := ev.Operation
+	if op.Context != s.asked.context {
 		return s, unexpected(ev) // an answer to something else
 	}
-	switch ev.Operation.Progress {
-	case Running:
-		s.operation = ev.Operation.ID
-		return s, []Command{SetTimer{TimerPoll, pollEvery}}
-	case Failed:
-		return retract(s.leg, ending{status: StatusFailed, cause: CauseStatusRefused, detail: ev.Operation.Reason}, nil)
-	case Completed:
+	if op.Receipt.HTTPStatus != 0 {
+		s.reply = op.Receipt
 	}
-	permit, err := mint(s.asked, ev.Operation)
+	switch op.Progress {
+	case Failed:
+		return s.refused(CauseStatusRefused, op.Reason)
+	case Completed:
+		if s.reply.HTTPStatus == 0 {
+			s.early = op // the request may still be refused: wait for its reply
+			return s, nil
+		}
+	case Running:
+		if s.early.Context == s.asked.context && s.reply.HTTPStatus != 0 {
+			op = s.early
+			break
+		}
+		s.operation = op.ID
+		return s, []Command{SetTimer{TimerPoll, pollEvery}}
+	}
+	permit, err := mint(s.asked, s.reply, op)
 	if err != nil {
-		return retract(s.leg, ending{status: StatusFailed, cause: CauseStatusRefused, detail: err.Error()}, nil)
+		return s.refused(CauseStatusRefused, err.Error())
 	}
 	return recording{leg: s.leg, permit: permit, context: s.asked.context}, []Command{
 		StopTimers{[]Timer{TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit}},
 		OpenMedia{permit},
 	}
+}
+
+// refused: there will be no consent. The platform is told that recording
+// failed.
+func (s announcing) refused(cause Cause, detail string) (state, []Command) {
+	return s.retract(ending{status: StatusFailed, cause: cause, detail: detail})
+}
+
+// retract gives up. A request that has no final reply may still take effect on
+// the platform, after ours: its context is kept, so that we can tell again.
+func (s announcing) retract(e ending) (state, []Command) {
+	next, cmds := retract(s.leg, e, nil)
+	if r, ok := next.(retracting); ok {
+		r.open = s.asked.context
+		next = r
+	}
+	return next, cmds
 }
 
 func (s announcing) faulted(ev StatusFaulted) (state, []Command) {
@@ -99,7 +132,7 @@ func (s announcing) faulted(ev StatusFaulted) (state, []Command) {
 	if cause == "" {
 		cause = CauseStatusRefused
 	}
-	return retract(s.leg, ending{status: StatusFailed, cause: cause, detail: ev.Fault.Error()}, nil)
+	return s.refused(cause, ev.Fault.Error())
 }
 
 func (s announcing) gone(detail string) (state, []Command) {
@@ -118,7 +151,7 @@ func (s announcing) timer(t Timer) (state, []Command) {
 			StopTimers{[]Timer{TimerPoll, TimerRetry}}, SetTimer{TimerReply, replyLimit}, Announce{a},
 		}
 	case TimerAnnounceLimit:
-		return retract(s.leg, ending{status: StatusFailed, cause: CauseStatusUnknown, detail: "no success reply to recording in time"}, nil)
+		return s.retract(ending{status: StatusFailed, cause: CauseStatusUnknown, detail: "no success reply to recording in time"})
 	case TimerKeepAlive:
 		return s, keepAlive(t)
 	case TimerAskCall, TimerEstablish, TimerSeal, TimerRetractLimit, TimerLeave:

@@ -9,7 +9,7 @@ func begin(l leg, refused Cause) (state, []Command) {
 	if refused == CauseNotPolicyInvite || refused == CauseUnknownTenant {
 		reason = RejectForbidden
 	}
-	return rejecting{l, refused}, []Command{Reject{reason}, SetTimer{TimerLeave, leaveLimit}}
+	return rejecting{l, refused}, []Command{Reject{reason}, SetTimer{TimerLeave, rejectLimit}}
 }
 
 // invited waits for a media host's blob. The whole answer has five seconds.

@@ -5,7 +5,7 @@ package recorder
 func retract(l leg, e ending, report *SealReport) (state, []Command) {
 	l, a := l.announce(e.status)
 	return retracting{leg: l, asked: a, end: e, report: report}, []Command{
-		StopTimers{[]Timer{TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal}},
+		StopTimers{[]Timer{TimerAskCall, TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal}},
 		SetTimer{TimerRetractLimit, retractLimit},
 		SetTimer{TimerReply, replyLimit},
 		Announce{a},
@@ -20,6 +20,8 @@ type retracting struct {
 	report    *SealReport // nil: nothing was sealed
 	operation OperationID
 	tries     int
+	open      string // context of a "recording" whose fate is unknown
+	stopped   bool   // we leave in any case
 }
 
 func (retracting) kind() string { return "retracting" }
@@ -45,7 +47,10 @@ func (s retracting) on(ev Event) (state, []Command) {
 			s.report = &ev.Report // the seal made it after all
 		}
 		return s, nil
-	case StopRequested, MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed,
+	case StopRequested:
+		s.stopped = true
+		return s, nil
+	case MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed,
 		Established, AnswerAccepted, AnswerFaulted, CallAsked:
 		return s, nil // on its way out already
 	case SessionCreated, SessionRefused, HungUp, Rejected:
@@ -54,7 +59,13 @@ func (s retracting) on(ev Event) (state, []Command) {
 }
 
 func (s retracting) replied(ev StatusReplied) (state, []Command) {
-	if ev.Operation.Context != s.asked.context {
+	if c := ev.Operation.Context; c != s.asked.context {
+		if c == s.open && ev.Operation.Progress == Completed {
+			// An old "recording" has taken effect, perhaps after what we said
+			// since: say it again.
+			s.open = ""
+			return s, []Command{SetTimer{TimerRetry, retryFirst}}
+		}
 		return s, nil // late news of an earlier announcement
 	}
 	switch ev.Operation.Progress {
@@ -111,8 +122,8 @@ func (s retracting) out(trouble string) (state, []Command) {
 	switch {
 	case s.end.gone:
 		return s.conclude(s.end, s.report)
-	case s.end.status == StatusFailed && s.onFailure == FailureStay && s.end.cause != CauseShutdown:
-		return staying{s.leg, s.end, s.report}, []Command{
+	case s.end.status == StatusFailed && s.onFailure == FailureStay && s.end.cause != CauseShutdown && !s.stopped:
+		return staying{s.leg, s.end, s.report, s.open}, []Command{
 			StopTimers{[]Timer{TimerPoll, TimerRetry, TimerReply, TimerRetractLimit}},
 			ReleaseMedia{s.end.cause},
 		}
@@ -133,6 +144,7 @@ type staying struct {
 	leg
 	end    ending
 	report *SealReport
+	open   string // context of a "recording" whose fate is unknown
 }
 
 func (staying) kind() string { return "staying" }
@@ -158,8 +170,13 @@ func (s staying) on(ev Event) (state, []Command) {
 			s.report = &ev.Report
 		}
 		return s, nil
+	case StatusReplied:
+		if s.open != "" && ev.Operation.Context == s.open && ev.Operation.Progress == Completed {
+			return retract(s.leg, s.end, s.report) // the banner says recording: take it back
+		}
+		return s, nil
 	case MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Established, AnswerAccepted,
-		AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted:
+		AnswerFaulted, CallAsked, StatusFaulted, PollFaulted:
 		return s, nil
 	case SessionCreated, SessionRefused, HungUp, Rejected:
 	}
@@ -168,18 +185,20 @@ func (s staying) on(ev Event) (state, []Command) {
 
 // leave hangs up.
 func leave(l leg, e ending, report *SealReport) (state, []Command) {
-	return leaving{l, e, report}, []Command{
+	return leaving{leg: l, end: e, report: report}, []Command{
 		StopTimers{allTimers()},
 		SetTimer{TimerLeave, leaveLimit},
 		HangUp{},
 	}
 }
 
-// leaving waits until the platform knows that we are out.
+// leaving waits until the platform knows that we are out: a leg that stays
+// behind keeps the user's call from being ended by policy.
 type leaving struct {
 	leg
 	end    ending
 	report *SealReport
+	tries  int
 }
 
 func (leaving) kind() string { return "leaving" }
@@ -187,16 +206,17 @@ func (leaving) kind() string { return "leaving" }
 func (s leaving) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case HungUp:
-		if ev.Fault != nil && ev.Fault.Kind != FaultGone {
-			s.end.detail = join(s.end.detail, "hang up: "+ev.Fault.Error())
-		}
-		return s.conclude(s.end, s.report)
+		return s.hungUp(ev)
 	case CallEnded:
 		return s.conclude(s.end, s.report)
 	case TimerFired:
-		if ev.Timer == TimerLeave {
-			s.end.detail = join(s.end.detail, "no reply to our leaving")
+		switch ev.Timer {
+		case TimerLeave:
+			s.end.detail = join(s.end.detail, "our leaving was never confirmed")
 			return s.conclude(s.end, s.report)
+		case TimerRetry:
+			return s, []Command{HangUp{}}
+		case TimerAskCall, TimerEstablish, TimerPoll, TimerReply, TimerAnnounceLimit, TimerSeal, TimerRetractLimit, TimerKeepAlive:
 		}
 		return s, nil
 	case MediaSealed:
@@ -211,4 +231,17 @@ func (s leaving) on(ev Event) (state, []Command) {
 	case Rejected:
 	}
 	return s, unexpected(ev)
+}
+
+// hungUp: what is not known to be done is asked for again until the limit.
+func (s leaving) hungUp(ev HungUp) (state, []Command) {
+	switch {
+	case ev.Fault == nil, ev.Fault.Kind == FaultGone:
+		return s.conclude(s.end, s.report)
+	case ev.Fault.Kind == FaultRefused:
+		s.end.detail = join(s.end.detail, "hang up: "+ev.Fault.Error())
+		return s.conclude(s.end, s.report)
+	}
+	s.tries++
+	return s, []Command{SetTimer{TimerRetry, max(ev.Fault.RetryAfter, backOff(s.tries))}}
 }

@@ -30,8 +30,7 @@ func (s recording) on(ev Event) (state, []Command) {
 	case MediaClosed:
 		// The sockets closed in good order, as they do when the call ends. Should
 		// the call live, something was lost: ask.
-		next, cmds := s.seal(ending{status: StatusNotRecording, cause: CauseCallEnded, detail: ev.Detail})
-		return next, append(cmds, AskCall{})
+		return s.sealAndAsk(ending{status: StatusNotRecording, cause: CauseCallEnded, detail: ev.Detail})
 	case MediaFailed:
 		return s.seal(ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail})
 	case LedgerFailed:
@@ -45,13 +44,31 @@ func (s recording) on(ev Event) (state, []Command) {
 			return s.seal(ending{status: StatusFailed, cause: CauseStatusRefused, detail: ev.Operation.Reason})
 		}
 		return s, nil // the notification to a reply we had
+	case StatusFaulted:
+		return s.faulted(ev)
 	case TimerFired:
 		return s, keepAlive(ev.Timer)
-	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusFaulted, PollFaulted:
+	case Established, AnswerAccepted, AnswerFaulted, CallAsked, PollFaulted:
 		return s, nil // repeated or late; all is well
 	case SessionCreated, SessionRefused, MediaSealed, SealFaulted, HungUp, Rejected:
 	}
 	return s, unexpected(ev)
+}
+
+// faulted: a refusal of the very announcement that was granted contradicts the
+// grant, and only one of the two lets us record.
+func (s recording) faulted(ev StatusFaulted) (state, []Command) {
+	if ev.Context != s.context {
+		return s, nil
+	}
+	switch ev.Fault.Kind {
+	case FaultRefused:
+		return s.seal(ending{status: StatusFailed, cause: CauseStatusRefused, detail: ev.Fault.Error()})
+	case FaultGone:
+		return s.seal(ending{status: StatusNotRecording, cause: CauseCallGone, detail: ev.Fault.Error(), gone: true})
+	case FaultUnknown, FaultThrottled:
+	}
+	return s, nil
 }
 
 // seal ends the recording. What failed is cut at once: the gate shuts first.
@@ -64,12 +81,21 @@ func (s recording) seal(e ending) (state, []Command) {
 	return next, []Command{SealMedia{s.permit, true}, SetTimer{TimerSeal, sealLimit}}
 }
 
+// sealAndAsk seals, and asks whether the call lives: only a call that is over
+// may end as notRecording.
+func (s recording) sealAndAsk(e ending) (state, []Command) {
+	next := sealing{leg: s.leg, permit: s.permit, end: e, asking: true}
+	return next, []Command{SealMedia{s.permit, true}, SetTimer{TimerSeal, sealLimit}, AskCall{}, SetTimer{TimerAskCall, askedLimit}}
+}
+
 // sealing waits until every admitted frame and the seal are durable. Only
 // from here, and only with that report, is notRecording announced.
 type sealing struct {
 	leg
 	permit Permit
 	end    ending
+	asking bool        // whether the call lives is still open
+	report *SealReport // sealed; kept while asking
 }
 
 func (sealing) kind() string { return "sealing" }
@@ -77,25 +103,21 @@ func (sealing) kind() string { return "sealing" }
 func (s sealing) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case MediaSealed:
-		return retract(s.leg, s.end, &ev.Report)
+		s.report = &ev.Report
+		return s.settled()
 	case SealFaulted:
 		return s.unsealed(ev.Detail)
 	case TimerFired:
-		if ev.Timer == TimerSeal {
-			return s.unsealed("sealing took too long")
-		}
-		return s, keepAlive(ev.Timer)
+		return s.timer(ev.Timer)
 	case CallEnded:
-		s.end.gone = true
-		return s, nil
+		s.end.gone, s.asking = true, false
+		return s.settled()
 	case CallAsked:
-		switch {
-		case ev.Gone:
-			s.end.gone = true
-		case ev.Established && s.end.status == StatusNotRecording && s.end.cause == CauseCallEnded && !s.end.gone:
-			return s.fail(CauseMediaLost, "the sockets closed while the call went on")
+		if ev.Gone {
+			s.end.gone, s.asking = true, false
+			return s.settled()
 		}
-		return s, nil
+		return s.lives()
 	case KeepAliveReplied:
 		s.end.gone = s.end.gone || ev.Gone
 		return s, keptAlive(ev)
@@ -120,6 +142,46 @@ func (s sealing) on(ev Event) (state, []Command) {
 	return s, unexpected(ev)
 }
 
+// settled goes on when both are known: that all is sealed, and whether the
+// call lives.
+func (s sealing) settled() (state, []Command) {
+	if s.report == nil || s.asking {
+		return s, nil
+	}
+	return retract(s.leg, s.end, s.report)
+}
+
+// lives: the sockets closed and the call, by the platform's word or for all we
+// know, goes on. What is said in it now is lost.
+func (s sealing) lives() (state, []Command) {
+	if !s.asking {
+		return s, nil
+	}
+	s.asking = false
+	next, cmds := s.fail(CauseMediaLost, "the sockets closed while the call went on")
+	if f, ok := next.(sealing); ok && f.report != nil {
+		after, more := f.settled()
+		return after, append(cmds, more...)
+	}
+	return next, cmds
+}
+
+func (s sealing) timer(t Timer) (state, []Command) {
+	switch t {
+	case TimerSeal:
+		if s.report != nil {
+			return s, nil
+		}
+		return s.unsealed("sealing took too long")
+	case TimerAskCall:
+		return s.lives()
+	case TimerKeepAlive:
+		return s, keepAlive(t)
+	case TimerEstablish, TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerRetractLimit, TimerLeave:
+	}
+	return s, nil
+}
+
 // fail turns an end in good order into a failed one: the gate shuts now, and
 // the seal under way gets the time that law 3 leaves. A second fault keeps the
 // first's clock.
@@ -137,7 +199,7 @@ func (s sealing) unsealed(detail string) (state, []Command) {
 	if s.end.status != StatusFailed {
 		s.end.status, s.end.cause = StatusFailed, CauseSealFailed
 	}
-	s.end.detail = detail
+	s.end.detail = join(s.end.detail, detail)
 	next, cmds := retract(s.leg, s.end, nil)
 	return next, append([]Command{WithdrawPermit{s.permit}}, cmds...)
 }
