@@ -24,8 +24,8 @@ const avoidFor = 2 * time.Second
 // loaded healthy host, of the call's region where there is one, and attaches at
 // once. A host that refuses or does not answer is followed by the next.
 func (s *Service) CreateSession(ctx context.Context, call recorder.CallRef, region string) (recorder.Session, error) {
-	if s.failed.Load() {
-		return recorder.Session{}, fmt.Errorf("%w: storage failed; this process records nothing more", recorder.ErrNoMediaHost)
+	if err := s.Failed(); err != nil {
+		return recorder.Session{}, fmt.Errorf("%w: %w", recorder.ErrNoMediaHost, err)
 	}
 	if old := s.session(call.ID); old != nil {
 		return recorder.Session{}, fmt.Errorf("%w: the call has a session already", recorder.ErrNoMediaHost)

@@ -160,24 +160,6 @@ func TestLateStop(t *testing.T) {
 	})
 }
 
-// TestStorageFails: law 3 for every recording, and no new calls.
-func TestStorageFails(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	_, hs := w.record("a")
-	w.record("b")
-	hs.capture(3)
-	w.service.OnFailure(errors.New("planted"))
-	for _, id := range []recorder.CallID{"a", "b"} {
-		if end := w.end(id); end.Outcome != recorder.OutcomeFailed || end.Cause != recorder.CauseStorageFailed {
-			t.Errorf("%+v", end)
-		}
-	}
-	if _, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, ""); !errors.Is(err, recorder.ErrNoMediaHost) {
-		t.Errorf("a new call was taken: %v", err)
-	}
-}
-
 // TestMisuse: what the recorder can't ask for.
 func TestMisuse(t *testing.T) {
 	t.Parallel()

@@ -56,6 +56,11 @@ type Options struct {
 	Note func(recorder.Entry) bool
 	// Hooks, where given, are bound to the service: see Hooks.
 	Hooks *Hooks
+	// OnFailure is told, once, that storage has failed for good: this process
+	// records nothing more and must end, so that another can. The open recordings
+	// were told before. It comes from the goroutine that noticed, with nothing
+	// locked, possibly before New has returned, and must not block. It may be nil.
+	OnFailure func(error)
 	// Bridge is how long a cut of a link may last before its sessions are lost;
 	// 0: as long as a host keeps frames.
 	Bridge     time.Duration
@@ -100,8 +105,7 @@ type Service struct {
 	metrics *metrics
 	hosts   []*host
 	mail    *mail
-	broken  sync.Once
-	failed  atomic.Bool // the spool takes nothing more
+	failure atomic.Pointer[error] // set: the spool takes nothing more
 
 	mu       sync.Mutex // guards sessions; nothing else is called under it
 	sessions map[recorder.CallID]*session
@@ -227,15 +231,28 @@ func (s *Service) OnDurable(ds []spool.Durable) {
 }
 
 // OnFailure is called by the spool when it takes nothing more: law 3 for every
-// recording. Calls without one find out when they ask for it.
+// recording, and then the end of this process (Options.OnFailure). Calls without a
+// recording find out when they ask for it. Only the first failure counts.
 func (s *Service) OnFailure(err error) {
-	s.failed.Store(true)
-	s.broken.Do(func() {
-		s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
-		for _, one := range s.all() {
-			one.fail(recorder.CauseStorageFailed, err.Error())
-		}
-	})
+	if !s.failure.CompareAndSwap(nil, &err) {
+		return
+	}
+	s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
+	for _, one := range s.all() {
+		one.fail(recorder.CauseStorageFailed, err.Error())
+	}
+	if s.opts.OnFailure != nil {
+		s.opts.OnFailure(err)
+	}
+}
+
+// Failed returns why this process records nothing more, nil while it can. It is
+// for the readiness check: a process that has failed must get no calls.
+func (s *Service) Failed() error {
+	if err := s.failure.Load(); err != nil {
+		return fmt.Errorf("storage failed; this process records nothing more: %w", *err)
+	}
+	return nil
 }
 
 // watch looks for what nobody would tell: time that passes.

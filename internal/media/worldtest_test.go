@@ -47,6 +47,8 @@ type world struct {
 	notes   []recorder.Entry
 	consent chan struct{} // announce(recording) waits for it
 	onEnd   func(recorder.CallID)
+	broken  []error       // what Options.OnFailure was told
+	still   chan struct{} // not nil: commits wait until it is closed
 }
 
 type worldOptions struct {
@@ -88,13 +90,22 @@ func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so s
 	tb := w.tb
 	tb.Helper()
 	hooks := &Hooks{}
-	so.Dir, so.OnDurable, so.OnFailure = filepath.Join(w.dir, "spool"), hooks.OnDurable, hooks.OnFailure
+	so.Dir, so.OnFailure, so.Registerer = filepath.Join(w.dir, "spool"), hooks.OnFailure, w.reg
+	so.OnDurable = func(ds []spool.Durable) {
+		w.mu.Lock()
+		still := w.still
+		w.mu.Unlock()
+		if still != nil {
+			<-still
+		}
+		hooks.OnDurable(ds)
+	}
 	var err error
 	if w.spool, err = spool.Open(tb.Context(), so); err != nil {
 		tb.Fatal(err)
 	}
 	w.service, err = New(Options{
-		Hosts: addresses, TLS: conf, Spool: w.spool, Audio: o.audio, Hooks: hooks, Bridge: o.bridge,
+		Hosts: addresses, TLS: conf, Spool: w.spool, Audio: o.audio, Hooks: hooks, Bridge: o.bridge, OnFailure: w.fail,
 		Registerer: w.reg, Log: zap.NewNop(), Note: w.Note,
 		Post: func(id recorder.CallID, ev recorder.Event) bool { return w.registry.Post(id, ev) == nil },
 	})
@@ -109,6 +120,18 @@ func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so s
 	eventually(tb, "links", func() bool {
 		return !slices.ContainsFunc(w.service.Health(), func(h HostHealth) bool { return !h.Up })
 	})
+}
+
+// fail is Options.OnFailure; what it calls shows that nothing is locked.
+func (w *world) fail(err error) {
+	if w.service != nil {
+		_ = w.service.Failed()
+		_ = w.service.Health()
+		w.service.all()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.broken = append(w.broken, err)
 }
 
 func (w *world) close() {
