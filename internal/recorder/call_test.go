@@ -53,7 +53,7 @@ func TestWholeCall(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("-want +got\n%s", diff)
 		}
-		if w.permits[0].Live() {
+		if w.granted() {
 			t.Error("the permit outlived the call")
 		}
 	})
@@ -162,7 +162,7 @@ func TestLaw3(t *testing.T) {
 				if !slices.Contains(w.log(), "announce failed") {
 					t.Errorf("failed was not announced in time: %v", w.log())
 				}
-				if w.permits[0].Live() {
+				if w.granted() {
 					t.Error("the gate is open")
 				}
 				if w.sealBlock != nil {
@@ -243,7 +243,7 @@ func TestPanicEndsOnlyItsCall(t *testing.T) {
 		if got := w.ends(); len(got) != 1 || got[0].Call != "d" || got[0].Outcome != OutcomeFailed || got[0].Cause != CausePanic {
 			t.Fatalf("%+v", got)
 		}
-		if r.Live() != 1 || !w.permits[0].Live() {
+		if r.Live() != 1 || !w.granted() {
 			t.Error("the other call suffered")
 		}
 		_ = r.Post("c", CallEnded{})

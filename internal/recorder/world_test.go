@@ -178,3 +178,10 @@ func pass(d time.Duration) { <-time.After(d) }
 func testInvite(id CallID) Invite {
 	return Invite{Call: CallRef{ID: id, Platform: string(id), Tenant: "t"}, At: time.Now(), ObservedParticipant: "p"}
 }
+
+// granted reports whether the first permit that was given is live.
+func (w *world) granted() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.permits) > 0 && w.permits[0].Live()
+}
