@@ -150,7 +150,9 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 	if err != nil {
 		return fmt.Errorf("describe the recording: %w", err)
 	}
+	s.setBeginning(true)
 	recording, err := s.service.opts.Spool.Begin(ctx, permit, uuid.NewString(), data)
+	s.setBeginning(false)
 	if err != nil {
 		if !errors.Is(err, recorder.ErrNotPermitted) && ctx.Err() == nil {
 			s.fail(recorder.CauseStorageFailed, err.Error())
@@ -165,6 +167,12 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 		s.gate = gateArmed
 	}
 	return nil
+}
+
+func (s *session) setBeginning(b bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.beginning = b
 }
 
 // noteOpened leaves the first number beside the frames.

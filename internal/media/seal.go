@@ -50,6 +50,8 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	if !order.Graceful {
 		one.shut()
 	}
+	ctx, cancel := s.unlessStalled(ctx)
+	defer cancel()
 	done, err := one.turn(ctx)
 	if err != nil {
 		return recorder.SealReport{}, fmt.Errorf("seal the recording of call %s: %w", order.Call(), err)

@@ -38,8 +38,10 @@ const (
 	stopLimit     = 2 * time.Second         // StopSession
 	downAlert     = 2 * time.Second         // a link is down for the alert's sake
 	stuckLimit    = time.Second             // all frames of an open session are refused
-	storageLimit  = 10 * time.Second        // the spool takes nothing
+	stallLimit    = 1500 * time.Millisecond // a commit is under way: open recordings fail
+	storageLimit  = 10 * time.Second        // a commit is under way, or the spool takes nothing: the process fails
 	watchEvery    = 250 * time.Millisecond
+	storageEvery  = 100 * time.Millisecond // stallLimit, this, a seal given up and the announcement: law 3's two seconds
 )
 
 // Options are what a Service needs.
@@ -161,6 +163,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { s.mail.run(ctx) })
 	wg.Go(func() { s.watch(ctx) })
+	wg.Go(func() { s.watchStorage(ctx) })
 	wg.Go(func() { s.tidy(ctx) })
 	wg.Wait()
 	return nil
@@ -230,31 +233,6 @@ func (s *Service) OnDurable(ds []spool.Durable) {
 	}
 }
 
-// OnFailure is called by the spool when it takes nothing more: law 3 for every
-// recording, and then the end of this process (Options.OnFailure). Calls without a
-// recording find out when they ask for it. Only the first failure counts.
-func (s *Service) OnFailure(err error) {
-	if !s.failure.CompareAndSwap(nil, &err) {
-		return
-	}
-	s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
-	for _, one := range s.all() {
-		one.fail(recorder.CauseStorageFailed, err.Error())
-	}
-	if s.opts.OnFailure != nil {
-		s.opts.OnFailure(err)
-	}
-}
-
-// Failed returns why this process records nothing more, nil while it can. It is
-// for the readiness check: a process that has failed must get no calls.
-func (s *Service) Failed() error {
-	if err := s.failure.Load(); err != nil {
-		return fmt.Errorf("storage failed; this process records nothing more: %w", *err)
-	}
-	return nil
-}
-
 // watch looks for what nobody would tell: time that passes.
 func (s *Service) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
@@ -267,11 +245,6 @@ func (s *Service) watch(ctx context.Context) {
 		}
 		now := time.Now()
 		s.countHosts()
-		for _, h := range s.hosts {
-			if since := h.writing.Load(); since != 0 && now.Sub(time.Unix(0, since)) > storageLimit {
-				s.OnFailure(fmt.Errorf("the spool has taken nothing for %v", storageLimit))
-			}
-		}
 		for _, one := range s.all() {
 			if one.stuck(now) {
 				one.fail(recorder.CauseMediaLost, "the media host's frames don't fit together: all were refused for a second")

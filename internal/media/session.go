@@ -59,6 +59,7 @@ type session struct {
 	hostNext  uint64 // the host's next number when it attached us
 	lost      *link.Loss
 	failed    bool // the call was told
+	beginning bool // the evidence is on its way to the disk
 	cutAt     time.Time
 	openedAt  time.Time
 	announced []frame.Gap

@@ -83,6 +83,8 @@ func (l *Log) signal() {
 // or it is torn, and recovery takes it or cuts it off; nobody was told of it.
 func (l *Log) commit(buf *buffer) error {
 	start := time.Now()
+	l.under.Store(max(int64(start.Sub(l.born)), 1))
+	defer l.under.Store(0)
 	l.mu.Lock()
 	l.begun = start
 	l.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,6 +25,8 @@ type Log struct {
 	lock    io.Closer
 	metrics *metrics
 	rate    *rate
+	born    time.Time
+	under   atomic.Int64 // when the commit under way began, ns after born, at least 1; 0: there is none
 	soft    int // bytes that may wait; more has to wait itself
 
 	// mu guards what is being appended. It is held for the copying of one batch.
@@ -97,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Log, error) {
 
 func newLog(o Options, lock io.Closer) *Log {
 	l := &Log{
-		opt: o, lock: lock, rate: newRate(),
+		opt: o, lock: lock, rate: newRate(), born: time.Now(),
 		ids: make(map[string]*track), orphans: make(map[string]*Recording), infos: make(map[string]Info),
 		segs: make(map[uint64]*segment), pending: make(map[uint64]*index),
 		wake: make(chan struct{}, 1), chores: make(chan struct{}, 1),
@@ -139,6 +142,17 @@ func (l *Log) start(ctx context.Context) error {
 // Damage returns what Open found damaged: bytes that had been acknowledged and
 // cannot be read. It looks at the last segment only; Check looks at all.
 func (l *Log) Damage() []Finding { return slices.Clone(l.damage) }
+
+// Stalled returns how long the commit under way has taken so far, 0 where there is
+// none. It takes no lock, so it answers while the disk hangs: what was appended
+// since that long is not durable, and its caller may have to say so.
+func (l *Log) Stalled() time.Duration {
+	began := l.under.Load()
+	if began == 0 {
+		return 0
+	}
+	return time.Since(l.born) - time.Duration(began)
+}
 
 // Recovered returns the recordings that Open found and that were not released
 // since, in the order in which they were begun.

@@ -34,6 +34,15 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 		defer l.known.Unlock()
 		return float64(len(l.state.tracks))
 	})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "recorderbot_spool_commit_stalled",
+		Help: "1 while a commit has been under way for more than a second: the disk hangs.",
+	}, func() float64 {
+		if l.Stalled() > stalledAfter {
+			return 1
+		}
+		return 0
+	})
 	return &metrics{
 		commit: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "recorderbot_spool_commit_seconds",
@@ -50,6 +59,10 @@ func newMetrics(reg prometheus.Registerer, l *Log) *metrics {
 		}),
 	}
 }
+
+// stalledAfter is how long a commit may take before somebody should look. A
+// sound disk takes some milliseconds.
+const stalledAfter = time.Second
 
 // bytes is the size of the segments in use.
 func (l *Log) bytes() int64 {
