@@ -122,13 +122,13 @@ func (l *Link) checkEpoch(info Info) {
 // rise marks the link as up and attaches all sessions.
 func (l *Link) rise(info Info) {
 	l.heard.Store(time.Now().UnixNano())
-	all := l.live()
 	l.mu.Lock()
+	// Whoever comes to be attached from here on sees that the link is up; whoever
+	// came before is in the list.
 	l.up, l.since = true, time.Now()
+	all := l.liveLocked()
 	for _, s := range all {
-		if !s.over {
-			l.attach(s)
-		}
+		l.attach(s)
 	}
 	l.mu.Unlock()
 	l.log.Info("media host connected", zap.String("host", info.HostID), zap.String("epoch", info.Epoch), zap.Int("sessions", len(all)))

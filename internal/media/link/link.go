@@ -302,6 +302,11 @@ func (m Message) Items(dst []Item) []Item {
 func (l *Link) live() []*Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.liveLocked()
+}
+
+// liveLocked is live under mu.
+func (l *Link) liveLocked() []*Session {
 	all := make([]*Session, 0, len(l.sessions))
 	for _, s := range l.sessions {
 		all = append(all, s)

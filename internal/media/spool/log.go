@@ -27,7 +27,7 @@ type Log struct {
 	rate    *rate
 	born    time.Time
 	under   atomic.Int64 // when the commit under way began, ns after born, at least 1; 0: there is none
-	soft    int // bytes that may wait; more has to wait itself
+	soft    int          // bytes that may wait; more has to wait itself
 
 	// mu guards what is being appended. It is held for the copying of one batch.
 	mu      sync.Mutex
