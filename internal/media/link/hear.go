@@ -33,13 +33,13 @@ func (l *Link) hear(m *mediahostv1.FromHost) {
 		l.about(m.AttachRefused.GetHandle(), func(s *Session) { l.hearRefused(s, m.AttachRefused.GetReason()) })
 	case *mediahostv1.FromHost_Opened:
 		l.about(m.Opened.GetHandle(), func(s *Session) {
-			if l.settle(s, wantOpen, FaultUnexpectedOpened) {
+			if l.settle(s, wantOpen, &s.opens, FaultUnexpectedOpened) {
 				s.owner.Opened(m.Opened.GetFirstSeq())
 			}
 		})
 	case *mediahostv1.FromHost_Paused:
 		l.about(m.Paused.GetHandle(), func(s *Session) {
-			if l.settle(s, wantPaused, FaultUnexpectedPaused) {
+			if l.settle(s, wantPaused, &s.pauses, FaultUnexpectedPaused) {
 				s.owner.Paused(m.Paused.GetLastSeq())
 			}
 		})
@@ -67,13 +67,19 @@ func (l *Link) hear(m *mediahostv1.FromHost) {
 	}
 }
 
-// about calls f with the session of a handle.
+// about calls f with the session of a handle. That of one that we have let go of
+// is no fault: the host had not heard it yet.
 func (l *Link) about(handle uint32, f func(*Session)) {
 	if s := l.table.find(handle); s != nil {
 		f(s)
 		return
 	}
-	l.opts.Handler.Broken(FaultUnknownHandle)
+	l.mu.Lock()
+	ours := l.table.given(handle)
+	l.mu.Unlock()
+	if !ours {
+		l.opts.Handler.Broken(FaultUnknownHandle)
+	}
 }
 
 func (l *Link) hearInfo(info Info) {
@@ -115,7 +121,7 @@ func (l *Link) hearAttached(s *Session, m *mediahostv1.Attached) {
 	}
 	if resumes && s.want == wantOpen {
 		s.settled = true
-	} else if !s.settled {
+	} else if !s.settled && !s.asked {
 		s.send()
 	}
 	l.mu.Unlock()
@@ -130,19 +136,24 @@ func (l *Link) hearAttached(s *Session, m *mediahostv1.Attached) {
 	}
 }
 
-// settle notes that the host has done what was wanted. It reports false where
-// it wasn't.
-func (l *Link) settle(s *Session, w want, fault Fault) bool {
+// settle notes that the host has done what was asked for: unanswered counts how
+// often, and an answer to none is a fault. It reports whether that is what is
+// wanted still, for the first time.
+func (l *Link) settle(s *Session, w want, unanswered *int, fault Fault) bool {
 	l.mu.Lock()
-	ok := !s.over && s.attached && s.want == w && !s.settled
-	if ok {
+	expected := *unanswered > 0
+	if expected {
+		*unanswered--
+	}
+	wanted := expected && !s.over && s.attached && s.want == w && !s.settled
+	if wanted {
 		s.settled = true
 	}
 	l.mu.Unlock()
-	if !ok {
+	if !expected {
 		l.opts.Handler.Broken(fault)
 	}
-	return ok
+	return wanted
 }
 
 func (l *Link) hearRefused(s *Session, reason mediahostv1.AttachRefused_Reason) {

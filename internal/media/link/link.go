@@ -154,6 +154,7 @@ func (l *Link) attach(s *Session) {
 	if s.handle = l.table.bind(s); s.handle == 0 {
 		return // stays without attachment; the watchdog ends it
 	}
+	s.asked, s.opens, s.pauses = false, 0, 0
 	s.lease = max(s.lease+1, uint64(time.Now().UnixMilli()))
 	l.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Attach{Attach: &mediahostv1.Attach{
 		SessionId: s.id, Handle: s.handle, Lease: s.lease, FromSeq: s.DurableSeq() + 1,

@@ -98,7 +98,10 @@ type Session struct {
 
 	// Guarded by link.mu.
 	want     want
+	asked    bool      // the host was told what is wanted, in this attachment
 	settled  bool      // the host has confirmed what is wanted
+	opens    int       // Open that are not answered, in this attachment
+	pauses   int       // Pause that are not answered, in this attachment
 	handle   uint32    // under which Attach was sent on this connection; 0: none
 	lease    uint64    // of the last Attach
 	attached bool      // the host has confirmed the Attach
@@ -131,10 +134,10 @@ func (s *Session) Pause() { s.ask(wantPaused) }
 func (s *Session) ask(w want) {
 	s.link.mu.Lock()
 	defer s.link.mu.Unlock()
-	if s.over || (s.want == w && s.settled) {
+	if s.over || (s.want == w && (s.settled || s.asked)) {
 		return
 	}
-	s.want, s.settled = w, false
+	s.want, s.asked, s.settled = w, false, false
 	if s.attached {
 		s.send()
 	}
@@ -142,10 +145,13 @@ func (s *Session) ask(w want) {
 
 // send tells the host what is wanted. Under link.mu.
 func (s *Session) send() {
+	s.asked = true
 	switch s.want {
 	case wantOpen:
+		s.opens++
 		s.link.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Open{Open: &mediahostv1.Open{Handle: s.handle}}})
 	case wantPaused:
+		s.pauses++
 		s.link.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Pause{Pause: &mediahostv1.Pause{Handle: s.handle}}})
 	case wantAttached:
 	}

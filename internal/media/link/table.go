@@ -74,3 +74,9 @@ func (t *table) unbind(handle uint32) {
 		t.free = append(t.free, slot)
 	}
 }
+
+// given reports whether a handle was ever given out, as far as its slot knows.
+func (t *table) given(handle uint32) bool {
+	gen := handle >> slotBits
+	return gen > 0 && gen <= t.gens[handle&slotMask]
+}
