@@ -15,8 +15,8 @@ import (
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
-// archiveRetry is how long the archiver waits after a failure, so that a full
-// or missing archive is not hammered. The spool holds what waits.
+// archiveRetry is how long the archiver waits before it looks again unasked,
+// so that a full or missing archive is not hammered. The spool holds what waits.
 const archiveRetry = 30 * time.Second
 
 // An archiver turns ended calls' recordings into folders of the archive, one
@@ -61,9 +61,10 @@ func (a *archiver) run(ctx context.Context) {
 		case <-retry.C:
 		}
 		err := a.drain(ctx)
+		// Also without a failure: a seal may have come in after its call's end.
+		retry.Reset(archiveRetry)
 		if err != nil && ctx.Err() == nil {
 			a.log.Error("archiving failed; it is tried again", zap.Error(err), zap.Duration("after", archiveRetry))
-			retry.Reset(archiveRetry)
 			continue
 		}
 		for _, w := range waiting {

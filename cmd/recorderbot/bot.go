@@ -50,6 +50,7 @@ type bot struct {
 
 	cancel  context.CancelFunc // of everything that runs behind
 	running sync.WaitGroup
+	ending  sync.WaitGroup // of calls that a dead process has left
 	closers []closer
 	// concluded, if set, is told of each outcome (the demo shows it).
 	concluded func(recorder.Invite, recorder.Conclusion)
@@ -141,11 +142,16 @@ func (b *bot) makeSpool(ctx context.Context) (err error) {
 // spoolFailed: what the log holds is safe, and nothing can be added. The calls
 // are failed (law 3), and the process ends so that the next start recovers.
 func (b *bot) spoolFailed(err error) {
-	b.log.Error("the spool has failed; this process ends", zap.Error(err))
 	b.hooks.OnFailure(err)
+	b.lost(err)
+}
+
+// lost ends the process: nothing can be recorded by it any more.
+func (b *bot) lost(err error) {
+	b.log.Error("storage has failed; this process ends", zap.Error(err))
 	select {
-	case b.fatal <- fmt.Errorf("spool: %w", err):
-	default:
+	case b.fatal <- fmt.Errorf("storage: %w", err):
+	default: // said already
 	}
 }
 
@@ -162,10 +168,14 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 	b.media, err = media.New(media.Options{
 		Hosts: m.Addresses, Spool: b.spool, Audio: b.cfg.Recording.Audio, Hooks: &b.hooks,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{identity}, RootCAs: pool},
-		// A call whose mailbox is full is stuck; the machine's own clocks end it.
-		Post:       func(id recorder.CallID, ev recorder.Event) bool { return b.registry.Post(id, ev) == nil },
+		// What the media side says ends a recording, or makes it: it is never lost to
+		// a full mailbox. A call that is not live any more has no use for it.
+		Post: func(id recorder.CallID, ev recorder.Event) bool {
+			_ = b.registry.Urge(id, ev)
+			return true
+		},
 		Note:       func(e recorder.Entry) bool { return b.catalogue.Note(e) },
-		Registerer: b.metrics, Log: b.log.Named("media"),
+		OnFailure: b.lost, Registerer: b.metrics, Log: b.log.Named("media"),
 	})
 	if err != nil {
 		return err

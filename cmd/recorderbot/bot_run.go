@@ -41,9 +41,11 @@ func (b *bot) start(ctx context.Context) error {
 		}
 	})
 	b.graph.Warm(running, b.cfg.App.Tenants)
-	if err := b.recover(ctx); err != nil {
+	left, err := b.recover(ctx)
+	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
+	b.ending.Go(func() { b.endAll(running, left) })
 	return b.serveCallbacks(running)
 }
 
@@ -67,6 +69,7 @@ func (b *bot) readyChecks() []readyCheck {
 		}},
 		{"signing keys", b.callbacks.Ready},
 		{"media hosts", b.mediaReady},
+		{"storage", b.media.Failed},
 		{"catalogue", func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
@@ -122,11 +125,22 @@ func (b *bot) shutdown(now <-chan struct{}) error {
 	if !hurry {
 		ctx, cancel := context.WithTimeout(context.Background(), settleWait)
 		defer cancel()
+		b.waitEnding(ctx)
 		if err := b.archiver.settle(ctx); err != nil {
 			b.log.Warn("not all is archived; the next start goes on", zap.Error(err))
 		}
 	}
 	return b.close()
+}
+
+// waitEnding waits until the calls of a dead process are ended.
+func (b *bot) waitEnding(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() { b.ending.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 }
 
 // waitCalls waits until no call is live, for limit at most. It reports whether
@@ -163,6 +177,7 @@ func (b *bot) close() error {
 			// The doors are shut; what runs behind them ends before its ground does.
 			b.cancel()
 			b.running.Wait()
+			b.ending.Wait()
 			stopped = true
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), c.limit)
@@ -174,6 +189,7 @@ func (b *bot) close() error {
 	b.closers = nil
 	b.cancel()
 	b.running.Wait()
+	b.ending.Wait()
 	return errors.Join(errs...)
 }
 

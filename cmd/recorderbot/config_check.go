@@ -159,8 +159,8 @@ func (c *configCheck) storage() {
 	if c.cfg.Spool.Dir == "" {
 		c.fault("spool.dir", "is empty", "name a folder on a local disk")
 	}
-	if s := c.cfg.Spool.SegmentSize; s < 1<<20 || s > 4<<30 || s%4096 != 0 {
-		c.fault("spool.segmentSize", fmt.Sprintf("%d bytes is not between 1MiB and 4GiB in steps of 4096", s), "write 256MiB")
+	if s := c.cfg.Spool.SegmentSize; s < 1<<20 || s > 2<<30 || s%4096 != 0 {
+		c.fault("spool.segmentSize", fmt.Sprintf("%d bytes is not between 1MiB and 2GiB in steps of 4096", s), "write 256MiB")
 	}
 	if d := time.Duration(c.cfg.Spool.CommitInterval); d < time.Millisecond || d > time.Second {
 		c.fault("spool.commitInterval", fmt.Sprintf("%v is not between 1ms and 1s", d), "write 20ms")

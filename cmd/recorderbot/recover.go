@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,22 +15,33 @@ import (
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
-// recoverAtOnce bounds how many calls are brought to their end at a time.
-const recoverAtOnce = 16
+// The bounds of recovery. Seals of many recordings share commits.
+const (
+	sealAtOnce = 64
+	tellAtOnce = 16
+	tellLimit  = 10 * time.Second
+)
 
-// recover brings to an end what a dead process has left: recordings are sealed
-// with what is durable, the platform is told that recording failed, the call
-// is left, and each call gets its outcome. A permit never survives its
-// process, so nothing more can be stored for them. Crash in here: the next
-// start does the same again; each step is idempotent.
-func (b *bot) recover(ctx context.Context) error {
-	reports, err := b.sealRecovered(ctx)
+// A leftover is a call that a dead process has left without an outcome.
+type leftover struct {
+	call    catalogue.Call
+	reports []recorder.SealReport
+	facts   journalFacts
+}
+
+// recover takes stock of what a dead process has left. When it returns, every
+// recording is sealed with what is durable: a permit never survives its
+// process, so nothing more can be stored for them. The calls themselves are
+// ended by endAll, behind the open doors: new calls don't wait for old ones.
+// Crash in here: the next start does the same again; each step is idempotent.
+func (b *bot) recover(ctx context.Context) ([]leftover, error) {
+	reports, err := b.sealLeftovers(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	calls, err := b.catalogue.Unfinished(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known := make(map[recorder.CallID]bool, len(calls))
 	for _, c := range calls {
@@ -42,67 +53,109 @@ func (b *bot) recover(ctx context.Context) error {
 			calls = append(calls, catalogue.Call{Invite: recorder.Invite{Call: recorder.CallRef{ID: id}}})
 		}
 	}
-	var g errgroup.Group
-	g.SetLimit(recoverAtOnce)
+	left := make([]leftover, 0, len(calls))
+	ids := make([]recorder.CallID, 0, len(calls))
 	for _, c := range calls {
-		g.Go(func() error { return b.endCall(ctx, c, reports[c.Invite.Call.ID]) })
+		id := c.Invite.Call.ID
+		facts, err := b.journalFacts(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, leftover{c, reports[id], facts})
+		ids = append(ids, id)
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	if len(calls) > 0 {
-		b.log.Warn("calls of a dead process were brought to an end", zap.Int("calls", len(calls)))
-	}
-	b.archiver.notify()
-	return nil
+	b.registry.Reserve(ids)
+	return left, nil
 }
 
-// sealRecovered seals what the spool holds unsealed, and makes the catalogue
-// know each seal.
-func (b *bot) sealRecovered(ctx context.Context) (map[recorder.CallID][]recorder.SealReport, error) {
+// sealLeftovers seals what the spool holds unsealed, makes the catalogue know
+// each seal, and lets go of what is archived already.
+func (b *bot) sealLeftovers(ctx context.Context) (map[recorder.CallID][]recorder.SealReport, error) {
+	var mu sync.Mutex // guards reports
 	reports := map[recorder.CallID][]recorder.SealReport{}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(sealAtOnce)
 	for _, info := range b.spool.Recovered() {
-		report := recorder.SealReport{
-			Recording: info.ID, Frames: info.Frames, LastSeq: info.LastSeq, FirstAt: info.FirstAt, LastAt: info.LastAt, At: info.LastAt,
-		}
-		if !info.Sealed {
-			sealed, err := b.spool.SealRecovered(ctx, info.ID, spool.Seal{LastSeq: info.LastSeq, Cause: string(recorder.CauseProcessDied)})
-			if err != nil {
-				return nil, fmt.Errorf("seal recording %s: %w", info.ID, err)
+		g.Go(func() error {
+			if rec, err := b.catalogue.Recording(ctx, info.ID); err == nil && rec.State == catalogue.StateArchived {
+				// The process died between archiving and letting go.
+				return b.spool.Release(info.ID)
 			}
-			report.At = sealed.At
-		}
-		if err := b.catalogue.RecordingSealed(ctx, info.Call, report); err != nil {
-			return nil, fmt.Errorf("enter the seal of recording %s: %w", info.ID, err)
-		}
-		reports[info.Call] = append(reports[info.Call], report)
+			report, err := b.sealLeftover(ctx, info)
+			if err != nil || report.Recording == "" {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			reports[info.Call] = append(reports[info.Call], report)
+			return nil
+		})
 	}
-	return reports, nil
+	return reports, g.Wait()
+}
+
+func (b *bot) sealLeftover(ctx context.Context, info spool.Info) (recorder.SealReport, error) {
+	report := recorder.SealReport{
+		Recording: info.ID, Frames: info.Frames, LastSeq: info.LastSeq, FirstAt: info.FirstAt, LastAt: info.LastAt, At: info.LastAt,
+	}
+	if !info.Sealed {
+		sealed, err := b.spool.SealRecovered(ctx, info.ID, spool.Seal{LastSeq: info.LastSeq, Cause: string(recorder.CauseProcessDied)})
+		if err != nil {
+			return recorder.SealReport{}, fmt.Errorf("seal recording %s: %w", info.ID, err)
+		}
+		report.At = sealed.At
+	}
+	if info.Call == "" {
+		// Its permit record is damaged: what it proves is for a person to say.
+		b.log.Error("a recording in the spool has no readable permit; run recorderbot check", zap.String("recording", info.ID))
+		return recorder.SealReport{}, nil
+	}
+	if err := b.catalogue.RecordingSealed(ctx, info.Call, report); err != nil {
+		return recorder.SealReport{}, fmt.Errorf("enter the seal of recording %s: %w", info.ID, err)
+	}
+	return report, nil
+}
+
+// endAll brings the calls to their end: the platform is told that recording
+// failed, the call is left, and each call gets its outcome. What ctx cuts off
+// is found again by the next start.
+func (b *bot) endAll(ctx context.Context, left []leftover) {
+	var g errgroup.Group
+	g.SetLimit(tellAtOnce)
+	for _, l := range left {
+		g.Go(func() error {
+			if err := b.endCall(ctx, l); err != nil && ctx.Err() == nil {
+				b.log.Error("a call of a dead process has no outcome yet", zap.Error(err))
+			}
+			b.archiver.notify()
+			return nil
+		})
+	}
+	_ = g.Wait()
+	if len(left) > 0 {
+		b.log.Warn("calls of a dead process were brought to an end", zap.Int("calls", len(left)))
+	}
 }
 
 // endCall ends one call that has no outcome.
-func (b *bot) endCall(ctx context.Context, c catalogue.Call, reports []recorder.SealReport) error {
-	id := c.Invite.Call.ID
-	facts, err := b.journalFacts(ctx, id)
-	if err != nil {
-		return err
-	}
+func (b *bot) endCall(ctx context.Context, l leftover) error {
+	id := l.call.Invite.Call.ID
 	end := recorder.Conclusion{
-		Call: id, Outcome: recorder.OutcomeFailed, Cause: recorder.CauseProcessDied, Recordings: reports,
+		Call: id, Outcome: recorder.OutcomeFailed, Cause: recorder.CauseProcessDied, Recordings: l.reports,
 		Detail: "found without an outcome at start", At: time.Now(),
 	}
 	switch {
-	case facts.retracted && len(reports) > 0:
+	case l.facts.retracted && len(l.reports) > 0:
 		// All was done but the outcome's entry.
 		end.Outcome = recorder.OutcomeRecorded
-		if facts.gaps {
+		if l.facts.gaps {
 			end.Outcome = recorder.OutcomeRecordedWithGaps
 		}
-	case !facts.announced && len(reports) == 0:
+	case !l.facts.announced && len(l.reports) == 0:
 		end.Outcome = recorder.OutcomeNotRecorded
 	}
-	if facts.answered && !facts.retracted && c.InviteKnown {
-		b.tellFailed(ctx, c.Invite.Call, facts.announced)
+	if l.call.InviteKnown && !l.facts.rejected {
+		b.tellEnd(ctx, l.call.Invite.Call, l.facts)
 	}
 	if err := b.catalogue.Conclude(ctx, end); err != nil && !errors.Is(err, recorder.ErrConcluded) {
 		return fmt.Errorf("conclude call %s: %w", id, err)
@@ -110,54 +163,14 @@ func (b *bot) endCall(ctx context.Context, c catalogue.Call, reports []recorder.
 	return nil
 }
 
-// journalFacts is what a journal says about how far a call had come.
-type journalFacts struct {
-	answered  bool
-	announced bool // recording was asked for
-	retracted bool // notRecording was confirmed
-	gaps      bool
-}
-
-func (b *bot) journalFacts(ctx context.Context, id recorder.CallID) (journalFacts, error) {
-	var f journalFacts
-	entries, err := b.catalogue.Journal(ctx, id)
-	if err != nil {
-		return f, fmt.Errorf("journal of call %s: %w", id, err)
-	}
-	for _, e := range entries {
-		var d struct {
-			Status     string
-			Progress   string
-			GapSamples uint64
-		}
-		if json.Unmarshal(e.Data, &d) != nil {
-			continue // of another shape; the kind is enough
-		}
-		switch recorder.EntryKind(e.Kind) {
-		case recorder.EntrySession, recorder.EntryAnswer:
-			f.answered = true // perhaps: the session was there to answer with
-		case recorder.EntryAnnounce:
-			f.announced = f.announced || d.Status == recorder.StatusRecording.String()
-		case recorder.EntryAnnounced:
-			f.retracted = f.retracted || d.Status == recorder.StatusNotRecording.String() && d.Progress == recorder.Completed.String()
-		case recorder.EntrySealed:
-			f.gaps = f.gaps || d.GapSamples > 0
-		case recorder.EntryInvite, recorder.EntryReject, recorder.EntryEstablished, recorder.EntryPermit, recorder.EntryOpened,
-			recorder.EntryKeepAlive, recorder.EntryHangUp, recorder.EntryRoster, recorder.EntryNotification, recorder.EntryMedia,
-			recorder.EntryFault, recorder.EntryState, recorder.EntryOutcome:
-			// How far the call had come does not rest on these.
-		}
-	}
-	return f, nil
-}
-
-// tellFailed tells the platform that the recording failed, and leaves the
-// call. The recording is sealed by now. The platform may have dropped the call
-// long ago, or be away itself: both are ordinary, and both are journaled.
-func (b *bot) tellFailed(ctx context.Context, call recorder.CallRef, announced bool) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// tellEnd tells the platform that the recording failed, where it may still
+// believe otherwise, and leaves the call. The recording is sealed by now. The
+// platform may have dropped the call long ago, or be away itself: both are
+// ordinary, and both are journaled.
+func (b *bot) tellEnd(ctx context.Context, call recorder.CallRef, f journalFacts) {
+	ctx, cancel := context.WithTimeout(ctx, tellLimit)
 	defer cancel()
-	if announced {
+	if f.announced && !f.retracted {
 		clientContext := fmt.Sprintf("%s/recovered-%d/failed", call.ID, time.Now().UnixMilli())
 		b.keep(ctx, call.ID, recorder.EntryAnnounce, map[string]any{"status": "failed", "clientContext": clientContext})
 		op, err := b.graph.Announce(ctx, call, recorder.StatusFailed, clientContext)
@@ -166,6 +179,9 @@ func (b *bot) tellFailed(ctx context.Context, call recorder.CallRef, announced b
 			said["fault"] = err.Error()
 		}
 		b.keep(ctx, call.ID, recorder.EntryAnnounced, said)
+	}
+	if f.left {
+		return
 	}
 	receipt, err := b.graph.HangUp(ctx, call)
 	said := map[string]any{"receipt": receipt}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -210,3 +211,34 @@ func (r *rig) keptAcknowledged(t *testing.T) {
 		t.Error("nothing was acknowledged")
 	}
 }
+
+// TestStorageFailure: a process that can store nothing more says so, fails its
+// calls and ends, so that the next start can do better.
+func TestStorageFailure(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, endless(t, 1), func(c *Config) { c.Shutdown.DrainLimit = 0 })
+	r.start(t)
+	done := r.playing(t, 1)
+	r.bot.media.OnFailure(errStorage)
+	select {
+	case err := <-r.bot.fatal:
+		if !errors.Is(err, errStorage) {
+			t.Error(err)
+		}
+	case <-t.Context().Done():
+		t.Fatal("the process does not end")
+	}
+	if reply := readiness(r.bot.readyChecks()); reply.Ready {
+		t.Error("ready to take calls")
+	}
+	result := <-done
+	r.stop(t)
+	if got := statuses(result.Calls[0]); !cmp.Equal(got, []string{"recording", "failed"}) {
+		t.Errorf("announced %v", got)
+	}
+	if diff := cmp.Diff(map[string]int{"failed": 1}, r.outcomes(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+var errStorage = errors.New("planted: the disk is gone")

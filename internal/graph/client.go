@@ -105,6 +105,9 @@ func transport(ca *x509.CertPool) *http.Transport {
 		MaxIdleConnsPerHost: 128,
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 4 * time.Second,
+		// All calls share a connection. One that stands and is dead (a NAT forgot
+		// it) is noticed before an answer's five seconds are over.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 1500 * time.Millisecond, PingTimeout: time.Second},
 	}
 }
 

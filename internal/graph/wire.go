@@ -154,7 +154,8 @@ func (f *flexInt) UnmarshalJSON(data []byte) error {
 // scrub removes every member named token: meetingInfo.token lets its holder
 // join the meeting, and has no place in a journal.
 func scrub(raw json.RawMessage) json.RawMessage {
-	if !bytes.Contains(bytes.ToLower(raw), []byte(`token"`)) && !bytes.ContainsRune(raw, '\\') {
+	lower := bytes.ToLower(raw)
+	if !bytes.Contains(lower, []byte(`token"`)) && !bytes.Contains(lower, []byte(`passcode"`)) && !bytes.ContainsRune(raw, '\\') {
 		return bytes.Clone(raw)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
@@ -174,7 +175,7 @@ func withoutTokens(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, m := range v {
-			if strings.EqualFold(k, "token") {
+			if strings.EqualFold(k, "token") || strings.EqualFold(k, "passcode") {
 				delete(v, k)
 				continue
 			}

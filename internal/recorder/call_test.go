@@ -272,12 +272,12 @@ func TestKeepAliveGoneEndsTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}
 		r := live(t, w, Options{})
-		w.keepAliveErr = &Fault{Kind: FaultUnknown}
+		w.set(func() { w.keepAliveErr = &Fault{Kind: FaultUnknown} })
 		pass(keepAliveEvery + 5*keepAliveSoon)
 		if n := len(slices.DeleteFunc(w.log(), func(s string) bool { return s != "keepAlive" })); n < 5 {
 			t.Errorf("%d keepAlives while nobody answers", n)
 		}
-		w.keepAliveErr = &Fault{Kind: FaultGone}
+		w.set(func() { w.keepAliveErr = &Fault{Kind: FaultGone} })
 		wait(t, r)
 		if got := w.ends(); got[0].Cause != CauseCallGone || got[0].Outcome != OutcomeRecorded {
 			t.Errorf("%+v", got)

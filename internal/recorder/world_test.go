@@ -83,6 +83,8 @@ func (w *world) PollOperation(_ context.Context, _ CallRef, id OperationID) (Ope
 
 func (w *world) KeepAlive(context.Context, CallRef) (Receipt, error) {
 	w.saw("keepAlive")
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return Receipt{}, w.keepAliveErr
 }
 
@@ -177,6 +179,13 @@ func pass(d time.Duration) { <-time.After(d) }
 
 func testInvite(id CallID) Invite {
 	return Invite{Call: CallRef{ID: id, Platform: string(id), Tenant: "t"}, At: time.Now(), ObservedParticipant: "p"}
+}
+
+// set changes the script while the call runs.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
 }
 
 // granted reports whether the first permit that was given is live.
