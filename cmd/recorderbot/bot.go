@@ -174,7 +174,7 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 			_ = b.registry.Urge(id, ev)
 			return true
 		},
-		Note:       func(e recorder.Entry) bool { return b.catalogue.Note(e) },
+		Note:      func(e recorder.Entry) bool { return b.catalogue.Note(e) },
 		OnFailure: b.lost, Registerer: b.metrics, Log: b.log.Named("media"),
 	})
 	if err != nil {

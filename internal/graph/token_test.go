@@ -134,7 +134,7 @@ func TestCredentialIsReadAnew(t *testing.T) {
 	if _, err := c.tokens.get(t.Context(), testTenant); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(o.SecretFile, []byte("renewed"), 0o600); err != nil { //nolint:forbidigo // a test's own file
+	if err := os.WriteFile(o.SecretFile, []byte("renewed"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := keepAlive(t.Context(), c); err != nil {

@@ -82,8 +82,14 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 	if err := s.awaitAttached(ctx); err != nil {
 		return recorder.Opened{}, err
 	}
+	if s.isEnding() {
+		return recorder.Opened{}, ErrEnding
+	}
 	if err := s.begin(ctx, permit); err != nil {
 		return recorder.Opened{}, err
+	}
+	if s.isEnding() {
+		return recorder.Opened{}, ErrEnding // what was begun is sealed as it is: empty
 	}
 	s.link.Open()
 	err := s.awaitOr(ctx, func() bool { return s.gate != gateArmed })
@@ -103,6 +109,19 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 		return recorder.Opened{}, err
 	}
 	return recorder.Opened{}, ErrEnding
+}
+
+// isEnding reports that nothing may be opened any more: a seal or release waits
+// for its turn, or has had it.
+func (s *session) isEnding() bool {
+	select {
+	case <-s.ending:
+		return true
+	default:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gate == gateShut
 }
 
 // awaitAttached waits until the host has the session.

@@ -47,6 +47,8 @@ type world struct {
 	notes   []recorder.Entry
 	consent chan struct{} // announce(recording) waits for it
 	onEnd   func(recorder.CallID)
+
+	onPermit func() // between consent and Open
 	broken  []error       // what Options.OnFailure was told
 	still   chan struct{} // not nil: commits wait until it is closed
 }
@@ -274,6 +276,11 @@ func (w *world) HangUp(context.Context, recorder.CallRef) (recorder.Receipt, err
 func (w *world) Invited(recorder.Invite) {}
 
 func (w *world) Append(_ context.Context, es ...recorder.Entry) error {
+	for _, e := range es {
+		if e.Kind == recorder.EntryPermit && w.onPermit != nil {
+			w.onPermit()
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range es {
