@@ -56,7 +56,7 @@ func certificate(t *testing.T, dir string, serial int64, notAfter time.Time) (ce
 
 func write(t *testing.T, name string, data []byte) {
 	t.Helper()
-	if err := os.WriteFile(name, data, 0o600); err != nil { //nolint:forbidigo // a test's own file
+	if err := os.WriteFile(name, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -133,7 +133,7 @@ func TestCertificateRenewed(t *testing.T) {
 
 func replace(t *testing.T, from, to string) {
 	t.Helper()
-	if err := os.Rename(from, to); err != nil { //nolint:forbidigo // a test's own file
+	if err := os.Rename(from, to); err != nil {
 		t.Fatal(err)
 	}
 }
