@@ -48,9 +48,9 @@ type world struct {
 	consent chan struct{} // announce(recording) waits for it
 	onEnd   func(recorder.CallID)
 
-	onPermit func() // between consent and Open
-	broken  []error       // what Options.OnFailure was told
-	still   chan struct{} // not nil: commits wait until it is closed
+	onPermit func()        // between consent and Open
+	broken   []error       // what Options.OnFailure was told
+	still    chan struct{} // not nil: commits wait until it is closed
 }
 
 type worldOptions struct {
