@@ -9,8 +9,12 @@
 // updateRecordingStatus). This package makes the order a chain of values, each
 // of which can only be made from the one before:
 //
-//	announcement ─▶ Operation{completed, our client context} ─mint─▶ Permit
+//	announcement ─▶ 2xx + Operation{completed, our client context} ─mint─▶ Permit
 //	      ─Media.Open─▶ frames ─Media.Seal─▶ SealReport ─▶ announcement(notRecording)
+//
+// Success is both: a 2xx of the request itself, and the operation's completion,
+// in the reply or told later. Whichever is seen first waits for the other; a
+// completion that overtakes a refusal grants nothing.
 //
 // # How it holds
 //
