@@ -48,7 +48,7 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 	}
 	s.line.Frame(f.Header)
 	s.next = f.Seq + 1
-	s.lastAt, s.stuckAt = now, time.Time{}
+	s.lastAt, s.stuckAt, s.skipped = now, time.Time{}, 0
 	if f.MediaTime > 0 {
 		s.lastTime = f.MediaTime
 	}
@@ -173,6 +173,10 @@ func (s *session) Gap(g frame.Gap) {
 				return
 			}
 		}
+		s.wokenAt = time.Now()
+		if g.Count == 0 && g.ToTime > s.lastTime {
+			s.skipped += length(g)
+		}
 		s.keepGap(b, g)
 	})
 }
@@ -240,28 +244,4 @@ func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
 			b.Note(s.recording, "speakers", data)
 		}
 	})
-}
-
-// tail is the gap at the end of a recording whose host did not say which frame
-// was its last: from the last frame until now, if that is more than frames are
-// ever apart. Under mu.
-func (s *session) tail(now time.Time) (frame.Gap, bool) {
-	const usual = 100 * time.Millisecond
-	since := s.lastAt
-	if since.IsZero() {
-		since = s.openedAt
-	}
-	away := now.Sub(since)
-	if s.openedAt.IsZero() || away < usual {
-		return frame.Gap{}, false
-	}
-	g := frame.Gap{Kind: s.kind, FirstSeq: s.next, FromTime: s.due(), Cause: frame.CauseTail}
-	if g.FromTime == 0 {
-		g.FromTime = frame.Ticks(since)
-	}
-	g.ToTime = g.FromTime + int64(away/100)
-	if !s.attached {
-		g.Cause = frame.CauseLink
-	}
-	return g, true
 }

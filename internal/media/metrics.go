@@ -48,6 +48,7 @@ type metrics struct {
 	durable   prometheus.Histogram
 	open      prometheus.Histogram
 	sessions  prometheus.Gauge
+	silent    prometheus.Gauge
 	placed    *prometheus.CounterVec
 }
 
@@ -82,6 +83,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "recorderbot_media_open_seconds", Help: "From the permit to the media host's confirmation that frames flow.", Buckets: fast,
 		}),
 		sessions: gauge("media_sessions", "Sessions on media hosts, ours."),
+		silent:   gauge("media_sessions_silent", "Open sessions whose link is up and that have had no frame for 5 seconds."),
 	}
 	stored := counter("media_frames_total", "Frames handed to the spool, by kind.", "kind")
 	for k := frame.MixedAudio; k <= frame.Screen; k++ {

@@ -108,8 +108,7 @@ func (s *session) drain(ctx context.Context) {
 func (s *session) close(ctx context.Context, asked time.Time) (end string, last uint64) {
 	s.mu.Lock()
 	end, last = s.ended()
-	g, missing := s.tail(asked)
-	missing = missing && end != sealPaused && end != sealClosed
+	g, missing := s.tail(asked, end)
 	s.gate = gateShut
 	s.tell()
 	s.mu.Unlock()

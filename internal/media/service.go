@@ -38,6 +38,7 @@ const (
 	stopLimit     = 2 * time.Second         // StopSession
 	downAlert     = 2 * time.Second         // a link is down for the alert's sake
 	stuckLimit    = time.Second             // all frames of an open session are refused
+	silentLimit   = 5 * time.Second         // an open session hears nothing
 	stallLimit    = 1500 * time.Millisecond // a commit is under way: open recordings fail
 	storageLimit  = 10 * time.Second        // a commit is under way, or the spool takes nothing: the process fails
 	watchEvery    = 250 * time.Millisecond
@@ -245,10 +246,6 @@ func (s *Service) watch(ctx context.Context) {
 		}
 		now := time.Now()
 		s.countHosts()
-		for _, one := range s.all() {
-			if one.stuck(now) {
-				one.fail(recorder.CauseMediaLost, "the media host's frames don't fit together: all were refused for a second")
-			}
-		}
+		s.listen(now)
 	}
 }

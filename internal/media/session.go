@@ -46,12 +46,13 @@ type session struct {
 	kind      frame.Kind
 	recording *spool.Recording
 	line      *timeline.Timeline
-	first     uint64    // first frame that may be stored
-	next      uint64    // next frame that is expected
-	last      uint64    // last frame of all, once paused
-	lastTime  int64     // media time of the last frame stored
-	lastAt    time.Time // when it came
-	stuckAt   time.Time // since when every frame is refused
+	first     uint64        // first frame that may be stored
+	next      uint64        // next frame that is expected
+	last      uint64        // last frame of all, once paused
+	lastTime  int64         // media time of the last frame stored
+	lastAt    time.Time     // when it came
+	stuckAt   time.Time     // since when every frame is refused
+	skipped   time.Duration // said to be missing, by its times, since the last frame
 	// What few do.
 	permit    recorder.Permit
 	news      chan struct{} // closed, and replaced, when something here changes
@@ -62,6 +63,9 @@ type session struct {
 	beginning bool // the evidence is on its way to the disk
 	cutAt     time.Time
 	openedAt  time.Time
+	closedAt  time.Time // the host closed the session
+	wokenAt   time.Time // when something but a frame last said that frames flow
+	quiet     bool      // nothing flows, and that was noted
 	announced []frame.Gap
 	discarded [reasons]uint64
 	report    *recorder.SealReport
@@ -160,7 +164,7 @@ func (s *session) note(what, detail string) {
 // Attached implements link.Owner.
 func (s *session) Attached(a link.Attached) {
 	s.mu.Lock()
-	s.attached = true
+	s.attached, s.wokenAt = true, time.Now()
 	if s.hostNext == 0 {
 		s.hostNext = a.Next
 	}
@@ -208,6 +212,7 @@ func (s *session) Opened(first uint64) {
 	case gateArmed:
 		first = max(first, 1)
 		s.gate, s.openedAt = gateOpen, time.Now()
+		s.wokenAt = s.openedAt
 		s.first, s.next = first, first
 		s.line.Start(first)
 		if s.kind == frame.MixedAudio {
@@ -249,7 +254,7 @@ func (s *session) Cut(detail string) {
 // Lost implements link.Owner. What was admitted stays; the recorder decides.
 func (s *session) Lost(loss link.Loss) {
 	s.mu.Lock()
-	s.attached, s.lost = false, &loss
+	s.attached, s.lost, s.closedAt = false, &loss, time.Now()
 	over := s.gate == gateShut
 	s.tell()
 	s.mu.Unlock()

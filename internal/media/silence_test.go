@@ -1,0 +1,186 @@
+package media
+
+import (
+	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/link"
+	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// silences counts the notes about a call that hears nothing.
+func (w *world) silences(id recorder.CallID) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.notes {
+		if d, ok := e.Data.(mediaEntry); ok && e.Call == id && d.What == "silent" {
+			n++
+		}
+	}
+	return n
+}
+
+// TestSilence: frames stop while everything else is well. It is noted once, and
+// in the end stored + missing is the time from Opened to the end.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("seven seconds")
+	}
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(50)
+	w.stored(s, 50)
+	silent := func(n float64) func() bool {
+		return func() bool { return w.metric("recorderbot_media_sessions_silent") == n }
+	}
+	eventually(t, "the alert", silent(1))
+	<-time.After(2 * watchEvery)
+	if n := w.silences("c"); n != 1 {
+		t.Errorf("noted %d times", n)
+	}
+	// Frames come again, 300 frames later by their times.
+	for seq := uint64(51); seq <= 100; seq++ {
+		f := audio(seq)
+		f.MediaTime += 300 * frame.TicksPerFrame
+		hs.raw(f)
+	}
+	hs.skip(50)
+	w.stored(s, 100)
+	eventually(t, "the end of the alert", silent(0))
+	// They stop for good.
+	<-time.After(1500 * time.Millisecond)
+	w.hangUp("c")
+	end := w.end("c")
+	r := w.report("c")
+	k := w.kept(r.Recording)
+	if end.Outcome != recorder.OutcomeRecordedWithGaps || r.Samples != 100*320 || len(k.gaps) != 1 || k.seal.Cause != sealPaused {
+		t.Fatalf("%+v\n%+v\n%+v", end, r, k.gaps)
+	}
+	tail := int64(r.GapSamples) - 300*320 //nolint:gosec // G115: small
+	if low, high := int64(75*320), int64(90*320); tail < low || tail > high || tail%320 != 0 {
+		t.Errorf("%d samples are missing at the end, want %d to %d", tail, low, high)
+	}
+}
+
+// TestNothingEverCame: an open session that never got a frame misses all of it.
+func TestNothingEverCame(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	w.record("c")
+	<-time.After(1300 * time.Millisecond)
+	w.hangUp("c")
+	end := w.end("c")
+	r := w.report("c")
+	if r.Samples != 0 || r.GapSamples < 65*320 || r.GapSamples > 80*320 || end.Outcome == recorder.OutcomeRecorded {
+		t.Errorf("%+v\n%+v", end, r)
+	}
+}
+
+// TestOrdinaryEnds: a moment without frames before the end is no loss.
+func TestOrdinaryEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*world, *testSession){
+		"hung up": func(w *world, _ *testSession) { w.hangUp("c") },
+		"closed": func(_ *world, s *testSession) {
+			s.say(&pb.FromHost{Message: &pb.FromHost_SessionClosed{SessionClosed: &pb.SessionClosed{
+				Handle: s.handle, Reason: pb.SessionClosed_REASON_PLATFORM,
+			}}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldOptions{})
+			s, hs := w.record("c")
+			hs.capture(50)
+			w.stored(s, 50)
+			<-time.After(500 * time.Millisecond)
+			end(w, hs)
+			if end := w.end("c"); end.Outcome != recorder.OutcomeRecorded || w.report("c").GapSamples != 0 {
+				t.Errorf("%+v %+v", end, w.report("c"))
+			}
+		})
+	}
+}
+
+// TestTail: how much is missing at the end, by the clock and by the numbers.
+func TestTail(t *testing.T) {
+	t.Parallel()
+	const ms = time.Millisecond
+	opened := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		s     *session
+		heard time.Duration // the last frame, after opened; 0: none
+		asked time.Duration // the end, after opened
+		end   string
+		want  int64 // frames; 0: no gap
+		cause frame.GapCause
+	}{
+		"nothing missing":               {&session{attached: true}, 1000 * ms, 1020 * ms, sealPaused, 0, ""},
+		"within what is usual":          {&session{attached: true}, 1000 * ms, 1990 * ms, sealPaused, 0, ""},
+		"silent before Paused":          {&session{attached: true}, 1000 * ms, 4009 * ms, sealPaused, 150, frame.CauseTail},
+		"silent from the beginning":     {&session{attached: true}, 0, 3000 * ms, sealPaused, 150, frame.CauseTail},
+		"frames after the end":          {&session{attached: true}, 4000 * ms, 3000 * ms, sealPaused, 0, ""},
+		"the numbers tell all":          {&session{attached: true, last: 199}, 1000 * ms, 3000 * ms, sealPaused, 0, ""},
+		"the numbers tell half":         {&session{attached: true, last: 149}, 1000 * ms, 4000 * ms, sealPaused, 100, frame.CauseTail},
+		"announced by its times":        {&session{attached: true, skipped: 2500 * ms}, 1000 * ms, 4000 * ms, sealPaused, 0, ""},
+		"more than announced":           {&session{attached: true, skipped: 1000 * ms}, 1000 * ms, 4000 * ms, sealPaused, 100, frame.CauseTail},
+		"closed, and asked much later":  {&session{closedAt: opened.Add(1500 * ms)}, 1000 * ms, 9000 * ms, sealClosed, 0, ""},
+		"silent before it was closed":   {&session{closedAt: opened.Add(3000 * ms)}, 1000 * ms, 9000 * ms, sealClosed, 100, frame.CauseTail},
+		"unmixed sources may be silent": {&session{kind: frame.UnmixedAudio, attached: true}, 1000 * ms, 9000 * ms, sealPaused, 0, ""},
+		"cut":                           {&session{}, 1000 * ms, 1500 * ms, sealCut, 25, frame.CauseLink},
+		"abrupt":                        {&session{attached: true}, 1000 * ms, 1500 * ms, sealAbrupt, 25, frame.CauseTail},
+		"abrupt, between two frames":    {&session{attached: true}, 1000 * ms, 1019 * ms, sealAbrupt, 0, ""},
+		"abrupt, the times tell":        {&session{attached: true, skipped: 480 * ms}, 1000 * ms, 1500 * ms, sealAbrupt, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := tt.s
+			if s.kind == 0 {
+				s.kind = frame.MixedAudio
+			}
+			s.openedAt, s.first, s.next = opened, 50, 50
+			if tt.heard > 0 {
+				s.next, s.lastAt, s.lastTime = 100, opened.Add(tt.heard), frame.Ticks(opened.Add(tt.heard))
+			}
+			g, missing := s.tail(opened.Add(tt.asked), tt.end)
+			if missing != (tt.want > 0) || g.ToTime-g.FromTime != tt.want*frame.TicksPerFrame || g.Cause != tt.cause {
+				t.Errorf("%v: %d frames, cause %q", missing, (g.ToTime-g.FromTime)/frame.TicksPerFrame, g.Cause)
+			}
+		})
+	}
+}
+
+// TestSilenceNeedsALink: what a cut explains, and what is not open, is no alert.
+func TestSilenceNeedsALink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		change func(*session)
+		want   bool
+	}{
+		"all well":     {func(*session) {}, true},
+		"cut":          {func(s *session) { s.attached = false }, false},
+		"just back":    {func(s *session) { s.Attached(link.Attached{Next: 1, Again: true}) }, false},
+		"paused":       {func(s *session) { s.gate = gatePaused }, false},
+		"not open yet": {func(s *session) { s.gate = gateArmed }, false},
+		"a frame":      {func(s *session) { s.lastAt = now }, false},
+		"unmixed":      {func(s *session) { s.kind = frame.UnmixedAudio }, false},
+		"an announcement": {func(s *session) {
+			s.wokenAt = now.Add(-time.Second)
+		}, false},
+	} {
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s.gate, s.attached, s.wokenAt = gateOpen, true, now.Add(-6*time.Second)
+		tt.change(s)
+		if got, first := s.silent(now); got != tt.want || first != tt.want {
+			t.Errorf("%s: %v %v", name, got, first)
+		}
+		if _, first := s.silent(now); first {
+			t.Errorf("%s: noted twice", name)
+		}
+	}
+}
