@@ -187,7 +187,11 @@ func (s *session) sayLastAck(ctx context.Context, last uint64) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackLimit)
 	defer cancel()
-	if err := s.link.WaitAcked(ctx, last); err != nil {
+	err := s.link.WaitAcked(ctx, last)
+	if err == nil {
+		err = s.link.Heard(ctx)
+	}
+	if err != nil {
 		s.log.Info("the last acknowledgement is late", zap.Error(err))
 	}
 }

@@ -49,16 +49,29 @@ func (in *inbound) fill(data mem.BufferSlice) []byte {
 // A codec is the protobuf codec of the Link stream. Frames, nearly all that
 // comes, is not unmarshalled: a copy of every payload and a message's worth of
 // garbage for each message would be most of the link's cost.
-type codec struct{}
+type codec struct {
+	pool mem.BufferPool // for what is sent; nil: gRPC's own
+}
+
+// newCodec returns a codec with a pool for acknowledgements: those of some
+// thousand streams take a buffer of gRPC's largest size, a megabyte, which is
+// cleared each time.
+func newCodec() codec {
+	return codec{mem.NewTieredBufferPool(1<<10, 4<<10, 16<<10, 64<<10, 256<<10)}
+}
 
 // Name is that of gRPC's own: on the wire there is no difference.
 func (codec) Name() string { return "proto" }
 
 // Marshal takes *mediahostv1.ToHost, or a *ackList ready for the wire.
-func (codec) Marshal(v any) (mem.BufferSlice, error) {
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch v := v.(type) {
 	case *ackList:
-		return mem.BufferSlice{mem.Copy(v.wire, mem.DefaultBufferPool())}, nil
+		pool := c.pool
+		if pool == nil {
+			pool = mem.DefaultBufferPool()
+		}
+		return mem.BufferSlice{mem.Copy(v.wire, pool)}, nil
 	case *mediahostv1.ToHost:
 		b, err := proto.Marshal(v)
 		if err != nil {

@@ -62,7 +62,7 @@ func (l *Link) serve(ctx context.Context) error {
 	}
 	l.checkEpoch(info)
 	stream, err := l.conn.NewStream(ctx, &mediahostv1.MediaHost_ServiceDesc.Streams[0], mediahostv1.MediaHost_Link_FullMethodName,
-		grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxReceive))
+		grpc.ForceCodecV2(newCodec()), grpc.MaxCallRecvMsgSize(maxReceive))
 	if err != nil {
 		return fmt.Errorf("open the stream: %w", err)
 	}

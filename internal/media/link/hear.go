@@ -145,6 +145,9 @@ func (l *Link) settle(s *Session, w want, unanswered *int, fault Fault) bool {
 	if expected {
 		*unanswered--
 	}
+	if s.pauses == 0 {
+		s.allHeard()
+	}
 	wanted := expected && !s.over && s.attached && s.want == w && !s.settled
 	if wanted {
 		s.settled = true

@@ -155,6 +155,7 @@ func (l *Link) attach(s *Session) {
 		return // stays without attachment; the watchdog ends it
 	}
 	s.asked, s.opens, s.pauses = false, 0, 0
+	s.allHeard() // nothing is under way any more
 	s.lease = max(s.lease+1, uint64(time.Now().UnixMilli()))
 	l.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Attach{Attach: &mediahostv1.Attach{
 		SessionId: s.id, Handle: s.handle, Lease: s.lease, FromSeq: s.DurableSeq() + 1,

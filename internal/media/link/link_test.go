@@ -93,6 +93,28 @@ func TestInboundIsReused(t *testing.T) {
 	}
 }
 
+// TestAckBuffers: the acknowledgements of thousands of streams, fifty times a
+// second, take no megabyte each.
+func TestAckBuffers(t *testing.T) {
+	t.Parallel()
+	var list ackList
+	for _, n := range []int{1, 100, 4000, 8000} {
+		list.reset()
+		for i := range n {
+			list.add(uint32(i+1), 1<<40) //nolint:gosec // G115: small
+		}
+		list.seal()
+		wire, err := newCodec().Marshal(&list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cap(wire[0].ReadOnlyData()); got > max(1<<10, 4*len(list.wire)) {
+			t.Errorf("%d acknowledgements of %d bytes take a buffer of %d", n, len(list.wire), got)
+		}
+		wire.Free()
+	}
+}
+
 // TestAckList: the acknowledgements written by hand are those of the library.
 func TestAckList(t *testing.T) {
 	t.Parallel()

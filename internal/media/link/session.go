@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -98,17 +99,18 @@ type Session struct {
 
 	// Guarded by link.mu.
 	want     want
-	asked    bool      // the host was told what is wanted, in this attachment
-	settled  bool      // the host has confirmed what is wanted
-	opens    int       // Open that are not answered, in this attachment
-	pauses   int       // Pause that are not answered, in this attachment
-	handle   uint32    // under which Attach was sent on this connection; 0: none
-	lease    uint64    // of the last Attach
-	attached bool      // the host has confirmed the Attach
-	again    bool      // it was attached before
-	since    time.Time // without attachment since; zero while attached
-	retries  int       // of an Attach under a handle that the host had in use
-	over     bool      // detached or lost: nothing is told any more
+	asked    bool            // the host was told what is wanted, in this attachment
+	settled  bool            // the host has confirmed what is wanted
+	opens    int             // Open that are not answered, in this attachment
+	pauses   int             // Pause that are not answered, in this attachment
+	heard    []chan struct{} // closed when every Pause of this attachment is answered
+	handle   uint32          // under which Attach was sent on this connection; 0: none
+	lease    uint64          // of the last Attach
+	attached bool            // the host has confirmed the Attach
+	again    bool            // it was attached before
+	since    time.Time       // without attachment since; zero while attached
+	retries  int             // of an Attach under a handle that the host had in use
+	over     bool            // detached or lost: nothing is told any more
 
 	ackAs atomic.Uint32 // handle to acknowledge under; 0 while not attached
 
@@ -155,6 +157,37 @@ func (s *Session) send() {
 		s.link.send(&mediahostv1.ToHost{Message: &mediahostv1.ToHost_Pause{Pause: &mediahostv1.Pause{Handle: s.handle}}})
 	case wantAttached:
 	}
+}
+
+// Heard returns once the host has read all that was sent for this session
+// before, acknowledgements included: messages of one direction keep their order,
+// so one more Pause is asked, and its answer is the proof. It returns at once
+// where the session is not attached or not paused, and with ctx's error where
+// the host is silent.
+func (s *Session) Heard(ctx context.Context) error {
+	s.link.mu.Lock()
+	if s.over || !s.attached || s.want != wantPaused {
+		s.link.mu.Unlock()
+		return nil
+	}
+	heard := make(chan struct{})
+	s.heard = append(s.heard, heard)
+	s.send()
+	s.link.mu.Unlock()
+	select {
+	case <-heard:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// allHeard tells those who wait in Heard. Under link.mu.
+func (s *Session) allHeard() {
+	for _, c := range s.heard {
+		close(c)
+	}
+	s.heard = nil
 }
 
 // Detach gives the session up. Its owner hears nothing any more. The sockets
