@@ -59,7 +59,7 @@ func TestSilence(t *testing.T) {
 	if end.Outcome != recorder.OutcomeRecordedWithGaps || r.Samples != 100*320 || len(k.gaps) != 1 || k.seal.Cause != sealPaused {
 		t.Fatalf("%+v\n%+v\n%+v", end, r, k.gaps)
 	}
-	tail := int64(r.GapSamples) - 300*320 //nolint:gosec // G115: small
+	tail := int64(r.GapSamples) - 300*320
 	if low, high := int64(75*320), int64(90*320); tail < low || tail > high || tail%320 != 0 {
 		t.Errorf("%d samples are missing at the end, want %d to %d", tail, low, high)
 	}

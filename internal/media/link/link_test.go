@@ -101,7 +101,7 @@ func TestAckBuffers(t *testing.T) {
 	for _, n := range []int{1, 100, 4000, 8000} {
 		list.reset()
 		for i := range n {
-			list.add(uint32(i+1), 1<<40) //nolint:gosec // G115: small
+			list.add(uint32(i+1), 1<<40)
 		}
 		list.seal()
 		wire, err := newCodec().Marshal(&list)
