@@ -94,9 +94,6 @@ func (r *rig) judge(result teamsim.Result) referee.Report {
 	}
 	return referee.Judge(referee.Input{
 		Trace: result.Trace, Sessions: result.Sessions, ArchiveDir: r.config.Archive, Blobs: blobs,
-		// Acknowledgement and announcement take different roads, and all scenarios
-		// share two cores here.
-		Limits: referee.Limits{Ack: 250 * time.Millisecond},
 	})
 }
 
