@@ -100,7 +100,13 @@ func (b *bot) serveCallbacks(ctx context.Context) error {
 			b.log.Error("callback listener", zap.Error(err))
 		}
 	})
-	b.later("callback server", 5*time.Second, server.Shutdown)
+	b.later("callback server", 5*time.Second, func(ctx context.Context) error {
+		if err := server.Shutdown(ctx); err != nil {
+			b.log.Info("connections of the callback listener are cut", zap.Error(err))
+			return server.Close()
+		}
+		return nil
+	})
 	b.log.Info("answering", zap.Stringer("callbacks", b.callbackListener.Addr()), zap.Stringer("ops", b.opsListener.Addr()),
 		zap.String("callbackUri", b.cfg.callbackURI()))
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,6 +34,11 @@ func (cmd serveCommand) Run(c *console) error {
 }
 
 func serve(c *console, cfg *Config, log *zap.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		// Little is allocated and much lives long: headroom would be most of the
+		// memory. 50 costs about 3 % of CPU at 4 000 streams.
+		debug.SetGCPercent(50)
+	}
 	b, err := newBot(c.ctx, cfg, log, nil)
 	if err != nil {
 		return err

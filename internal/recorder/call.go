@@ -88,65 +88,79 @@ func (c *call) run(ctx context.Context, refused Cause) {
 	defer c.work.Wait()
 	defer close(c.over)
 	defer c.stopTimers(allTimers())
-	c.deps.ledger.Invited(c.inv)
-	s, cmds := begin(leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure}, refused)
-	c.deps.metrics.enter(s.kind())
+	s, cmds := c.begin(refused)
 	for {
 		for _, cmd := range cmds {
 			c.performGuarded(ctx, cmd)
 		}
 		if _, over := s.(ended); over {
-			c.deps.metrics.leave(s.kind())
-			return
+			break
 		}
-		ev, ok := c.next(ctx)
-		if !ok {
-			c.deps.metrics.leave(s.kind())
-			c.log.Warn("call cut off by the end of the process", zap.String(logState, s.kind()))
-			return
+		ev := c.next(ctx)
+		if ev == nil {
+			c.cutOff(s)
+			break
 		}
 		s, cmds = c.step(s, ev)
 	}
+	c.deps.metrics.leave(s.kind())
 }
 
-// next waits for an event. Our own results go first: they carry what is
-// already durable.
-func (c *call) next(ctx context.Context) (Event, bool) {
+// begin and cutOff are apart from run so that its frame, in which thousands of
+// calls wait, stays small.
+func (c *call) begin(refused Cause) (state, []Command) {
+	c.deps.ledger.Invited(c.inv)
+	s, cmds := begin(leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure}, refused)
+	c.deps.metrics.enter(s.kind())
+	return s, cmds
+}
+
+func (c *call) cutOff(s state) {
+	c.log.Warn("call cut off by the end of the process", zap.String(logState, s.kind()))
+}
+
+// next waits for an event; nil when the process ends. Our own results go
+// first: they carry what is already durable.
+func (c *call) next(ctx context.Context) Event {
 	for {
 		select {
 		case ev := <-c.results:
-			return ev, true
+			return ev
 		default:
 		}
 		select {
 		case ev := <-c.results:
-			return ev, true
+			return ev
 		case k := <-c.ticks:
 			if c.timers[k.timer] == k.of {
 				delete(c.timers, k.timer)
-				return TimerFired{k.timer}, true
+				return TimerFired{k.timer}
 			}
 		case ev := <-c.inbox:
-			if r, ok := ev.(StatusReplied); ok {
-				c.keepReply(ctx, r)
-				continue
+			if !c.keepReply(ctx, ev) {
+				return ev
 			}
-			return ev, true
 		case <-ctx.Done():
-			return nil, false
+			return nil
 		}
 	}
 }
 
 // keepReply makes an operation notification durable before the machine may
-// learn of it: law 5 holds for replies on every way.
-func (c *call) keepReply(ctx context.Context, r StatusReplied) {
+// learn of it: law 5 holds for replies on every way. It reports whether the
+// event is one, and then it comes again as a result.
+func (c *call) keepReply(ctx context.Context, ev Event) bool {
+	r, ok := ev.(StatusReplied)
+	if !ok {
+		return false
+	}
 	c.do(ctx, ledgerTimeout, func(ctx context.Context) Event {
 		if err := c.deps.ledger.Append(ctx, c.entry(EntryAnnounced, announced(r.Operation))); err != nil {
 			return LedgerFailed{err.Error()}
 		}
 		return r
 	})
+	return true
 }
 
 // step feeds one event to the machine. A panic in it ends this call only, as
@@ -156,6 +170,7 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 		if r := recover(); r != nil {
 			c.log.Error("panic in the state machine", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
 			if _, again := ev.(Crashed); again {
+				c.watch.permit.withdraw() // whatever the machine believes, the gate is shut
 				next, cmds = leg{call: c.inv.Call.ID}.conclude(ending{status: StatusFailed, cause: CausePanic}, nil)
 				return
 			}
