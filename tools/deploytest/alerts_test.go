@@ -85,7 +85,7 @@ func TestAlertsAreWhole(t *testing.T) {
 		"OrderViolation", "CallFailed", "AnnouncementRefused", "AnswerSlow", "SpoolRoomLow", "SpoolRoomExhausted", "SpoolFailed",
 		"SpoolCommitSlow", "MediaGaps", "NoHealthyMediaHost", "MediaLinkDown", "MediaSDKAging", "MediaSDKExpired", "TLSCertificateExpiring",
 		"TLSCertificateExpiringSoon", "TokenFailing", "SigningKeyFetchFailing", "GraphErrors", "ArchiveBacklog", "CatalogueFailing", "Down",
-		"DrainingTooLong", "InvitesRejected",
+		"DrainingTooLong", "InvitesRejected", "SpoolStalled", "MediaSilent",
 	} {
 		if !seen["Recorderbot"+must] {
 			t.Errorf("there is no alert Recorderbot%s", must)
@@ -280,7 +280,7 @@ func TestDesignedMetricsExist(t *testing.T) {
 		media_gap_samples_total spool_commit_seconds spool_bytes spool_seconds_left seal_seconds recordings_total archive_upload_seconds
 		archive_backlog_bytes order_violations_total media_hosts media_sdk_age_days tls_certificate_expiry_seconds draining build_info
 		media_links_down catalogue_failures_total spool_failures_total callbacks_rejected_total openid_fetches_total
-		media_link_durable_seconds catalogue_commit_seconds`) {
+		media_link_durable_seconds catalogue_commit_seconds spool_commit_stalled media_sessions_silent`) {
 		if !known["recorderbot_"+name] {
 			t.Errorf("metrics.txt lacks %s", fmt.Sprint("recorderbot_", name))
 		}
