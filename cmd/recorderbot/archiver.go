@@ -100,14 +100,27 @@ func (a *archiver) drain(ctx context.Context) error {
 	defer func() { a.assembler.Backlog(0) }()
 	for i, rec := range pending {
 		a.assembler.Backlog(backlog(pending[i:]))
-		if err := a.one(ctx, rec); err != nil {
+		err := a.one(ctx, rec)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("recording %s: %w", rec.ID, err))
 		}
-		if ctx.Err() != nil {
-			break
+		if ctx.Err() != nil || errors.Is(err, errNotEntered) {
+			break // the next manifest must name this one, and could not
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// errNotEntered: a folder is published and the catalogue does not know. It is
+// found again at the next try.
+var errNotEntered = errors.New("enter it as archived")
+
+// released takes it for done that the spool has let go of a recording already.
+func released(err error) error {
+	if errors.Is(err, spool.ErrUnknown) {
+		return nil
+	}
+	return err
 }
 
 // backlog is what waits for the archive, in bytes of audio.
@@ -134,9 +147,9 @@ func (a *archiver) one(ctx context.Context, rec catalogue.Recording) error {
 		return err
 	}
 	if err := a.archived(ctx, rec, result); err != nil {
-		return fmt.Errorf("enter it as archived: %w", err)
+		return fmt.Errorf("%w: %w", errNotEntered, err)
 	}
-	if err := a.spool.Release(rec.ID); err != nil {
+	if err := released(a.spool.Release(rec.ID)); err != nil {
 		return fmt.Errorf("release its spool: %w", err)
 	}
 	a.log.Info("recording archived", zap.String("recording", rec.ID), zap.String("path", result.Path),

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/callbacks"
@@ -28,6 +29,10 @@ import (
 // spoolRoom is the least room that the spool must have for a new call: calls
 // in progress come first (design.md 4.4).
 const spoolRoom = 2 * time.Hour
+
+// maxConnections bounds the callback listener: strangers with idle connections
+// must not use up the descriptors that the spool needs. Teams uses few.
+const maxConnections = 2048
 
 // A bot is the whole service, wired. The order of its fields is the order in
 // which they are made; they are closed the other way round.
@@ -102,6 +107,7 @@ func (b *bot) makeListeners(context.Context) error {
 	if b.callbackListener, err = lc.Listen(context.Background(), "tcp", b.cfg.Listen.Callbacks.Address); err != nil {
 		return fmt.Errorf("callbacks: %w", err)
 	}
+	b.callbackListener = netutil.LimitListener(b.callbackListener, maxConnections)
 	b.later("callback listener", time.Second, func(context.Context) error { return ignoreClosed(b.callbackListener.Close()) })
 	if b.opsListener, err = lc.Listen(context.Background(), "tcp", b.cfg.Listen.Ops.Address); err != nil {
 		return fmt.Errorf("ops: %w", err)

@@ -29,7 +29,6 @@ func (b *bot) start(ctx context.Context) error {
 	stopped := b.cancel
 	b.cancel = func() { cancel(); stopped() }
 	b.serveOps()
-	b.running.Go(func() { b.archiver.run(running) })
 	b.running.Go(func() {
 		if err := b.media.Run(running); err != nil && running.Err() == nil {
 			b.log.Error("media links", zap.Error(err))
@@ -45,6 +44,8 @@ func (b *bot) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
+	// The archiver lets go of recordings, so it starts when recovery has looked.
+	b.running.Go(func() { b.archiver.run(running) })
 	b.ending.Go(func() { b.endAll(running, left) })
 	return b.serveCallbacks(running)
 }

@@ -2,15 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
-	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
 type checkCommand struct {
@@ -18,7 +19,7 @@ type checkCommand struct {
 }
 
 // Run reads back what is on disk and says all that breaks a law. It writes
-// nothing, and may run beside a live service: what is under way is no finding.
+// nothing. Beside a live service the spool is left out, and it says so.
 func (cmd checkCommand) Run(c *console) error {
 	cfg, err := loadConfig(cmd.Config, c.environ)
 	if err != nil {
@@ -26,18 +27,30 @@ func (cmd checkCommand) Run(c *console) error {
 	}
 	var found []error
 	report, err := spool.Check(cfg.path(cfg.Spool.Dir))
-	if err != nil {
+	live := errors.Is(err, durable.ErrLocked)
+	switch {
+	case live:
+		fmt.Fprintln(c.out, "spool: in use by a running recorderbot, and not checked; stop it, or check a copy")
+	case err != nil:
 		return fmt.Errorf("check the spool: %w", err)
+	default:
+		for _, f := range report.Findings {
+			found = append(found, fmt.Errorf("spool: %w", &spool.FindingError{Finding: f}))
+		}
+		fmt.Fprintf(c.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, report.Sealed+report.Unsealed)
 	}
-	for _, f := range report.Findings {
-		found = append(found, fmt.Errorf("spool: %w", &spool.FindingError{Finding: f}))
-	}
-	fmt.Fprintf(c.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, report.Sealed+report.Unsealed)
 	err = withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, _ *Config) error {
-		calls, recordings, faults, catErr := checkCatalogue(c.ctx, cat)
+		calls, recordings, faults, err := checkCatalogue(c.ctx, cat)
 		found = append(found, faults...)
 		fmt.Fprintf(c.out, "catalogue: %d calls, %d archived recordings\n", calls, recordings)
-		return catErr
+		if err != nil || live {
+			return err
+		}
+		waiting, err := waitingRecordings(c.ctx, cat)
+		if kept := report.Sealed + report.Unsealed; err == nil && waiting > kept {
+			found = append(found, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errRecordingLost, waiting, kept))
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -50,6 +63,17 @@ func (cmd checkCommand) Run(c *console) error {
 	}
 	_, err = fmt.Fprintln(c.out, "no violation")
 	return err
+}
+
+// waitingRecordings counts the recordings with frames that are not archived.
+func waitingRecordings(ctx context.Context, cat *catalogue.Catalogue) (n int, err error) {
+	all, err := cat.Recordings(ctx, catalogue.Filter{Limit: 1 << 30})
+	for _, r := range all {
+		if r.State != catalogue.StateArchived && r.Frames > 0 {
+			n++
+		}
+	}
+	return n, err
 }
 
 // checkCatalogue checks every call's journal and every archived folder.
@@ -71,67 +95,49 @@ func checkCatalogue(ctx context.Context, cat *catalogue.Catalogue) (calls, recor
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	for _, r := range all {
-		_, findings := archive.CheckFolder(r.Path)
-		for _, f := range findings {
-			faults = append(faults, fmt.Errorf("archive: %s: %w", filepath.Base(r.Path), f))
-		}
+	for _, f := range checkArchive(all) {
+		faults = append(faults, fmt.Errorf("archive: %w", f))
 	}
 	return len(ids), len(all), faults, nil
 }
 
-// The findings of a journal.
-var (
-	errSaidUnasked   = errors.New("law 5: an announcement's outcome without its intention")
-	errPermitUnbased = errors.New("law 1: a permit without a completed recording announcement")
-	errEndUnsealed   = errors.New("law 2: notRecording was announced before the seal")
-	errReopened      = errors.New("law 1: a recording was opened without a permit")
-	errManyOutcomes  = errors.New("law 4: more than one outcome")
-)
-
-// checkJournal proves the order from one call's journal alone.
-func checkJournal(journal []catalogue.JournalEntry) (faults []error) {
-	intended, completed := map[string]string{}, map[string]bool{}
-	permitted, open, outcomes := false, false, 0
-	for _, e := range journal {
-		var d struct{ Status, ClientContext, Progress string }
-		if err := json.Unmarshal(e.Data, &d); err != nil {
-			d.Status = "" // entries of other shapes
+// checkArchive checks each folder, that it is the one that was entered, and
+// that the manifests are one chain: each names the one before it, and only one
+// names none.
+func checkArchive(all []catalogue.Recording) (faults []error) {
+	sums := map[string]bool{}
+	for _, r := range all {
+		sums[r.ManifestSHA256] = true
+	}
+	named := map[string]string{}
+	for _, r := range all {
+		name := filepath.Base(r.Path)
+		manifest, findings := archive.CheckFolder(r.Path)
+		for _, f := range findings {
+			faults = append(faults, fmt.Errorf("%s: %w", name, f))
 		}
-		switch recorder.EntryKind(e.Kind) {
-		case recorder.EntryAnnounce:
-			intended[d.ClientContext] = d.Status
-			if d.Status == recorder.StatusNotRecording.String() && open {
-				faults = append(faults, fmt.Errorf("%w (entry %d)", errEndUnsealed, e.Seq))
-			}
-		case recorder.EntryAnnounced:
-			if _, ok := intended[d.ClientContext]; !ok && d.Status != "" {
-				faults = append(faults, fmt.Errorf("%w (entry %d)", errSaidUnasked, e.Seq))
-			}
-			if d.Progress == recorder.Completed.String() {
-				completed[d.ClientContext] = true
-			}
-		case recorder.EntryPermit:
-			if !completed[d.ClientContext] || intended[d.ClientContext] != recorder.StatusRecording.String() {
-				faults = append(faults, fmt.Errorf("%w (entry %d)", errPermitUnbased, e.Seq))
-			}
-			permitted = true
-		case recorder.EntryOpened:
-			if !permitted {
-				faults = append(faults, fmt.Errorf("%w (entry %d)", errReopened, e.Seq))
-			}
-			permitted, open = false, true
-		case recorder.EntrySealed:
-			open = false
-		case recorder.EntryOutcome:
-			if outcomes++; outcomes > 1 {
-				faults = append(faults, fmt.Errorf("%w (entry %d)", errManyOutcomes, e.Seq))
-			}
-		case recorder.EntryInvite, recorder.EntrySession, recorder.EntryAnswer, recorder.EntryReject, recorder.EntryEstablished,
-			recorder.EntryKeepAlive, recorder.EntryHangUp, recorder.EntryRoster, recorder.EntryNotification, recorder.EntryMedia,
-			recorder.EntryFault, recorder.EntryState:
-			// The order does not rest on these.
+		if manifest == nil {
+			continue
 		}
+		data, err := os.ReadFile(filepath.Join(r.Path, "manifest.json"))
+		if sum := fmt.Sprintf("%x", sha256.Sum256(data)); err != nil || sum != r.ManifestSHA256 {
+			faults = append(faults, fmt.Errorf("%s: %w", name, errManifestChanged))
+		}
+		if manifest.Previous != "" && !sums[manifest.Previous] {
+			faults = append(faults, fmt.Errorf("%s: %w: %s", name, errChainBroken, manifest.Previous))
+		}
+		if other, twice := named[manifest.Previous]; twice {
+			faults = append(faults, fmt.Errorf("%s: %w: %s names the same", name, errChainForked, other))
+		}
+		named[manifest.Previous] = name
 	}
 	return faults
 }
+
+// The findings of the archive as a whole.
+var (
+	errRecordingLost   = errors.New("law 4: recordings are neither in the spool nor in the archive")
+	errManifestChanged = errors.New("law 6: the manifest is not the one that was entered in the catalogue")
+	errChainBroken     = errors.New("law 6: the manifest before is missing")
+	errChainForked     = errors.New("law 6: two manifests name the same one before")
+)

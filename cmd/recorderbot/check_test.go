@@ -1,10 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim"
 
 	"github.com/recorderbot/recorderbot/internal/catalogue"
 )
@@ -60,4 +67,51 @@ func TestCheckJournal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckSeesTheArchive: after two good calls all is well; a manifest that
+// was rewritten, a missing one, and a spool that was thrown away are found.
+func TestCheckSeesTheArchive(t *testing.T) {
+	t.Parallel()
+	s, err := teamsim.Builtin("one-call")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Calls[0].Count, s.Calls[0].Rate = 2, 2
+	s.Calls[0].End.After = 500 * time.Millisecond
+	r := newRig(t, s, nil)
+	r.start(t)
+	if _, verdict := r.run(t); len(verdict.Violations) > 0 {
+		t.Fatal(verdict.Violations)
+	}
+	check := func(code int, want string) {
+		t.Helper()
+		var out bytes.Buffer
+		if got := run([]string{"check", "--config", r.config.File}, &out, &out, nil); got != code || !strings.Contains(out.String(), want) {
+			t.Errorf("exit code %d, want %d with %q:\n%s", got, code, want, &out)
+		}
+	}
+	check(0, "no violation")
+	names, err := filepath.Glob(filepath.Join(r.config.Archive, "*", "manifest.json"))
+	if err != nil || len(names) != 2 {
+		t.Fatal(names, err)
+	}
+	original, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewritten := bytes.Replace(original, []byte(`"policy": "`), []byte(`"policy": "X`), 1)
+	if err := os.Chmod(names[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(names[0], rewritten, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check(1, errManifestChanged.Error())
+	if err := os.WriteFile(names[0], original, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.start(t) // beside a live service the rest is checked all the same
+	check(0, "not checked")
+	r.stop(t)
 }

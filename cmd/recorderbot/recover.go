@@ -48,9 +48,13 @@ func (b *bot) recover(ctx context.Context) ([]leftover, error) {
 		known[c.Invite.Call.ID] = true
 	}
 	for id := range reports {
-		if _, err := b.catalogue.Call(ctx, id); errors.Is(err, catalogue.ErrUnknown) && !known[id] {
+		_, err := b.catalogue.Call(ctx, id)
+		switch {
+		case errors.Is(err, catalogue.ErrUnknown) && !known[id]:
 			// The spool knows a call that the catalogue does not: its rows were lost.
 			calls = append(calls, catalogue.Call{Invite: recorder.Invite{Call: recorder.CallRef{ID: id}}})
+		case err != nil && !errors.Is(err, catalogue.ErrUnknown):
+			return nil, err
 		}
 	}
 	left := make([]leftover, 0, len(calls))
@@ -79,7 +83,7 @@ func (b *bot) sealLeftovers(ctx context.Context) (map[recorder.CallID][]recorder
 		g.Go(func() error {
 			if rec, err := b.catalogue.Recording(ctx, info.ID); err == nil && rec.State == catalogue.StateArchived {
 				// The process died between archiving and letting go.
-				return b.spool.Release(info.ID)
+				return released(b.spool.Release(info.ID))
 			}
 			report, err := b.sealLeftover(ctx, info)
 			if err != nil || report.Recording == "" {
