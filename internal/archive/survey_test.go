@@ -196,3 +196,34 @@ func TestReadErrorsAndCancelling(t *testing.T) {
 	}
 	empty(t, a.Dir())
 }
+
+// A gap may be a day; who cancels does not wait for its silence.
+func TestCancellingInSilence(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"tracks", "readBack"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			a, s := open(t), newScript(t)
+			s.note(t, "opened", map[string]any{"firstSeq": 1})
+			s.audio(3)
+			s.seal(s.seq + 500)
+			at := ""
+			a.OnStep(func(name string) error { at = name; return nil })
+			j := s.job(t, recorder.OutcomeRecordedWithGaps)
+			j.Read = func() iter.Seq2[spool.Record, error] {
+				return func(yield func(spool.Record, error) bool) {
+					s.read()(yield)
+					if at == step {
+						cancel() // only silence is left to do
+					}
+				}
+			}
+			if _, err := a.Assemble(ctx, j); !errors.Is(err, context.Canceled) || at != step {
+				t.Errorf("error %v in %s, want that it was cancelled in %s", err, at, step)
+			}
+			empty(t, a.Dir())
+		})
+	}
+}

@@ -24,7 +24,7 @@ const openTracks = 32
 
 // A sink takes one track's media: a file in the making, or one that is compared.
 type sink interface {
-	silence(samples int64) error
+	silence(ctx context.Context, samples int64) error // may be a day: it heeds ctx
 	payload(p []byte) error
 	close() error // whole, or an error
 	abandon()     // after an error of any sink
@@ -49,7 +49,7 @@ func pour(ctx context.Context, j *Job, s *survey, from, to int, open func(t *tim
 	cursor := timeline.NewCursor(s.summary)
 	for r, err := range j.records(ctx, ignore) {
 		if err == nil && r.Type == spool.FrameType {
-			err = lay(cursor, sinks, r)
+			err = lay(ctx, cursor, sinks, r)
 		}
 		if err != nil {
 			return fmt.Errorf("copying media: %w", err)
@@ -59,20 +59,23 @@ func pour(ctx context.Context, j *Job, s *survey, from, to int, open func(t *tim
 		if k == nil {
 			continue
 		}
-		if err := errors.Join(k.silence(cursor.Rest(i)), k.close()); err != nil {
+		if err := k.silence(ctx, cursor.Rest(i)); err != nil {
+			return fmt.Errorf("filling the end: %w", err)
+		}
+		if err := k.close(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func lay(cursor *timeline.Cursor, sinks []sink, r spool.Record) error {
+func lay(ctx context.Context, cursor *timeline.Cursor, sinks []sink, r spool.Record) error {
 	i, silence, ok := cursor.Next(r.Header)
 	if !ok || sinks[i] == nil {
 		return nil
 	}
 	if silence > 0 {
-		if err := sinks[i].silence(silence); err != nil {
+		if err := sinks[i].silence(ctx, silence); err != nil {
 			return err
 		}
 	}
@@ -116,9 +119,9 @@ func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 	return &flacSink{file, flac, t.Samples}, nil
 }
 
-func (k *flacSink) silence(n int64) error  { return k.flac.Silence(n) }
-func (k *flacSink) payload(p []byte) error { return k.flac.PCM(p) }
-func (k *flacSink) abandon()               { _ = k.file.Discard() }
+func (k *flacSink) silence(ctx context.Context, n int64) error { return k.flac.Silence(ctx, n) }
+func (k *flacSink) payload(p []byte) error                     { return k.flac.PCM(p) }
+func (k *flacSink) abandon()                                   { _ = k.file.Discard() }
 
 func (k *flacSink) close() error {
 	if n := k.flac.Samples(); n != k.want {
@@ -130,9 +133,9 @@ func (k *flacSink) close() error {
 	return k.file.Commit()
 }
 
-func (k *rawSink) silence(int64) error    { return nil }
-func (k *rawSink) payload(p []byte) error { _, err := k.buf.Write(p); return err }
-func (k *rawSink) abandon()               { _ = k.file.Discard() }
+func (k *rawSink) silence(context.Context, int64) error { return nil }
+func (k *rawSink) payload(p []byte) error               { _, err := k.buf.Write(p); return err }
+func (k *rawSink) abandon()                             { _ = k.file.Discard() }
 
 func (k *rawSink) close() error {
 	if err := k.buf.Flush(); err != nil {
@@ -170,12 +173,15 @@ func (a *assembly) openComparer(t *timeline.Track) (sink, error) {
 	return c, nil
 }
 
-func (c *comparer) silence(samples int64) error {
+func (c *comparer) silence(ctx context.Context, samples int64) error {
 	if c.raw {
 		return nil
 	}
 	zero := make([]byte, frame.AudioBytes)
 	for left := 2 * samples; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("reading back silence: %w", err)
+		}
 		n := min(left, int64(len(zero)))
 		if err := c.payload(zero[:n]); err != nil {
 			return err

@@ -3,6 +3,7 @@ package format
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/md5" //nolint:gosec // FLAC's own checksum, RFC 9639 §8.2; integrity is SHA-256's business
 	"encoding/binary"
 	"errors"
@@ -116,9 +117,13 @@ func (w *FLACWriter) PCM(pcm []byte) error {
 	return nil
 }
 
-// Silence appends n samples of digital silence.
-func (w *FLACWriter) Silence(n int64) error {
+// Silence appends n samples of digital silence. A day of it takes a while: ctx
+// ends it between two blocks.
+func (w *FLACWriter) Silence(ctx context.Context, n int64) error {
 	for n > 0 {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("encoding silence: %w", err)
+		}
 		k := min(n, int64(blockSamples-len(w.samples)))
 		from := len(w.samples)
 		w.samples = w.samples[:from+int(k)]
@@ -145,7 +150,7 @@ func (w *FLACWriter) block() error {
 		SampleRate: frame.SampleRate, Channels: flacframe.ChannelsMono, BitsPerSample: 16,
 	}
 	w.sub = flacframe.Subframe{
-		SubHeader: flacframe.SubHeader{Pred: flacframe.PredVerbatim}, Samples: w.samples, NSamples: n,
+		SubHeader: flacframe.SubHeader{Pred: w.prediction()}, Samples: w.samples, NSamples: n,
 	}
 	before := w.out.n
 	if err := w.enc.WriteFrame(&w.frame); err != nil {
@@ -159,6 +164,17 @@ func (w *FLACWriter) block() error {
 	w.total += uint64(n)
 	w.samples = w.samples[:0]
 	return nil
+}
+
+// prediction leaves the choice to the library, but for a block of one value: it
+// would compute all the others first, and a gap may be a day of them.
+func (w *FLACWriter) prediction() flacframe.Pred {
+	for _, s := range w.samples[1:] {
+		if s != w.samples[0] {
+			return flacframe.PredVerbatim // to be analysed
+		}
+	}
+	return flacframe.PredConstant
 }
 
 // Close encodes what waits and completes the header: number of samples and MD5.

@@ -2,6 +2,7 @@ package format_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -174,7 +175,7 @@ func TestFLACOfPiecesAndSilence(t *testing.T) {
 		for range rapid.IntRange(1, 20).Draw(rt, "pieces") {
 			if rapid.Bool().Draw(rt, "silence") {
 				n := rapid.Int64Range(0, 9000).Draw(rt, "samples")
-				err = errors.Join(err, w.Silence(n))
+				err = errors.Join(err, w.Silence(t.Context(), n))
 				want = append(want, make([]byte, 2*n)...)
 				continue
 			}
@@ -195,10 +196,41 @@ func TestFLACOfPiecesAndSilence(t *testing.T) {
 	})
 }
 
+// A day of silence does not hold up a shutdown.
+func TestFLACSilenceIsCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	m := &cancelling{cancel: cancel}
+	w, err := format.NewFLACWriter(m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lots = 1 << 33
+	if err := w.Silence(ctx, lots); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that it was cancelled", err)
+	}
+	if n := w.Samples(); n == 0 || n > lots/100 {
+		t.Errorf("%d samples were encoded", n)
+	}
+}
+
+// cancelling cancels as soon as it is written to.
+type cancelling struct {
+	memory
+
+	cancel func()
+}
+
+func (c *cancelling) Write(p []byte) (int, error) {
+	c.cancel()
+	return c.memory.Write(p)
+}
+
 func TestFLACTags(t *testing.T) {
 	t.Parallel()
 	tags := []format.Tag{{Name: "CALL", Value: "c=1"}, {Name: "PARTICIPANT", Value: "Žofie\n"}, {Name: "EMPTY"}}
-	flac := encode(t, func(w *format.FLACWriter) error { return w.Silence(320) }, tags...)
+	flac := encode(t, func(w *format.FLACWriter) error { return w.Silence(t.Context(), 320) }, tags...)
 	_, r, err := decode(flac)
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +254,7 @@ func TestFLACTags(t *testing.T) {
 func TestFLACFrameSizes(t *testing.T) {
 	t.Parallel()
 	flac := encode(t, func(w *format.FLACWriter) error {
-		return errors.Join(w.Silence(4096), w.PCM(pcm(signals()["noise"][:4096])), w.Silence(320))
+		return errors.Join(w.Silence(t.Context(), 4096), w.PCM(pcm(signals()["noise"][:4096])), w.Silence(t.Context(), 320))
 	})
 	smallest := int(flac[12])<<16 | int(flac[13])<<8 | int(flac[14])
 	largest := int(flac[15])<<16 | int(flac[16])<<8 | int(flac[17])
