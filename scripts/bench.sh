@@ -5,7 +5,10 @@ set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 echo "== link to disk: TLS, CRC, 20 ms commit"
-go test -run '^$' -bench 'BenchmarkLink' -benchtime 1x -count 3 ./internal/media | grep -E '^Benchmark|FAIL|void'
+go test -c -o "$dir/media.test" ./internal/media
+# The recorder on one core, the sending host on the other, the collector's pace as in serve.
+(cd internal/media && MEDIA_TEST_CHILD_CPU=0 GOGC=50 taskset -c 1 "$dir/media.test" -test.run '^$' -test.bench Link -test.benchtime 1x -test.count 3) |
+	grep -E '^Benchmark|FAIL|void'
 echo "== spool alone"
 go test -run '^$' -bench 'BenchmarkAppend' -benchtime 1x ./internal/media/spool | grep -E '^Benchmark|FAIL'
 echo "== callbacks"

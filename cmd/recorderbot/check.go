@@ -40,17 +40,17 @@ func (cmd checkCommand) Run(c *console) error {
 		fmt.Fprintf(c.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, report.Sealed+report.Unsealed)
 	}
 	err = withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, _ *Config) error {
-		calls, recordings, faults, err := checkCatalogue(c.ctx, cat)
+		calls, recordings, faults, fault := checkCatalogue(c.ctx, cat)
 		found = append(found, faults...)
 		fmt.Fprintf(c.out, "catalogue: %d calls, %d archived recordings\n", calls, recordings)
-		if err != nil || live {
-			return err
+		if fault != nil || live {
+			return fault
 		}
-		waiting, err := waitingRecordings(c.ctx, cat)
-		if kept := report.Sealed + report.Unsealed; err == nil && waiting > kept {
+		waiting, fault := waitingRecordings(c.ctx, cat)
+		if kept := report.Sealed + report.Unsealed; fault == nil && waiting > kept {
 			found = append(found, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errRecordingLost, waiting, kept))
 		}
-		return err
+		return fault
 	})
 	if err != nil {
 		return err

@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/recorderbot/recorderbot/internal/teamsim"
-
 	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/teamsim"
 )
 
 func journalOf(lines ...[2]string) []catalogue.JournalEntry {
