@@ -8,6 +8,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/recorderbot/recorderbot/internal/media/format"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
@@ -35,6 +36,9 @@ type survey struct {
 // heldAtMost is how many records may precede that note; more, and it is not
 // waited for.
 const heldAtMost = 1000
+
+// maxSources is how many sources one recording may have.
+const maxSources = 64
 
 // permitMeta is what the media side wrote beside the permit.
 type permitMeta struct {
@@ -98,7 +102,26 @@ func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
 	}
 	s.begin(tl, s.meta.FirstSeq)
 	s.summary = tl.Finish(s.seal.LastSeq)
-	return s, nil
+	return s, s.feasible()
+}
+
+// feasible reports what no folder can hold, before anything is written: a track
+// longer than a FLAC can say, or more sources than one recording may have. Trying
+// again would change neither; the spool keeps the media, and a person must look.
+func (s *survey) feasible() error {
+	sources := map[uint32]bool{}
+	for i := range s.summary.Tracks {
+		t := &s.summary.Tracks[i]
+		sources[t.Source] = true
+		if id, _ := trackID(t); t.Kind.Audio() && (t.Samples < 0 || t.Samples > format.MaxSamples) {
+			return fmt.Errorf("%w: track %s: %w: %d", ErrJob, id, format.ErrFLACTooLong, t.Samples)
+		}
+	}
+	delete(sources, 0) // mixed audio has none
+	if len(sources) > maxSources {
+		return fmt.Errorf("%w: media of %d sources, the limit is %d", ErrJob, len(sources), maxSources)
+	}
+	return nil
 }
 
 func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {

@@ -227,3 +227,60 @@ func TestCancellingInSilence(t *testing.T) {
 		})
 	}
 }
+
+// What no folder can hold is refused for good, before anything is written.
+func TestTooLongAndTooMany(t *testing.T) {
+	t.Parallel()
+	const dayOfFrames = 24 * 60 * 60 * 50
+	days := func(n int) func(t *testing.T, s *script) {
+		return func(_ *testing.T, s *script) {
+			s.add(spool.Record{Type: spool.FrameType, Payload: make([]byte, frame.AudioBytes), Header: frame.Header{Seq: 1, Kind: frame.MixedAudio}})
+			s.frames, s.seq = 1, 1
+			for range n {
+				s.add(spool.Record{Type: spool.GapType, Gap: frame.Gap{
+					Kind: frame.MixedAudio, FirstSeq: s.seq + 1, Count: dayOfFrames, Cause: "overflow",
+				}})
+				s.seq += dayOfFrames
+			}
+			s.seal(s.seq)
+		}
+	}
+	sources := func(n uint32) func(t *testing.T, s *script) {
+		return func(_ *testing.T, s *script) {
+			for source := range n {
+				s.seq++
+				s.frames++
+				s.add(spool.Record{Type: spool.FrameType, Payload: []byte{1}, Header: frame.Header{Seq: s.seq, Kind: frame.Video, Source: source + 1}})
+			}
+			s.seal(s.seq)
+		}
+	}
+	stop := errors.New("it would be done")
+	tests := map[string]struct {
+		fill func(t *testing.T, s *script)
+		want error
+	}{
+		"49 days":    {days(49), stop},
+		"50 days":    {days(50), archive.ErrJob},
+		"64 sources": {sources(64), stop},
+		"65 sources": {sources(65), archive.ErrJob},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, s := open(t), newScript(t)
+			s.note(t, "opened", map[string]any{"firstSeq": 1})
+			tt.fill(t, s)
+			a.OnStep(func(name string) error {
+				if name == "folder" {
+					return stop
+				}
+				return nil
+			})
+			if _, err := a.Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps)); !errors.Is(err, tt.want) {
+				t.Errorf("error %v, want %v", err, tt.want)
+			}
+			empty(t, a.Dir())
+		})
+	}
+}

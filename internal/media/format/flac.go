@@ -26,6 +26,13 @@ const (
 	streamInfoSize = 34
 )
 
+// MaxSamples is how many samples a FLAC can say it holds: 36 bits (RFC 9639
+// §8.2), 49 days of them.
+const MaxSamples = 1<<36 - 1
+
+// ErrFLACTooLong: the samples would be more than [MaxSamples].
+var ErrFLACTooLong = errors.New("more samples than a flac can hold")
+
 // A Tag is a Vorbis comment, for example {"ARTIST", "Anna"}.
 type Tag struct{ Name, Value string }
 
@@ -101,10 +108,14 @@ func (t Tag) check() error {
 	return nil
 }
 
-// PCM appends samples, given as s16le.
+// PCM appends samples, given as s16le. Beyond [MaxSamples] it is [ErrFLACTooLong], and
+// nothing is appended.
 func (w *FLACWriter) PCM(pcm []byte) error {
 	if len(pcm)%2 != 0 {
 		return fmt.Errorf("encoding flac: %d bytes are no whole number of samples", len(pcm))
+	}
+	if err := w.room(int64(len(pcm) / 2)); err != nil {
+		return err
 	}
 	for ; len(pcm) > 0; pcm = pcm[2:] {
 		w.samples = append(w.samples, int32(int16(binary.LittleEndian.Uint16(pcm)))) //nolint:gosec // s16le
@@ -118,8 +129,12 @@ func (w *FLACWriter) PCM(pcm []byte) error {
 }
 
 // Silence appends n samples of digital silence. A day of it takes a while: ctx
-// ends it between two blocks.
+// ends it between two blocks. Beyond [MaxSamples] it is [ErrFLACTooLong], and nothing is
+// appended.
 func (w *FLACWriter) Silence(ctx context.Context, n int64) error {
+	if err := w.room(n); err != nil {
+		return err
+	}
 	for n > 0 {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("encoding silence: %w", err)
@@ -134,6 +149,14 @@ func (w *FLACWriter) Silence(ctx context.Context, n int64) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// room reports an error where n more samples are too many.
+func (w *FLACWriter) room(n int64) error {
+	if have := w.Samples(); n > MaxSamples-have {
+		return fmt.Errorf("encoding flac: %w: %d and %d", ErrFLACTooLong, have, n)
 	}
 	return nil
 }

@@ -196,6 +196,30 @@ func TestFLACOfPiecesAndSilence(t *testing.T) {
 	})
 }
 
+// What the header could not count is refused before it is encoded.
+func TestFLACTooLong(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // what is not refused ends here
+	w, err := format.NewFLACWriter(&memory{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.PCM(make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[int64]error{
+		format.MaxSamples - 1: context.Canceled, format.MaxSamples: format.ErrFLACTooLong, 1<<63 - 1: format.ErrFLACTooLong,
+	} {
+		if err := w.Silence(ctx, n); !errors.Is(err, want) {
+			t.Errorf("%d samples after one: error %v, want %v", n, err, want)
+		}
+	}
+	if n := w.Samples(); n != 1 {
+		t.Errorf("%d samples, want 1", n)
+	}
+}
+
 // A day of silence does not hold up a shutdown.
 func TestFLACSilenceIsCancelled(t *testing.T) {
 	t.Parallel()
