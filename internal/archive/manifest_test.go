@@ -3,6 +3,7 @@ package archive_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,5 +134,33 @@ func TestParticipantsOverTime(t *testing.T) {
 	}
 	if d := cmp.Diff(want, archive.ParticipantsOf(events)); d != "" {
 		t.Errorf("participants (-want +got):\n%s", d)
+	}
+}
+
+// A folder that was made anew to tell another story is sound in itself; only the
+// hash of its manifest gives it away.
+func TestManifestSHA256(t *testing.T) {
+	t.Parallel()
+	r, err := open(t).Assemble(t.Context(), ordinary(t).job(t, recorder.OutcomeRecordedWithGaps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := archive.ManifestSHA256(r.Path); err != nil || got != r.ManifestSHA256 {
+		t.Errorf("hash %q, error %v, want %q", got, err, r.ManifestSHA256)
+	}
+	j := ordinary(t).job(t, recorder.OutcomeRecordedWithGaps)
+	j.Facts.ObservedUser = "somebody else"
+	forged, err := open(t).Assemble(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, findings := archive.CheckFolder(forged.Path); len(findings) > 0 {
+		t.Errorf("findings %v", findings)
+	}
+	if got, err := archive.ManifestSHA256(forged.Path); err != nil || got == r.ManifestSHA256 {
+		t.Errorf("hash %q, error %v, want another", got, err)
+	}
+	if _, err := archive.ManifestSHA256(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no manifest: error %v", err)
 	}
 }

@@ -37,6 +37,18 @@ func CheckFolder(path string) (*Manifest, []Finding) {
 	return m, findings
 }
 
+// ManifestSHA256 returns the hash of a folder's manifest, in hex: it must be the
+// [Result.ManifestSHA256] that was noted outside the folder when it was published,
+// and the Previous of the manifest that followed. A folder that was forged as a
+// whole agrees with itself, so [CheckFolder] finds nothing; this hash tells.
+func ManifestSHA256(path string) (string, error) {
+	f, err := hashFile(filepath.Join(path, ManifestName))
+	if err != nil {
+		return "", fmt.Errorf("manifest of %s: %w", path, err)
+	}
+	return f.SHA256, nil
+}
+
 // readFolder checks a folder's integrity; deep decodes the audio too.
 func readFolder(path string, deep bool) (m *Manifest, sum string, findings []Finding) {
 	found := func(kind FindingKind, file, detail string, args ...any) {
