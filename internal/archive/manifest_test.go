@@ -145,8 +145,9 @@ func TestManifestSHA256(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := archive.ManifestSHA256(r.Path); err != nil || got != r.ManifestSHA256 {
-		t.Errorf("hash %q, error %v, want %q", got, err, r.ManifestSHA256)
+	sum, err := archive.ManifestSHA256(r.Path)
+	if err != nil || sum != r.ManifestSHA256 {
+		t.Errorf("hash %q, error %v, want %q", sum, err, r.ManifestSHA256)
 	}
 	j := ordinary(t).job(t, recorder.OutcomeRecordedWithGaps)
 	j.Facts.ObservedUser = "somebody else"
@@ -157,10 +158,10 @@ func TestManifestSHA256(t *testing.T) {
 	if _, findings := archive.CheckFolder(forged.Path); len(findings) > 0 {
 		t.Errorf("findings %v", findings)
 	}
-	if got, err := archive.ManifestSHA256(forged.Path); err != nil || got == r.ManifestSHA256 {
-		t.Errorf("hash %q, error %v, want another", got, err)
+	if sum, err = archive.ManifestSHA256(forged.Path); err != nil || sum == r.ManifestSHA256 {
+		t.Errorf("hash %q, error %v, want another", sum, err)
 	}
-	if _, err := archive.ManifestSHA256(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err = archive.ManifestSHA256(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no manifest: error %v", err)
 	}
 }

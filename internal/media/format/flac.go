@@ -30,7 +30,7 @@ const (
 // §8.2), 49 days of them.
 const MaxSamples = 1<<36 - 1
 
-// ErrFLACTooLong: the samples would be more than [MaxSamples].
+// ErrFLACTooLong is returned for more samples than [MaxSamples].
 var ErrFLACTooLong = errors.New("more samples than a flac can hold")
 
 // A Tag is a Vorbis comment, for example {"ARTIST", "Anna"}.
