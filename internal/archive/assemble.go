@@ -109,7 +109,7 @@ func (a *Assembler) assemble(ctx context.Context, j *Job) (Result, string, error
 	run := &assembly{
 		Assembler: a, job: j, final: a.Path(j.Recording), hidden: filepath.Join(a.dir, "."+j.Recording+".part"),
 	}
-	res, found, err := run.published()
+	res, found, err := run.published(ctx)
 	if found || err != nil {
 		return res, outcomeOf(outcomeAlready, err), err
 	}
@@ -121,11 +121,14 @@ func (a *Assembler) assemble(ctx context.Context, j *Job) (Result, string, error
 }
 
 // published looks for a folder from an earlier run.
-func (a *assembly) published() (Result, bool, error) {
+func (a *assembly) published(ctx context.Context) (Result, bool, error) {
 	if _, err := os.Lstat(a.final); errors.Is(err, fs.ErrNotExist) {
 		return Result{}, false, nil
 	}
-	m, sum, findings := readFolder(a.final, true)
+	m, sum, findings := readFolder(ctx, a.final, true)
+	if err := ctx.Err(); err != nil {
+		return Result{}, true, fmt.Errorf("checking what is published: %w", err)
+	}
 	if err := integrity(findings); err != nil {
 		return Result{}, true, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -153,11 +156,14 @@ func (a *assembly) make(ctx context.Context) (Result, error) {
 		{"tracks", func() error { return a.pass(ctx, a.openSink) }},
 		{"events", func() error { return a.writeEvents(ctx) }},
 		{"readBack", func() error { return a.pass(ctx, a.openComparer) }},
-		{"manifest", func() (err error) { m, sum, err = a.writeManifest(); return err }},
+		{"manifest", func() (err error) { m, sum, err = a.writeManifest(ctx); return err }},
 		// The commit point is the rename in here.
 		{"publish", func() error { return durable.Publish(a.hidden, a.final) }},
 		{"check", func() error {
-			_, got, findings := readFolder(a.final, false)
+			_, got, findings := readFolder(ctx, a.final, false)
+			if err := ctx.Err(); err != nil {
+				return err // the next run finds the folder published
+			}
 			if err := integrity(findings); err != nil {
 				return fmt.Errorf("%w: after publishing: %w", ErrReadBack, err)
 			}
@@ -192,7 +198,7 @@ func (a *assembly) pass(ctx context.Context, open func(*timeline.Track) (sink, e
 
 // writeManifest hashes the files as they are read back from the disk and writes
 // the manifest over them.
-func (a *assembly) writeManifest() (*Manifest, string, error) {
+func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error) {
 	a.parts = participantsOf(a.job.Events)
 	m := a.manifest()
 	names := []string{EventsName}
@@ -200,7 +206,7 @@ func (a *assembly) writeManifest() (*Manifest, string, error) {
 		names = append(names, m.Tracks[i].File)
 	}
 	for _, name := range names {
-		f, err := hashFile(filepath.Join(a.hidden, name))
+		f, err := hashFile(ctx, filepath.Join(a.hidden, name))
 		if err != nil {
 			return nil, "", err
 		}
@@ -295,15 +301,15 @@ func (a *assembly) result(m *Manifest, sum string) Result {
 	return r
 }
 
-// hashFile reads a file once.
-func hashFile(path string) (File, error) {
+// hashFile reads a file once, or until ctx ends.
+func hashFile(ctx context.Context, path string) (File, error) {
 	f, err := os.Open(path) //nolint:gosec // G304: the caller names the folder
 	if err != nil {
 		return File{}, fmt.Errorf("hashing: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	h := sha256.New()
-	n, err := io.Copy(h, f)
+	n, err := io.Copy(h, heeding{ctx, f})
 	if err != nil {
 		return File{}, fmt.Errorf("hashing: %w", err)
 	}

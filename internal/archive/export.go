@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -31,7 +32,7 @@ func ExportWAV(folder, track, dst string) error {
 		if f.Name != t.File {
 			continue
 		}
-		if err := integrity(checkFile(folder, f)); err != nil {
+		if err := integrity(checkFile(context.Background(), folder, f)); err != nil {
 			return fmt.Errorf("exporting wav: %w", err)
 		}
 	}

@@ -284,3 +284,45 @@ func TestTooLongAndTooMany(t *testing.T) {
 		})
 	}
 }
+
+// countdown is a context that is cancelled at the n-th time that it is asked.
+type countdown struct {
+	context.Context
+
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Whoever cancels while a published folder is checked need not wait for all of it,
+// and the folder is not taken for damaged.
+func TestCancellingTheCheck(t *testing.T) {
+	t.Parallel()
+	a, s := open(t), ordinary(t)
+	j := s.job(t, recorder.OutcomeRecordedWithGaps)
+	r, err := a.Assemble(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for ; ; asked++ {
+		again, err := a.Assemble(&countdown{t.Context(), asked}, j)
+		if err == nil {
+			if again.ManifestSHA256 != r.ManifestSHA256 {
+				t.Errorf("manifest %s, want %s", again.ManifestSHA256, r.ManifestSHA256)
+			}
+			break
+		}
+		if !errors.Is(err, context.Canceled) || errors.Is(err, archive.ErrDamaged) {
+			t.Fatalf("cancelled at the %d. time: %v", asked, err)
+		}
+	}
+	if asked < 10 {
+		t.Errorf("it would have noticed %d times only", asked)
+	}
+}

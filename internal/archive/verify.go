@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -22,7 +23,7 @@ import (
 // its hash, audio that decodes to as many samples as promised, sums that add up.
 // The error joins all [Finding]s.
 func VerifyFolder(path string) error {
-	_, _, findings := readFolder(path, true)
+	_, _, findings := readFolder(context.Background(), path, true)
 	return integrity(findings)
 }
 
@@ -30,7 +31,7 @@ func VerifyFolder(path string) error {
 // [VerifyFolder] does, and whether what its manifest tells keeps the laws. It
 // returns the manifest, nil where it can't be read, and everything found.
 func CheckFolder(path string) (*Manifest, []Finding) {
-	m, _, findings := readFolder(path, true)
+	m, _, findings := readFolder(context.Background(), path, true)
 	if m != nil {
 		findings = append(findings, checkOrder(m)...)
 	}
@@ -42,15 +43,16 @@ func CheckFolder(path string) (*Manifest, []Finding) {
 // and the Previous of the manifest that followed. A folder that was forged as a
 // whole agrees with itself, so [CheckFolder] finds nothing; this hash tells.
 func ManifestSHA256(path string) (string, error) {
-	f, err := hashFile(filepath.Join(path, ManifestName))
+	f, err := hashFile(context.Background(), filepath.Join(path, ManifestName))
 	if err != nil {
 		return "", fmt.Errorf("manifest of %s: %w", path, err)
 	}
 	return f.SHA256, nil
 }
 
-// readFolder checks a folder's integrity; deep decodes the audio too.
-func readFolder(path string, deep bool) (m *Manifest, sum string, findings []Finding) {
+// readFolder checks a folder's integrity; deep decodes the audio too. Once ctx has
+// ended, what it found means nothing.
+func readFolder(ctx context.Context, path string, deep bool) (m *Manifest, sum string, findings []Finding) {
 	found := func(kind FindingKind, file, detail string, args ...any) {
 		findings = append(findings, Finding{kind, lawEvidence, file, fmt.Sprintf(detail, args...)})
 	}
@@ -71,7 +73,7 @@ func readFolder(path string, deep bool) (m *Manifest, sum string, findings []Fin
 	there := map[string]bool{ManifestName: true}
 	for _, want := range m.Files {
 		there[want.Name] = true
-		findings = append(findings, checkFile(path, want)...)
+		findings = append(findings, checkFile(ctx, path, want)...)
 	}
 	for _, e := range entries {
 		if !there[e.Name()] || !e.Type().IsRegular() {
@@ -80,7 +82,7 @@ func readFolder(path string, deep bool) (m *Manifest, sum string, findings []Fin
 	}
 	if deep && len(findings) == 0 { // else the files are others anyway
 		for i := range m.Tracks {
-			findings = append(findings, checkTrackFile(path, &m.Tracks[i])...)
+			findings = append(findings, checkTrackFile(ctx, path, &m.Tracks[i])...)
 		}
 		if err := readEvents(filepath.Join(path, EventsName)); err != nil {
 			found(FindingEvents, EventsName, "%v", err)
@@ -98,7 +100,7 @@ func readBounded(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, MaxManifest+1))
 }
 
-func checkFile(folder string, want File) []Finding {
+func checkFile(ctx context.Context, folder string, want File) []Finding {
 	path := filepath.Join(folder, want.Name)
 	info, err := os.Lstat(path)
 	switch {
@@ -109,7 +111,7 @@ func checkFile(folder string, want File) []Finding {
 	case err == nil && info.Size() != want.Size:
 		return []Finding{{FindingHash, lawEvidence, want.Name, fmt.Sprintf("%d bytes, the manifest says %d", info.Size(), want.Size)}}
 	}
-	got, err := hashFile(path)
+	got, err := hashFile(ctx, path)
 	switch {
 	case err != nil:
 		return []Finding{{FindingUnreadable, lawEvidence, want.Name, err.Error()}}
@@ -119,8 +121,21 @@ func checkFile(folder string, want File) []Finding {
 	return nil
 }
 
+// heeding is a reader that ends with its context, between two blocks.
+type heeding struct {
+	ctx context.Context // an io.Reader is given none; this one lives for one call
+	io.Reader
+}
+
+func (h heeding) Read(p []byte) (int, error) {
+	if err := h.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return h.Reader.Read(p)
+}
+
 // checkTrackFile decodes a track's audio.
-func checkTrackFile(folder string, t *Track) []Finding {
+func checkTrackFile(ctx context.Context, folder string, t *Track) []Finding {
 	if t.Kind != "audio" {
 		return nil
 	}
@@ -137,7 +152,7 @@ func checkTrackFile(folder string, t *Track) []Finding {
 		if r.Samples() != t.Samples {
 			return fmt.Errorf("%d samples, the manifest says %d", r.Samples(), t.Samples)
 		}
-		return gapsAreSilent(r, t.Gaps)
+		return gapsAreSilent(heeding{ctx, r}, t.Gaps)
 	}()
 	if err != nil {
 		return []Finding{{FindingMedia, lawEvidence, t.File, err.Error()}}
