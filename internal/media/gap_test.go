@@ -62,6 +62,21 @@ func TestGaps(t *testing.T) {
 			announce(s, 0, 4, pb.Gap_REASON_OVERFLOW)
 			s.capture(10)
 		}, nil, 0, 20},
+		"of another kind, or of a source": {func(s *testSession) {
+			foreign := func(kind, source uint32, first, count uint64) {
+				s.say(&pb.FromHost{Message: &pb.FromHost_Gap{Gap: &pb.Gap{
+					Handle: s.handle, Kind: kind, SourceId: source, FirstSeq: first, Count: count, Reason: pb.Gap_REASON_OVERFLOW,
+				}}})
+			}
+			foreign(2, 0, 11, 5)
+			foreign(3, 0, 11, 5)
+			foreign(4, 7, 11, 5)
+			foreign(1, 7, 11, 5)
+			s.skip(5)
+			s.capture(5)
+			foreign(3, 0, 21, 3)
+			s.skip(3) // the host will name 23 as its last
+		}, []gap{{11, 5, frame.CauseUnannounced}}, 8, 23},
 		"the end": {func(s *testSession) {
 			s.capture(5)
 			s.skip(3) // the host will name 18 as its last

@@ -153,7 +153,10 @@ func (s *session) keepGap(b *spool.Batch, g frame.Gap) {
 // Gap implements link.Owner. The announcement is stored as it came; it counts
 // where its place is.
 func (s *session) Gap(g frame.Gap) {
-	if g.Count > maxGap || g.FirstSeq+g.Count < g.FirstSeq || (g.Count > 0 && g.FirstSeq == 0) || !g.Kind.Valid() {
+	// Nothing but the session's own kind takes numbers: a gap of another kind would
+	// pass them over without a sample for what is missing.
+	foreign := g.Kind != s.kind || (s.kind == frame.MixedAudio && g.Source != 0)
+	if foreign || g.Count > maxGap || g.FirstSeq+g.Count < g.FirstSeq || (g.Count > 0 && g.FirstSeq == 0) {
 		s.service.metrics.faults.WithLabelValues(faultGap).Inc()
 		s.host.complain(faultGap, "media host announced an impossible gap", zap.Uint64("first", g.FirstSeq), zap.Uint64("count", g.Count))
 		return
