@@ -211,10 +211,19 @@ func (d *demo) tell(r *demoReport, m *archive.Manifest, folder string) {
 	audio := shortPath(filepath.Join(folder, "audio-mixed.flac"))
 	fmt.Fprintf(d.console.out, `
 Play it:      ffplay -autoexit -nodisp %s
-Look closer:  recorderbot recordings show --config %s %s
-Prove it:     recorderbot check --config %s
+Look closer:  %s recordings show --config %s %s
+Prove it:     %s check --config %s
 Report:       %s
-`, audio, shortPath(d.config.File), r.Recording, shortPath(d.config.File), shortPath(filepath.Join(d.dir, "report.json")))
+`, audio, ourName(), shortPath(d.config.File), r.Recording, ourName(), shortPath(d.config.File), shortPath(filepath.Join(d.dir, "report.json")))
+}
+
+// ourName is what a person types to start this program again.
+func ourName() string {
+	self, err := os.Executable()
+	if err != nil || strings.Contains(self, "go-build") {
+		return "go run ./cmd/recorderbot"
+	}
+	return shortPath(self)
 }
 
 // shortPath is a path as a person in the working folder would write it.
