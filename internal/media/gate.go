@@ -26,7 +26,7 @@ const (
 // take stores a frame, or says why not. It is the only way of a frame into the
 // spool. Called by the link's reader, inside spool.Update and under mu.
 func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, bool) {
-	if why, ok := s.admits(f); !ok {
+	if why, ok := s.admits(f, now); !ok {
 		s.discarded[why]++
 		if s.gate == gateOpen && s.stuckAt.IsZero() {
 			s.stuckAt = now
@@ -47,6 +47,7 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		return afterSeal, false
 	}
 	s.line.Frame(f.Header)
+	s.missing += f.Seq - s.next
 	s.next = f.Seq + 1
 	s.lastAt, s.stuckAt, s.skipped = now, time.Time{}, 0
 	if f.MediaTime > 0 {
@@ -56,7 +57,7 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 }
 
 // admits is the gate. Under mu.
-func (s *session) admits(f *frame.Frame) (reason, bool) {
+func (s *session) admits(f *frame.Frame, now time.Time) (reason, bool) {
 	switch s.gate {
 	case gateClosed:
 		return beforeConsent, false
@@ -78,6 +79,8 @@ func (s *session) admits(f *frame.Frame) (reason, bool) {
 	case f.Seq < s.next:
 		return duplicate, false
 	case f.Seq-s.next > maxHole && !s.foretold(f.Seq):
+		return implausible, false
+	case f.Seq > s.next && f.Seq-s.next > s.missable(now):
 		return implausible, false
 	case f.Kind != s.kind:
 		return unwanted, false
@@ -135,12 +138,13 @@ func (s *session) silence(b *spool.Batch, f *frame.Frame) {
 		return
 	}
 	s.resumed = false
-	const day = 24 * 3600 * 50 * frame.TicksPerFrame
-	if missing := f.MediaTime - s.due(); s.lastTime > 0 && f.Seq == s.next && missing >= frame.TicksPerFrame && missing < day {
-		s.keepGap(b, frame.Gap{
-			Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseLink,
-		})
+	g := frame.Gap{
+		Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseLink,
 	}
+	if s.lastTime == 0 || f.Seq != s.next || length(g) < frameLength {
+		return
+	}
+	s.keepGap(b, g)
 }
 
 // keepGap stores a gap. Under mu, inside spool.Update.
@@ -157,31 +161,40 @@ func (s *session) Gap(g frame.Gap) {
 	// pass them over without a sample for what is missing.
 	foreign := g.Kind != s.kind || (s.kind == frame.MixedAudio && g.Source != 0)
 	if foreign || g.Count > maxGap || g.FirstSeq+g.Count < g.FirstSeq || (g.Count > 0 && g.FirstSeq == 0) {
-		s.service.metrics.faults.WithLabelValues(faultGap).Inc()
-		s.host.complain(faultGap, "media host announced an impossible gap", zap.Uint64("first", g.FirstSeq), zap.Uint64("count", g.Count))
+		s.impossible(g)
 		return
 	}
-	s.write(func(b *spool.Batch) {
-		if s.gate != gateOpen || !s.permit.Live() {
-			return // nothing is recorded: nothing is missing
+	refused := false
+	s.write(func(b *spool.Batch) { refused = !s.hearGap(b, g, time.Now()) })
+	if refused {
+		s.impossible(g)
+	}
+}
+
+// hearGap stores an announcement that could be true, and reports false for one that
+// can't. Under mu, inside spool.Update.
+func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
+	if s.gate != gateOpen || !s.permit.Live() {
+		return true // nothing is recorded: nothing is missing
+	}
+	if end := g.FirstSeq + g.Count; g.Count > 0 && g.FirstSeq < s.first {
+		if end <= s.first {
+			return true
 		}
-		if g.Count > 0 {
-			if end := g.FirstSeq + g.Count; g.FirstSeq < s.first {
-				if end <= s.first {
-					return
-				}
-				g.FirstSeq, g.Count = s.first, end-s.first
-			}
-			if !s.announce(g) {
-				return
-			}
-		}
-		s.wokenAt = time.Now()
-		if g.Count == 0 && g.ToTime > s.lastTime {
-			s.skipped += length(g)
-		}
-		s.keepGap(b, g)
-	})
+		g.FirstSeq, g.Count = s.first, end-s.first
+	}
+	switch {
+	case g.Count > 0 && !s.believable(g, now):
+		return false
+	case g.Count > 0 && !s.announce(g):
+		return true
+	}
+	s.wokenAt = now
+	if g.Count == 0 && g.ToTime > s.lastTime {
+		s.skipped += length(g)
+	}
+	s.keepGap(b, g)
+	return true
 }
 
 // faultGap is a label of media_host_faults_total, beside the link's.

@@ -49,6 +49,8 @@ type session struct {
 	first     uint64        // first frame that may be stored
 	next      uint64        // next frame that is expected
 	last      uint64        // last frame of all, once paused
+	missing   uint64        // numbers passed over
+	held      uint64        // numbers that the host had before it attached us; see hold
 	lastTime  int64         // media time of the last frame stored
 	lastAt    time.Time     // when it came
 	stuckAt   time.Time     // since when every frame is refused
@@ -168,6 +170,7 @@ func (s *session) Attached(a link.Attached) {
 	if s.hostNext == 0 {
 		s.hostNext = a.Next
 	}
+	s.hold(a.Oldest, a.Next)
 	away := time.Duration(0)
 	if !s.cutAt.IsZero() {
 		away, s.cutAt = time.Since(s.cutAt), time.Time{}
@@ -234,7 +237,7 @@ func (s *session) Paused(last uint64) {
 	}
 	s.gate = gatePaused
 	s.last = max(last, s.next-1) // what is stored was sent, whatever the host says
-	if s.last-(s.next-1) > maxGap {
+	if s.last-(s.next-1) > s.missable(time.Now()) {
 		s.last = s.next - 1 // nonsense: what is missing then is told by the clock
 		s.gate = gateOpen
 		return

@@ -1,0 +1,89 @@
+package media
+
+import (
+	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// openedAgo is a session that was opened so long ago; its first frame is 1.
+func (w *world) openedAgo(tb testing.TB, ago time.Duration) *session {
+	tb.Helper()
+	s := w.direct(tb, "budget-"+tb.Name()[len("Test"):])
+	tb.Cleanup(s.link.Detach)
+	s.Opened(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.openedAt = s.openedAt.Add(-ago)
+	return s
+}
+
+// TestNumbersFollowTheClock: a host whose numbers run ahead of the time is not
+// believed: not by its frames, its announcements, or its last number.
+func TestNumbersFollowTheClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second) // 500 frames, and 1,500
+	w.feed(s, audio(1))
+	w.feed(s, audio(1502)) // 1,500 missing
+	w.feed(s, audio(1502+1000))
+	s.Gap(frame.Gap{Kind: frame.MixedAudio, FirstSeq: 1503, Count: 1000, Cause: frame.CauseOverflow})
+	w.feed(s, audio(1502+1001))
+	s.Paused(1502 + 1000)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != 1503 || s.missing != 1500 || s.discarded[implausible] != 2 || len(s.announced) != 0 || s.gate != gateOpen || s.stuckAt.IsZero() {
+		t.Errorf("next %d, %d missing, discarded %v, announced %v, gate %d, stuck at %v", s.next, s.missing, s.discarded, s.announced, s.gate, s.stuckAt)
+	}
+	if n := w.metric(`recorderbot_media_host_faults_total{fault="impossibleGap"}`); n != 1 {
+		t.Errorf("%v impossible gaps counted", n)
+	}
+	s.openedAt = s.openedAt.Add(-time.Hour)
+	if f := audio(1502 + 1000); s.missable(time.Now()) < 1000 {
+		t.Error("time passes, and nothing more may be missing")
+	} else if _, ok := s.admits(&f, time.Now()); !ok {
+		t.Error("what time allows is refused")
+	}
+}
+
+// TestHeldFramesMayBeMissing: what the host held before it attached us may be
+// missing beside what our clock allows, but no more than hosts hold.
+func TestHeldFramesMayBeMissing(t *testing.T) {
+	t.Parallel()
+	s := &session{kind: frame.MixedAudio}
+	now := time.Now()
+	s.openedAt = now
+	for _, tt := range []struct{ oldest, next, want uint64 }{
+		{0, 1 << 40, 1500}, {101, 201, 1600}, {1, 1 << 40, 1500 + maxHeld}, {5, 5, 1500 + maxHeld},
+	} {
+		if s.hold(tt.oldest, tt.next); s.missable(now) != tt.want {
+			t.Errorf("held %d to %d: %d may be missing, want %d", tt.oldest, tt.next, s.missable(now), tt.want)
+		}
+	}
+}
+
+// TestRunawayNumbersFail: law 3 for a session whose frames all run ahead.
+func TestRunawayNumbersFail(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(1)
+	w.stored(s, 1)
+	began := time.Now()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !w.heard("c failed") {
+		hs.skip(65_535)
+		hs.capture(1)
+		<-tick.C
+		if time.Since(began) > 5*time.Second {
+			t.Fatal("nobody noticed")
+		}
+	}
+	end := w.end("c")
+	if r := w.report("c"); end.Cause != recorder.CauseMediaLost || r.Frames != 1 || r.GapSamples > 5*frame.SampleRate {
+		t.Errorf("%+v\n%+v", end, r)
+	}
+}
