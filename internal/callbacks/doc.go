@@ -10,8 +10,7 @@
 //  1. method and path (405, 404);
 //  2. declared size (413);
 //  3. bearer token (401, also where the token is genuine but its tenant is not
-//     ours; 503 where we cannot tell because we have no keys or may not ask for
-//     new ones just now);
+//     ours; 503 where we cannot tell because we have no keys);
 //  4. content type (415);
 //  5. the body: read in full within the limit (413), then decoded (400);
 //  6. the tenant of each notification against the token's (401).
@@ -35,7 +34,6 @@
 //     few seconds. Any fetch brings every key, so a forger who spends the budget
 //     also buys the honest sender's key: a rotated key is known after one refill
 //     at the latest, whatever came before it, and at once while the burst lasts.
-//     Until then an unknown key ID is answered 503, not 401: we cannot tell.
 //   - A failed fetch never takes keys away. A key that left the published set ends
 //     the tokens that it signed, cached or not.
 //

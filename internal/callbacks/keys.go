@@ -30,8 +30,7 @@ const refreshEvery = time.Hour
 var (
 	// errUnknownKey: the set is as new as can be had, and the key is not in it.
 	errUnknownKey = errors.New("no such signing key")
-	// errKeysUnavailable: we cannot tell, since the set could not be read, or may
-	// not be read just now.
+	// errKeysUnavailable: we cannot tell, since the set could not be read.
 	errKeysUnavailable = errors.New("signing keys unavailable")
 	errClosed          = errors.New("shutting down")
 )
@@ -103,9 +102,7 @@ func (k *keySet) lookup(ctx context.Context, id string) (*rsa.PublicKey, error) 
 	for {
 		f := k.demand()
 		if time.Until(f.due) > keyPatience {
-			// The budget is spent, maybe on forged key IDs, and the fetch takes place
-			// without us: the key may be new, and who sent it should come again.
-			return nil, fmt.Errorf("%w: they are read again in %v", errKeysUnavailable, time.Until(f.due).Round(time.Millisecond))
+			return nil, k.missing() // the budget is spent; the fetch takes place without us
 		}
 		select {
 		case <-f.done:
