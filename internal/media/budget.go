@@ -21,6 +21,8 @@ const (
 	// maxHeld bounds what a host can have held when it attached us: a minute of one
 	// stream.
 	maxHeld = 60 * 50
+	// maxSources is how many sources the announced gaps of a recording may name.
+	maxSources = 64
 )
 
 // elapsed is how much time may be missing of one stream. Under mu.
@@ -51,6 +53,31 @@ func (s *session) hold(oldest, next uint64) {
 func (s *session) believable(g frame.Gap, now time.Time) bool {
 	end, left := g.FirstSeq+g.Count, s.missable(now)
 	return end <= s.next || (min(g.Count, end-s.next) <= left && end-s.next <= left+maxHeld*unmixedStreams)
+}
+
+// spend takes the time that a gap without numbers says is missing from what its
+// source may miss. It reports false, and changes nothing, where that is too much.
+// Each costs a frame at least, so that their number is bounded, too. Under mu.
+func (s *session) spend(g frame.Gap, now time.Time) bool {
+	cost := max(length(g), frameLength)
+	if s.spent[g.Source]+cost > s.elapsed(now) {
+		return false
+	}
+	s.spent[g.Source] += cost
+	return true
+}
+
+// named reports whether a gap's source may be named: it was before, or there are
+// not too many yet. Under mu.
+func (s *session) named(source uint32) bool {
+	_, known := s.spent[source]
+	if !known && len(s.spent) >= maxSources {
+		return false
+	}
+	if !known {
+		s.spent[source] = 0
+	}
+	return true
 }
 
 // impossible counts a gap that can't be, and says so.

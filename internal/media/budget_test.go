@@ -87,3 +87,56 @@ func TestRunawayNumbersFail(t *testing.T) {
 		t.Errorf("%+v\n%+v", end, r)
 	}
 }
+
+// TestTimesFollowTheClock: announced gaps without numbers add up to no more than
+// the time that has passed, and name no more sources than there can be.
+func TestTimesFollowTheClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	s.kind = frame.UnmixedAudio
+	const second = int64(time.Second / 100)
+	gap := func(source uint32, length int64) {
+		s.Gap(frame.Gap{Kind: s.kind, Source: source, FromTime: second, ToTime: second + length, Cause: frame.CausePlatform})
+	}
+	gap(1, 24*3600*second-second) // nearly a day
+	gap(1, 30*second)
+	gap(1, 9*second)
+	gap(1, 9*second)              // 48 s of 40
+	for i := range uint32(1000) { // the first of them are believed
+		gap(2+i, second)
+	}
+	w.refusedGaps(2 + 1000 - (maxSources - 1))
+	s.mu.Lock()
+	_, missing := totals(s.line.Finish(0))
+	sources := len(s.spent)
+	s.mu.Unlock()
+	if want := int64(39+maxSources-1) * frame.SampleRate; missing != want || sources != maxSources {
+		t.Errorf("%d samples missing, want %d; %d sources", missing, want, sources)
+	}
+	if n := len(w.kept(s.recording.ID()).gaps); n > 2+maxSources {
+		t.Errorf("%d gaps stored", n)
+	}
+}
+
+func (w *world) refusedGaps(want float64) {
+	w.tb.Helper()
+	if n := w.metric(`recorderbot_media_host_faults_total{fault="impossibleGap"}`); n != want {
+		w.tb.Errorf("%v impossible gaps counted, want %v", n, want)
+	}
+}
+
+// TestManyEmptyGaps: gaps that say nothing are not endless.
+func TestManyEmptyGaps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 0)
+	for range 1700 {
+		s.Gap(frame.Gap{Kind: frame.MixedAudio, Cause: frame.CausePlatform})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if spent := s.spent[0]; spent > s.elapsed(time.Now()) || spent < ahead {
+		t.Errorf("%v spent", spent)
+	}
+}

@@ -39,7 +39,7 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 			return afterSeal, false
 		}
 		s.hole(b, f)
-		s.silence(b, f)
+		s.silence(b, f, now)
 	}
 	// The spool asks the permit, last: it may be withdrawn at any moment.
 	if !b.Frame(s.recording, *f) {
@@ -133,7 +133,7 @@ func (s *session) due() int64 {
 
 // silence records the time for which the host had closed its own gate: its
 // numbers don't show it. Nothing to do otherwise. Under mu.
-func (s *session) silence(b *spool.Batch, f *frame.Frame) {
+func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
 	if !s.resumed {
 		return
 	}
@@ -142,6 +142,10 @@ func (s *session) silence(b *spool.Batch, f *frame.Frame) {
 		Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseLink,
 	}
 	if s.lastTime == 0 || f.Seq != s.next || length(g) < frameLength {
+		return
+	}
+	if !s.spend(g, now) {
+		s.impossible(g) // the frame's place tells, the clock does not
 		return
 	}
 	s.keepGap(b, g)
@@ -184,7 +188,7 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 		g.FirstSeq, g.Count = s.first, end-s.first
 	}
 	switch {
-	case g.Count > 0 && !s.believable(g, now):
+	case g.Count > 0 && !s.believable(g, now), !s.named(g.Source), g.Count == 0 && !s.spend(g, now):
 		return false
 	case g.Count > 0 && !s.announce(g):
 		return true

@@ -69,6 +69,7 @@ type session struct {
 	wokenAt   time.Time // when something but a frame last said that frames flow
 	quiet     bool      // nothing flows, and that was noted
 	announced []frame.Gap
+	spent     map[uint32]time.Duration // by source: announced as missing by times alone
 	discarded [reasons]uint64
 	report    *recorder.SealReport
 }
@@ -80,7 +81,7 @@ func newSession(s *Service, h *host, call recorder.CallRef, id string) *session 
 		service: s, host: h, mu: &h.gates, call: call, id: id, kind: frame.MixedAudio,
 		log:   h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
 		turns: make(chan struct{}, 1), ending: make(chan struct{}), news: make(chan struct{}),
-		line: timeline.New(),
+		line: timeline.New(), spent: make(map[uint32]time.Duration),
 	}
 	if s.opts.Audio == "unmixed" {
 		one.kind = frame.UnmixedAudio
