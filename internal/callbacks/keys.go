@@ -16,8 +16,8 @@ import (
 
 // The budget of fetches that unknown key IDs may cause, and their patience.
 const (
-	fetchBurst  = 5               // at once
-	fetchRefill = 5 * time.Second // one more each
+	fetchBurst  = 5                       // at once
+	fetchRefill = 2500 * time.Millisecond // one more each; a little more than the patience
 	// keyPatience bounds how long a request waits for a key. An invite must be
 	// answered within five seconds of its arrival, so a longer wait is no use.
 	keyPatience = 2 * time.Second
