@@ -39,6 +39,9 @@ type sealMeta struct {
 // missing at the end recorded, and the seal made durable. If we die in between,
 // the recording has no seal and the next start writes it.
 //
+// A seal that is given up because the disk hangs is finished when the disk
+// answers, and told by Options.LateSeal.
+//
 // Where no recording was begun the report names none.
 func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.SealReport, error) {
 	began := time.Now()
@@ -54,6 +57,7 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	defer cancel()
 	done, err := one.turn(ctx)
 	if err != nil {
+		s.sealLate(one, order, began, err)
 		return recorder.SealReport{}, fmt.Errorf("seal the recording of call %s: %w", order.Call(), err)
 	}
 	defer done()
@@ -61,6 +65,7 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	outcome := "sealed"
 	if err != nil {
 		outcome = "failed"
+		s.sealLate(one, order, began, err)
 		err = fmt.Errorf("seal the recording of call %s: %w", order.Call(), err)
 	}
 	s.metrics.seal.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
@@ -84,12 +89,24 @@ func (s *session) seal(ctx context.Context, order recorder.SealOrder, asked time
 		defer s.mu.Unlock()
 		return recorder.SealReport{Discarded: s.refused(), At: time.Now()}, nil
 	}
-	if order.Graceful {
-		s.drain(ctx)
+	if s.ends == nil {
+		if order.Graceful {
+			s.drain(ctx)
+		}
+		s.ends = s.close(asked)
 	}
-	end, last := s.close(ctx, asked)
+	select {
+	case <-s.ends.written:
+	case <-ctx.Done():
+	}
 	order.Withdraw()
-	return s.conclude(ctx, recording, end, last)
+	select {
+	case <-s.ends.written:
+		return s.conclude(ctx, recording, s.ends.cause, s.ends.last)
+	default:
+		// Sealed now, the recording would not tell what it misses.
+		return recorder.SealReport{}, fmt.Errorf("waiting for the disk: %w", context.Cause(ctx))
+	}
 }
 
 // drain has the host stop and stores what is under way.
@@ -105,18 +122,25 @@ func (s *session) drain(ctx context.Context) {
 
 // close shuts the gate and says how the recording ends: why, and with which
 // frame. asked is when the end was asked for: silence after it is nobody's loss.
-func (s *session) close(ctx context.Context, asked time.Time) (end string, last uint64) {
+// It does not wait for the disk.
+func (s *session) close(asked time.Time) *ending {
 	s.mu.Lock()
-	end, last = s.ended()
-	g, missing := s.tail(asked, end)
+	cause, last := s.ended()
+	g, missing := s.tail(asked, cause)
 	s.gate = gateShut
 	s.tell()
 	s.mu.Unlock()
 	s.link.Pause()
-	if missing {
-		s.writeWithin(ctx, func(b *spool.Batch) { s.keepGap(b, g) })
+	e := &ending{cause: cause, last: last, written: make(chan struct{})}
+	if !missing {
+		close(e.written)
+		return e
 	}
-	return end, last
+	go func() {
+		defer close(e.written)
+		s.write(func(b *spool.Batch) { s.keepGap(b, g) })
+	}()
+	return e
 }
 
 // ended says how the recording ends, by what is known now. Under mu.

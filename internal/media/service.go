@@ -64,6 +64,10 @@ type Options struct {
 	// were told before. It comes from the goroutine that noticed, with nothing
 	// locked, possibly before New has returned, and must not block. It may be nil.
 	OnFailure func(error)
+	// LateSeal, where not nil, is told that a recording was sealed after all whose
+	// Seal had been given up because the disk hung: once for each such recording,
+	// possibly after Release, from a goroutine that Close waits for. It may block.
+	LateSeal func(recorder.CallID, recorder.SealReport)
 	// Bridge is how long a cut of a link may last before its sessions are lost;
 	// 0: as long as a host keeps frames.
 	Bridge     time.Duration
@@ -110,8 +114,12 @@ type Service struct {
 	mail    *mail
 	failure atomic.Pointer[error] // set: the spool takes nothing more
 
-	mu       sync.Mutex // guards sessions; nothing else is called under it
+	late  late
+	owned sync.WaitGroup // the goroutines of late
+
+	mu       sync.Mutex // guards what follows; nothing else is called under it
 	sessions map[recorder.CallID]*session
+	closed   bool // no late seal begins any more
 }
 
 var _ recorder.Media = (*Service)(nil)
@@ -136,7 +144,7 @@ func New(o Options) (*Service, error) {
 		o.Audio = "mixed"
 	}
 	s := &Service{
-		opts: o, log: o.Log, metrics: newMetrics(o.Registerer),
+		opts: o, log: o.Log, metrics: newMetrics(o.Registerer), late: newLate(),
 		sessions: make(map[recorder.CallID]*session),
 	}
 	s.mail = newMail(o.Post)
@@ -170,12 +178,13 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close shuts every gate and closes the connections. Call it after Run has
-// returned.
-func (s *Service) Close(context.Context) error {
+// Close shuts every gate, waits for late seals, ten seconds at most, and closes
+// the connections. Call it after Run has returned and before the spool is closed.
+func (s *Service) Close(ctx context.Context) error {
 	for _, one := range s.all() {
 		one.shut()
 	}
+	s.closeLate(ctx)
 	s.closeHosts()
 	return nil
 }

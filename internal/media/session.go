@@ -38,6 +38,8 @@ type session struct {
 	turns  chan struct{} // one of Open, Seal and Release works at a time
 	ending chan struct{} // closed: Seal or Release wants its turn
 	end    sync.Once
+	ends   *ending // set by the first Seal, in its turn
+	late   bool    // the seal waits for the disk; guarded by Service.mu
 
 	mu *sync.Mutex // the host's gates: guards what follows; see doc.go
 	// What every frame touches, close together.

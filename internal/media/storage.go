@@ -21,6 +21,7 @@ func (s *Service) OnFailure(err error) {
 	if !s.failure.CompareAndSwap(nil, &err) {
 		return
 	}
+	s.late.stop()
 	s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
 	for _, one := range s.all() {
 		one.fail(recorder.CauseStorageFailed, err.Error())

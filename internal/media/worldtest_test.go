@@ -51,6 +51,7 @@ type world struct {
 	onPermit func()        // between consent and Open
 	broken   []error       // what Options.OnFailure was told
 	still    chan struct{} // not nil: commits wait until it is closed
+	late     []recorder.SealReport
 }
 
 type worldOptions struct {
@@ -108,7 +109,7 @@ func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so s
 	}
 	w.service, err = New(Options{
 		Hosts: addresses, TLS: conf, Spool: w.spool, Audio: o.audio, Hooks: hooks, Bridge: o.bridge, OnFailure: w.fail,
-		Registerer: w.reg, Log: zap.NewNop(), Note: w.Note,
+		Registerer: w.reg, Log: zap.NewNop(), Note: w.Note, LateSeal: w.sealedLate,
 		Post: func(id recorder.CallID, ev recorder.Event) bool { return w.registry.Post(id, ev) == nil },
 	})
 	if err != nil {
@@ -122,6 +123,13 @@ func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so s
 	eventually(tb, "links", func() bool {
 		return !slices.ContainsFunc(w.service.Health(), func(h HostHealth) bool { return !h.Up })
 	})
+}
+
+// sealedLate is Options.LateSeal.
+func (w *world) sealedLate(_ recorder.CallID, r recorder.SealReport) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late = append(w.late, r)
 }
 
 // fail is Options.OnFailure; what it calls shows that nothing is locked.
