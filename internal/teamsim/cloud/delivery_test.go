@@ -56,7 +56,7 @@ func TestDeliveries(t *testing.T) {
 		"skipped":    {nil, cloud.Style{NoEstablishing: true}, "incoming established roster deleted", 4},
 		"repeated":   {nil, cloud.Style{RepeatEstablished: true}, "incoming establishing established roster established deleted", 6},
 		"terminates": {nil, cloud.Style{Terminating: true}, "incoming establishing established roster terminating deleted", 6},
-		"delayed":    {[]cloud.Delivery{{Of: cloud.OfEstablishing, Delay: 100 * time.Millisecond}}, cloud.Style{}, "incoming established roster establishing deleted", 5},
+		"delayed":    {[]cloud.Delivery{{Of: cloud.OfEstablishing, Delay: 700 * time.Millisecond}}, cloud.Style{}, "incoming established roster establishing deleted", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,6 +69,9 @@ func TestDeliveries(t *testing.T) {
 				return http.StatusAccepted, nil
 			})
 			call := b.place(cloud.CallSpec{Style: plain(), Variants: c.variants, Deliveries: c.deliveries})
+			if name == "invite" {
+				b.awaitCount(2) // both copies, before the call can go on
+			}
 			b.answer(call)
 			b.reach(call, cloud.Established)
 			if !strings.Contains(c.want, "roster deleted") && name != "all lost" || strings.Contains(c.want, "establishing roster") {
