@@ -152,6 +152,17 @@ func (b *bot) spoolFailed(err error) {
 	b.lost(err)
 }
 
+// sealedLate enters a seal that came when its call was over: the disk had hung.
+func (b *bot) sealedLate(id recorder.CallID, report recorder.SealReport) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := b.catalogue.RecordingSealed(ctx, id, report); err != nil {
+		b.log.Error("a late seal is not entered; the next start will see to it", zap.String("call", string(id)), zap.Error(err))
+		return
+	}
+	b.archiver.notify()
+}
+
 // lost ends the process: nothing can be recorded by it any more.
 func (b *bot) lost(err error) {
 	b.log.Error("storage has failed; this process ends", zap.Error(err))
@@ -181,7 +192,7 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 			return true
 		},
 		Note:      func(e recorder.Entry) bool { return b.catalogue.Note(e) },
-		OnFailure: b.lost, Registerer: b.metrics, Log: b.log.Named("media"),
+		OnFailure: b.lost, LateSeal: b.sealedLate, Registerer: b.metrics, Log: b.log.Named("media"),
 	})
 	if err != nil {
 		return err
