@@ -97,12 +97,16 @@ func (a *archiver) drain(ctx context.Context) error {
 		return fmt.Errorf("list pending recordings: %w", err)
 	}
 	var errs []error
-	defer func() { a.assembler.Backlog(0) }()
-	for i, rec := range pending {
-		a.assembler.Backlog(backlog(pending[i:]))
+	// What failed still waits: the gauge must not say otherwise between tries.
+	waiting := backlog(pending...)
+	a.assembler.Backlog(waiting)
+	for _, rec := range pending {
 		err := a.one(ctx, rec)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("recording %s: %w", rec.ID, err))
+		} else {
+			waiting -= backlog(rec)
+			a.assembler.Backlog(waiting)
 		}
 		if ctx.Err() != nil || errors.Is(err, errNotEntered) {
 			break // the next manifest must name this one, and could not
@@ -124,7 +128,7 @@ func released(err error) error {
 }
 
 // backlog is what waits for the archive, in bytes of audio.
-func backlog(pending []catalogue.Recording) (bytes int64) {
+func backlog(pending ...catalogue.Recording) (bytes int64) {
 	for _, rec := range pending {
 		bytes += 2 * (rec.Samples + rec.GapSamples)
 	}
