@@ -21,13 +21,13 @@ func TestBacklogStaysWhileArchivingFails(t *testing.T) {
 	r := newRig(t, s, nil)
 	r.start(t)
 	// A file where the archive's folder should be: nothing can be published.
-	if err := os.RemoveAll(r.config.Archive); err != nil {
+	if err = os.RemoveAll(r.config.Archive); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(r.config.Archive, nil, 0o600); err != nil {
+	if err = os.WriteFile(r.config.Archive, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.sim.Run(t.Context(), r.config.URL); err != nil {
+	if _, err = r.sim.Run(t.Context(), r.config.URL); err != nil {
 		t.Fatal(err)
 	}
 	err = poll(t.Context(), 10*time.Millisecond, func() error {
