@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
 
+	"github.com/recorderbot/recorderbot/internal/media/durable/durabletest"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
 	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
@@ -30,7 +31,7 @@ type rig struct {
 // newRig starts a simulator and writes the bot's configuration.
 func newRig(t *testing.T, s teamsim.Scenario, change func(*Config)) *rig {
 	t.Helper()
-	r := &rig{dir: t.TempDir()}
+	r := &rig{dir: durabletest.Dir(t)}
 	var err error
 	if r.sim, err = teamsim.Start(s, teamsim.Options{Dir: filepath.Join(r.dir, "simulator")}); err != nil {
 		t.Fatal(err)

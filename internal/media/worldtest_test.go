@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"github.com/recorderbot/recorderbot/internal/media/durable/durabletest"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -65,7 +66,7 @@ type worldOptions struct {
 func blankWorld(tb testing.TB, o worldOptions) *world {
 	tb.Helper()
 	w := &world{
-		tb: tb, dir: tb.TempDir(), reg: prometheus.NewRegistry(), done: make(chan struct{}), consent: make(chan struct{}),
+		tb: tb, dir: durabletest.Dir(tb), reg: prometheus.NewRegistry(), done: make(chan struct{}), consent: make(chan struct{}),
 		ends: map[recorder.CallID]recorder.Conclusion{}, seals: map[recorder.CallID]recorder.SealReport{},
 	}
 	if !o.asks {
