@@ -30,7 +30,7 @@ func Dir(tb testing.TB) string {
 	if room, err := durable.Available(memory); err != nil || room < enough {
 		return tb.TempDir()
 	}
-	dir, err := os.MkdirTemp(memory, "recorderbot-test-")
+	dir, err := os.MkdirTemp(memory, "recorderbot-test-") //nolint:usetesting // its TempDir is on the disk
 	if err != nil {
 		return tb.TempDir() // not ours to write
 	}
