@@ -3,8 +3,9 @@ package teamsim
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
-	"strconv"
+	"sync/atomic"
 
 	"github.com/goccy/go-yaml"
 )
@@ -129,18 +130,33 @@ func (s *Sim) botYAML(public string, o BotOptions) yaml.MapSlice {
 	}
 }
 
+// Ports for a bot come from below the range that the kernel hands out for
+// outgoing connections and for listeners without a port: in that range somebody
+// else may get the port before the bot does.
+const (
+	firstPort = 20000
+	ports     = 12000
+)
+
+// portsTried numbers the ports tried by this process, so that it offers none
+// twice; processes start at different places.
+var portsTried atomic.Uint32 //nolint:gochecknoglobals // the ports belong to the machine, not to a simulation
+
 // freeAddress fills in an address that nobody listens on.
 func freeAddress(addr *string) error {
 	if *addr != "" {
 		return nil
 	}
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return fmt.Errorf("find a free port: %w", err)
+	var err error
+	for range ports {
+		port := firstPort + (os.Getpid()*97+int(portsTried.Add(1)))%ports
+		var l net.Listener
+		if l, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}); err == nil {
+			*addr = l.Addr().String()
+			return l.Close()
+		}
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	*addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	return l.Close()
+	return fmt.Errorf("find a free port: %w", err)
 }
 
 func beside(dir, path string) string {

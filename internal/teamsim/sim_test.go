@@ -3,6 +3,7 @@ package teamsim_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -240,5 +241,30 @@ func TestPKI(t *testing.T) {
 	}
 	if s, err := os.ReadFile(filepath.Join(dir, teamsim.FileSecret)); err != nil || strings.TrimSpace(string(s)) != p.Secret || len(p.Secret) < 32 {
 		t.Errorf("the secret: %v", err)
+	}
+}
+
+// TestNoPortIsOfferedTwice: what was free a moment ago for one bot is not
+// offered to the next, and none of it can be taken by an outgoing connection.
+func TestNoPortIsOfferedTwice(t *testing.T) {
+	t.Parallel()
+	sim, err := teamsim.Start(scenario(t, "name: ports\ncalls: [{end: {after: 10ms}}]\n"), teamsim.Options{PKI: pki()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	offered := map[string]bool{}
+	for range 20 {
+		c, err := sim.WriteBotConfig(t.TempDir(), teamsim.BotOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range []string{strings.TrimPrefix(c.PublicURL, "https://"), c.Console, c.Ops} {
+			_, port, err := net.SplitHostPort(address)
+			if n, _ := strconv.Atoi(port); err != nil || n >= 32768 || offered[port] {
+				t.Errorf("%s: offered before, or out of the range that is safe", address)
+			}
+			offered[port] = true
+		}
 	}
 }
