@@ -54,7 +54,8 @@ func (r *receiver) hand(from callbacks.Caller, n *graph.Notification) error {
 	}
 	// Evidence first: what the platform said, as it said it. A notification of a
 	// call that is not live is ordinary: late, repeated, or of a life before.
-	if err := r.note(n); errors.Is(err, recorder.ErrUnknownCall) {
+	noted := r.note(n)
+	if errors.Is(noted, recorder.ErrUnknownCall) {
 		r.log.Debug("notification of no live call", zap.String("call", string(n.Call)), zap.Stringer("kind", n.Kind))
 		return nil
 	}
@@ -62,6 +63,9 @@ func (r *receiver) hand(from callbacks.Caller, n *graph.Notification) error {
 		if err := r.registry.Post(n.Call, ev); errors.Is(err, recorder.ErrBusy) {
 			return fmt.Errorf("%w: %w", callbacks.ErrBusy, err)
 		}
+	}
+	if noted != nil { // what moves the call has moved it; the evidence must come again
+		return fmt.Errorf("%w: %w", callbacks.ErrBusy, noted)
 	}
 	return nil
 }
@@ -88,12 +92,11 @@ func (r *receiver) Joining(_ context.Context, from callbacks.Caller, n graph.Not
 	if err := r.owned(from, &n); err != nil {
 		return nil, err
 	}
-	_, live := r.registry.Tenant(n.Call)
-	accept := live && !r.registry.Draining()
-	if live {
-		if err := r.note(&n); err != nil {
-			accept = false
-		}
+	// A call that records no more must not take anybody on: turned down, Teams
+	// sends an invite of its own.
+	accept := r.registry.Records(n.Call) && !r.registry.Draining()
+	if err := r.note(&n); err != nil {
+		accept = false
 	}
 	return graph.JoinReply(accept), nil
 }

@@ -167,16 +167,21 @@ func (c *Client) GetCall(ctx context.Context, call recorder.CallRef) (CallState,
 	return CallState{State: strings.ToLower(w.State), Tenant: strings.ToLower(w.TenantID), Receipt: re.receipt}, nil
 }
 
-// AskCall tells whether the call is established. A terminated call is gone.
-func (c *Client) AskCall(ctx context.Context, call recorder.CallRef) (bool, error) {
+// AskCall tells where the call stands. One that is terminated, or about to be, is
+// gone: nothing leads back from there (Graph, call: callState).
+func (c *Client) AskCall(ctx context.Context, call recorder.CallRef) (recorder.Standing, error) {
 	s, err := c.GetCall(ctx, call)
 	switch {
 	case err != nil:
-		return false, err
-	case s.State == "terminated":
-		return false, &recorder.Fault{Kind: recorder.FaultGone, Message: "the call is terminated", Receipt: s.Receipt}
+		return recorder.StandingUnknown, err
+	case s.State == "terminated", s.State == "terminating":
+		return recorder.StandingUnknown, &recorder.Fault{Kind: recorder.FaultGone, Message: "the call is " + s.State, Receipt: s.Receipt}
+	case s.State == "established":
+		return recorder.StandingEstablished, nil
+	case s.State == "incoming":
+		return recorder.StandingIncoming, nil
 	}
-	return s.State == "established", nil
+	return recorder.StandingUnknown, nil
 }
 
 // maxPages bounds how many pages of participants are read.

@@ -267,18 +267,21 @@ func TestEveryErrorIsAFault(t *testing.T) {
 
 func TestLookups(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]bool{
-		`{"@odata.type":"#microsoft.graph.call","state":"established","id":"` + testCall + `"}`: true,
-		`{"state":"Established"}`: true, `{"state":"establishing"}`: false, `{"state":"incoming"}`: false, `{"state":"new"}`: false,
+	for body, want := range map[string]recorder.Standing{
+		`{"@odata.type":"#microsoft.graph.call","state":"established","id":"` + testCall + `"}`: recorder.StandingEstablished,
+		`{"state":"Established"}`: recorder.StandingEstablished, `{"state":"establishing"}`: recorder.StandingUnknown,
+		`{"state":"incoming"}`: recorder.StandingIncoming, `{"state":"new"}`: recorder.StandingUnknown,
 	} {
 		got, err := newCloud(t, status(200, body)).client(t).AskCall(t.Context(), testRef())
 		if err != nil || got != want {
 			t.Errorf("%s: %v, %v", body, got, err)
 		}
 	}
-	_, err := newCloud(t, status(200, `{"state":"terminated"}`)).client(t).AskCall(t.Context(), testRef())
-	if f := fault(t, err); f.Kind != recorder.FaultGone {
-		t.Errorf("terminated: %v", f)
+	for _, over := range []string{"terminated", "Terminating"} {
+		_, err := newCloud(t, status(200, `{"state":"`+over+`"}`)).client(t).AskCall(t.Context(), testRef())
+		if f := fault(t, err); f.Kind != recorder.FaultGone {
+			t.Errorf("%s: %v", over, f)
+		}
 	}
 }
 

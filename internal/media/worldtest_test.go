@@ -270,8 +270,8 @@ func (w *world) KeepAlive(context.Context, recorder.CallRef) (recorder.Receipt, 
 	return recorder.Receipt{HTTPStatus: 200}, nil
 }
 
-func (w *world) AskCall(context.Context, recorder.CallRef) (bool, error) {
-	return false, &recorder.Fault{Kind: recorder.FaultGone}
+func (w *world) AskCall(context.Context, recorder.CallRef) (recorder.Standing, error) {
+	return recorder.StandingUnknown, &recorder.Fault{Kind: recorder.FaultGone}
 }
 
 func (w *world) AskRoster(context.Context, recorder.CallRef) (recorder.Roster, error) {

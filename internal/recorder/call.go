@@ -31,7 +31,12 @@ type call struct {
 	// owned by run
 	timers map[Timer]*clock
 	watch  monitor
+	saying *saying // the latest announcement
+	// operations are the client contexts by operation, for notifications that
+	// name the operation alone.
+	operations map[OperationID]string
 
+	records  atomic.Bool // it records, or is about to
 	released atomic.Bool // the sockets were disposed of; what comes later must be too
 	work     sync.WaitGroup
 	over     chan struct{} // closed when nobody reads results any more
@@ -109,10 +114,21 @@ func (c *call) run(ctx context.Context, refused Cause) {
 // begin and cutOff are apart from run so that its frame, in which thousands of
 // calls wait, stays small.
 func (c *call) begin(refused Cause) (state, []Command) {
-	c.deps.ledger.Invited(c.inv)
 	s, cmds := begin(leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure}, refused)
 	c.deps.metrics.enter(s.kind())
+	c.records.Store(recordsIn(s))
 	return s, cmds
+}
+
+// recordsIn reports whether a call in this state records, or is about to: only
+// then may it take on another participant.
+func recordsIn(s state) bool {
+	switch s.(type) {
+	case invited, answering, announcing, recording:
+		return true
+	case rejecting, sealing, retracting, staying, leaving, ended:
+	}
+	return false
 }
 
 func (c *call) cutOff(s state) {
@@ -154,11 +170,18 @@ func (c *call) keepReply(ctx context.Context, ev Event) bool {
 	if !ok {
 		return false
 	}
+	if r.Operation.Context == "" {
+		r.Operation.Context = c.operations[r.Operation.ID]
+	}
 	c.do(ctx, ledgerTimeout, func(ctx context.Context) Event {
-		if err := c.deps.ledger.Append(ctx, c.entry(EntryAnnounced, announced(r.Operation))); err != nil {
-			return LedgerFailed{err.Error()}
+		err := c.deps.ledger.Append(ctx, c.entry(EntryAnnounced, announced(r.Operation)))
+		if err == nil || r.Operation.Progress == Failed { // a refusal counts in any case
+			return r
 		}
-		return r
+		// What is not durable is not learnt. The reply, a poll or another notification
+		// tells the same; none of them is worth a recording.
+		c.log.Warn("an operation notification is not journaled, and dropped", zap.Error(err))
+		return nil
 	})
 	return true
 }
@@ -177,11 +200,18 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 			next, cmds = c.step(s, Crashed{fmt.Sprint(r)})
 		}
 	}()
+	if r, ok := ev.(StatusReplied); ok && r.Operation.ID != "" && r.Operation.Context != "" {
+		if c.operations == nil {
+			c.operations = make(map[OperationID]string)
+		}
+		c.operations[r.Operation.ID] = r.Operation.Context
+	}
 	c.watch.saw(ev)
 	next, cmds = s.on(ev)
 	if next.kind() != s.kind() {
 		c.deps.metrics.leave(s.kind())
 		c.deps.metrics.enter(next.kind())
+		c.records.Store(recordsIn(next))
 		c.note(EntryState, stateData{next.kind()})
 		c.log.Debug("state", zap.String(logState, next.kind()), zap.String("event", eventName(ev)))
 	}

@@ -254,7 +254,7 @@ func TestPanicEndsOnlyItsCall(t *testing.T) {
 func TestLostEstablishedIsAskedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{asked: true}
+		w := &world{standing: StandingEstablished}
 		r := w.begin(t.Context(), Options{})
 		r.Invite(testInvite("c"))
 		pass(askCallAfter + time.Second)

@@ -14,7 +14,12 @@ type (
 	// Reject turns the invite down.
 	Reject struct{ Reason RejectReason }
 	// Answer accepts the invite with the session's blob.
-	Answer struct{ Session Session }
+	Answer struct {
+		Session Session
+		// Again: the platform said that the call still waits, after a try without a
+		// reply. That makes sense within the five seconds only.
+		Again bool
+	}
 	// AskCall asks the platform whether the call lives.
 	AskCall struct{}
 	// Announce sets the recording status.
@@ -115,7 +120,14 @@ const (
 	// leaveLimit is long: a leg left behind blocks fail-closed policies.
 	leaveLimit  = 2 * time.Minute
 	rejectLimit = 10 * time.Second
-	// askedLimit bounds the doubt whether a call lives whose sockets closed; the
-	// rest of law 3's two seconds is for the announcement.
-	askedLimit = 1200 * time.Millisecond
+	// askedLimit bounds the doubt whether a call lives whose sockets closed, and
+	// sealAskedLimit what the seal, under way since then, still gets if it does;
+	// the rest of law 3's two seconds is for the announcement.
+	askedLimit     = time.Second
+	sealAskedLimit = 300 * time.Millisecond
+	// refusedHangUps is how often a refused hang-up is tried again: a leg left
+	// behind is worse than a few requests, and a credential may be mended.
+	refusedHangUps = 5
+	// answers are how many times an answer without a reply is given.
+	answers = 4
 )

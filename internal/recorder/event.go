@@ -24,8 +24,8 @@ type (
 	Established struct{}
 	// CallAsked is the reply to our own question about a call's state.
 	CallAsked struct {
-		Established bool
-		Gone        bool
+		Standing Standing // unknown where nobody could tell
+		Gone     bool
 	}
 	// StatusReplied carries an operation, from the reply to an announcement,
 	// from a later notification or from a poll.

@@ -14,9 +14,28 @@ import (
 type slowWorld struct {
 	*world
 	createFor, askFor time.Duration
+	answersLost       int // how many answers get no reply
 	hangUpFaults      int // how many hang-ups fail before one is taken
 	concludeFaults    int
 	appendFor         func(Entry) time.Duration
+	announce          func(context.Context, RecordingStatus, string) (Operation, error)
+}
+
+func (w *slowWorld) Announce(ctx context.Context, c CallRef, s RecordingStatus, clientContext string) (Operation, error) {
+	if w.announce != nil {
+		w.saw("announce " + s.String())
+		return w.announce(ctx, s, clientContext)
+	}
+	return w.world.Announce(ctx, c, s, clientContext)
+}
+
+func (w *slowWorld) Answer(ctx context.Context, c CallRef, blob string) (Receipt, error) {
+	if w.answersLost > 0 {
+		w.answersLost--
+		w.saw("answer " + blob)
+		return Receipt{HTTPStatus: 502}, &Fault{Kind: FaultUnknown}
+	}
+	return w.world.Answer(ctx, c, blob)
 }
 
 func (w *slowWorld) CreateSession(ctx context.Context, c CallRef, r string) (Session, error) {
@@ -35,7 +54,7 @@ func (w *slowWorld) HangUp(context.Context, CallRef) (Receipt, error) {
 	return Receipt{HTTPStatus: 204}, nil
 }
 
-func (w *slowWorld) AskCall(ctx context.Context, c CallRef) (bool, error) {
+func (w *slowWorld) AskCall(ctx context.Context, c CallRef) (Standing, error) {
 	pass(w.askFor)
 	return w.world.AskCall(ctx, c)
 }
@@ -168,28 +187,29 @@ func TestHangUpIsRepeated(t *testing.T) {
 func TestSocketsClosed(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		established bool
-		askFor      time.Duration
-		ended       bool
-		want        Outcome
+		standing Standing
+		askFor   time.Duration
+		ended    time.Duration // after the sockets; 0: nobody says so
+		want     Outcome
 	}{
-		"the call lives":             {true, 300 * time.Millisecond, false, OutcomeFailed},
-		"nobody knows":               {true, time.Hour, false, OutcomeFailed},
-		"the end is told meanwhile":  {true, time.Hour, true, OutcomeRecorded},
-		"it is not established more": {false, 300 * time.Millisecond, true, OutcomeRecorded},
+		"the call lives":              {StandingEstablished, 300 * time.Millisecond, 0, OutcomeFailed},
+		"nobody knows":                {StandingEstablished, time.Hour, 0, OutcomeFailed},
+		"the end is told meanwhile":   {StandingEstablished, time.Hour, 100 * time.Millisecond, OutcomeRecorded},
+		"it is on its way out":        {StandingUnknown, 300 * time.Millisecond, 700 * time.Millisecond, OutcomeRecorded},
+		"it is not known, nor ending": {StandingUnknown, 300 * time.Millisecond, 0, OutcomeFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := &slowWorld{world: &world{asked: tt.established}, askFor: tt.askFor}
+				w := &slowWorld{world: &world{standing: tt.standing}, askFor: tt.askFor}
 				r := w.invite(t, Options{})
 				pass(time.Second)
 				_ = r.Post("c", MediaClosed{"platform"})
-				pass(100 * time.Millisecond)
-				if tt.ended {
+				if tt.ended > 0 {
+					pass(tt.ended)
 					_ = r.Post("c", CallEnded{})
 				}
-				pass(1900 * time.Millisecond)
+				pass(2*time.Second - tt.ended)
 				if tt.want == OutcomeFailed && !slices.Contains(w.log(), "announce failed") {
 					t.Errorf("not in two seconds: %v", w.log())
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -23,9 +24,14 @@ const (
 	// lie between the success reply and the first frame, and law 3 gives two
 	// seconds.
 	ledgerTimeout = 750 * time.Millisecond
-	// ledgerHurry is how long a journal that fails may delay the announcement of
-	// an end: law 3's two seconds weigh more than the entry.
-	ledgerHurry    = 500 * time.Millisecond
+	// ledgerHurry is how long a journal that hangs may delay the word that a
+	// recording failed: law 3's two seconds weigh more than the entry.
+	ledgerHurry = 300 * time.Millisecond
+	// ledgerPatience is how long it may delay the word that one ended well: all is
+	// sealed, and nothing is lost by waiting. Two of them and the request fit into
+	// replyLimit.
+	ledgerPatience = 2 * time.Second
+	overtakeLimit  = 200 * time.Millisecond
 	sessionTimeout = 1500 * time.Millisecond
 	requestTimeout = 10 * time.Second
 	announceWait   = 5 * time.Second
@@ -39,7 +45,7 @@ func (c *call) perform(ctx context.Context, cmd Command) {
 	if err := c.watch.check(cmd); err != nil {
 		c.deps.metrics.violations.Inc()
 		c.log.Error("command refused", zap.Error(err))
-		c.do(ctx, ledgerTimeout, func(context.Context) Event { return Crashed{err.Error()} })
+		c.urgent(Crashed{err.Error()})
 		return
 	}
 	switch cmd := cmd.(type) {
@@ -48,7 +54,7 @@ func (c *call) perform(ctx context.Context, cmd Command) {
 	case Reject:
 		c.reject(ctx, cmd.Reason)
 	case Answer:
-		c.answer(ctx, cmd.Session)
+		c.answer(ctx, cmd)
 	case AskCall:
 		c.askCall(ctx)
 	case Announce:
@@ -107,10 +113,15 @@ func (c *call) reject(ctx context.Context, reason RejectReason) {
 }
 
 // answer is given what is left of the five seconds.
-func (c *call) answer(ctx context.Context, session Session) {
-	left := max(answerBudget-time.Since(c.inv.At), 100*time.Millisecond)
-	c.do(ctx, left, func(ctx context.Context) Event {
-		receipt, err := c.deps.platform.Answer(ctx, c.inv.Call, session.Blob)
+func (c *call) answer(ctx context.Context, cmd Answer) {
+	left := answerBudget - time.Since(c.inv.At)
+	if cmd.Again && left <= 0 {
+		late := Fault{Kind: FaultRefused, Cause: CauseAnswerTooLate, Message: "no answer was taken within five seconds"}
+		c.do(ctx, requestTimeout, func(context.Context) Event { return AnswerFaulted{late} })
+		return
+	}
+	c.do(ctx, max(left, 100*time.Millisecond), func(ctx context.Context) Event {
+		receipt, err := c.deps.platform.Answer(ctx, c.inv.Call, cmd.Session.Blob)
 		took := time.Since(c.inv.At)
 		c.deps.metrics.answer.Observe(took.Seconds())
 		c.note(EntryAnswer, replyData(receipt, err, ""))
@@ -124,9 +135,11 @@ func (c *call) answer(ctx context.Context, session Session) {
 
 func (c *call) askCall(ctx context.Context) {
 	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
-		established, err := c.deps.platform.AskCall(ctx, c.inv.Call)
-		f := faultOf(err)
-		return CallAsked{Established: f == nil && established, Gone: f != nil && f.Kind == FaultGone}
+		standing, err := c.deps.platform.AskCall(ctx, c.inv.Call)
+		if f := faultOf(err); f != nil {
+			return CallAsked{Gone: f.Kind == FaultGone}
+		}
+		return CallAsked{Standing: standing}
 	})
 }
 
@@ -134,12 +147,23 @@ func (c *call) askCall(ctx context.Context) {
 // before the machine learns of it (law 5). If we die in between, the journal
 // says that the platform may have been told.
 func (c *call) announce(ctx context.Context, a announcement) {
-	c.do(ctx, ledgerTimeout+announceWait+ledgerTimeout, func(ctx context.Context) Event {
+	before, said := c.saying, &saying{overtaken: make(chan struct{}), sent: make(chan struct{})}
+	if before != nil {
+		close(before.overtaken)
+	}
+	c.saying = said
+	c.do(ctx, ledgerPatience+announceWait+ledgerPatience, func(ctx context.Context) Event {
+		defer said.over()
 		if err := c.keep(ctx, a, c.entry(EntryAnnounce, announceData{a.status.String(), a.context})); err != nil {
 			return LedgerFailed{err.Error()}
 		}
+		if !said.mayFollow(before) {
+			c.note(EntryFault, faultData{"announce", a.context + " was overtaken and is not sent"})
+			return nil
+		}
 		began := time.Now()
-		op, err := c.ask(ctx, a)
+		op, err := c.ask(ctx, a, said)
+		said.over()
 		f := faultOf(err)
 		c.deps.metrics.announced(a.status, op, f, time.Since(began))
 		data := announced(op)
@@ -158,18 +182,60 @@ func (c *call) announce(ctx context.Context, a announcement) {
 	})
 }
 
-func (c *call) ask(ctx context.Context, a announcement) (Operation, error) {
+// A saying is one announcement on its way to the platform. The next one waits
+// until its request is over, and ends it: what we said last is what the platform
+// heard last. A request that was cut may have been heard all the same; the
+// states keep its context and say the truth again.
+type saying struct {
+	overtaken chan struct{} // closed: there is a newer one
+	sent      chan struct{} // closed: its request is over, or will never be made
+	once      sync.Once
+}
+
+func (s *saying) over() { s.once.Do(func() { close(s.sent) }) }
+
+// mayFollow waits for the request before, and reports whether this one is still
+// the newest.
+func (s *saying) mayFollow(before *saying) bool {
+	if before != nil {
+		limit := time.NewTimer(overtakeLimit)
+		defer limit.Stop()
+		select {
+		case <-before.sent: // it was cut when this one was begun
+		case <-limit.C: // law 3 does not wait for a request that can't be cut
+		}
+	}
+	select {
+	case <-s.overtaken:
+		return false
+	default:
+		return true
+	}
+}
+
+func (c *call) ask(ctx context.Context, a announcement, said *saying) (Operation, error) {
 	ctx, cancel := context.WithTimeout(ctx, announceWait)
 	defer cancel()
+	go func() {
+		select {
+		case <-said.overtaken:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	return c.deps.platform.Announce(ctx, c.inv.Call, a.status, a.context)
 }
 
 // keep journals an entry about an announcement. Leave to record needs the
 // journal; the end of a recording must be told even if the journal is gone.
 func (c *call) keep(ctx context.Context, a announcement, e Entry) error {
-	limit := ledgerHurry
-	if a.status == StatusRecording {
+	limit := ledgerPatience
+	switch a.status {
+	case StatusRecording:
 		limit = ledgerTimeout
+	case StatusFailed:
+		limit = ledgerHurry
+	case StatusNotRecording:
 	}
 	err := c.append(ctx, limit, e)
 	if err == nil || a.status == StatusRecording {
@@ -194,11 +260,18 @@ func (c *call) poll(ctx context.Context, cmd Poll) {
 		if f := faultOf(err); f != nil {
 			return PollFaulted{cmd.announcement.context, *f}
 		}
+		if op.Context == "" && op.ID == cmd.Operation {
+			op.Context = cmd.announcement.context // it is the one that we asked for
+		}
+		if op.Context != cmd.announcement.context {
+			return PollFaulted{cmd.announcement.context, Fault{Kind: FaultUnknown, Message: "the operation answers another request"}}
+		}
 		if op.Progress != Running {
 			if err := c.keep(ctx, cmd.announcement, c.entry(EntryAnnounced, announced(op))); err != nil {
 				return LedgerFailed{err.Error()}
 			}
 		}
+		op.Receipt = Receipt{} // of the question: it says nothing of the announcement
 		return StatusReplied{op}
 	})
 }
@@ -233,18 +306,19 @@ func openCause(err error) Cause {
 // seal: once the media side has returned, nothing more can be stored, and the
 // permit is withdrawn in any case.
 func (c *call) seal(ctx context.Context, order SealOrder) {
-	c.do(ctx, concludeWait+ledgerHurry, func(ctx context.Context) Event {
-		defer order.Withdraw()
+	c.do(ctx, concludeWait+ledgerPatience, func(ctx context.Context) Event {
 		report, err := c.deps.media.Seal(ctx, order)
+		order.Withdraw()
 		if err != nil {
 			c.log.Error("sealing the recording", zap.Error(err))
 			c.note(EntryFault, faultData{"seal", err.Error()})
 			return SealFaulted{err.Error()}
 		}
-		order.Withdraw()
-		jctx, cancel := context.WithTimeout(ctx, ledgerHurry)
-		defer cancel()
-		if err := c.deps.ledger.Append(jctx, c.entry(EntrySealed, report)); err != nil {
+		limit := ledgerHurry
+		if order.Graceful {
+			limit = ledgerPatience
+		}
+		if err := c.append(ctx, limit, c.entry(EntrySealed, report)); err != nil {
 			c.log.Error("a seal is not journaled; the spool has it", zap.Error(err))
 			c.deps.metrics.unjournaled.Inc()
 		}

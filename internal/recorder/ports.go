@@ -21,8 +21,9 @@ type Platform interface {
 	// PollOperation asks how far an operation has come.
 	PollOperation(ctx context.Context, call CallRef, id OperationID) (Operation, error)
 	KeepAlive(ctx context.Context, call CallRef) (Receipt, error)
-	// AskCall tells whether the call is established on the platform's side.
-	AskCall(ctx context.Context, call CallRef) (established bool, err error)
+	// AskCall tells where the call stands on the platform's side. One that is on
+	// its way out is a Fault of kind FaultGone.
+	AskCall(ctx context.Context, call CallRef) (Standing, error)
 	// AskRoster lists the participants.
 	AskRoster(ctx context.Context, call CallRef) (Roster, error)
 	// HangUp leaves the call.

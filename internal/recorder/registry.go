@@ -19,9 +19,10 @@ var (
 	ErrBusy = errors.New("recorder: the call can't take more events now")
 )
 
-// rememberEnded is how long an ended call's ID is remembered, so that a late
-// duplicate of its invite does not start it again.
-const rememberEnded = 10 * time.Minute
+// RememberEnded is how long an ended call's ID is remembered, so that a late
+// duplicate of its invite does not start it again. Notifications that come an hour
+// late were seen (protocol.md §1.1).
+const RememberEnded = 2 * time.Hour
 
 // Options are what a Registry needs.
 type Options struct {
@@ -93,6 +94,8 @@ func (r *Registry) Invite(inv Invite) {
 	}
 	c := newCall(inv, r.deps)
 	r.calls[inv.Call.ID] = c
+	// Here, so that nothing of the call can be journaled before its invite.
+	r.deps.ledger.Invited(inv)
 	go func() {
 		defer r.forget(inv.Call.ID)
 		c.run(r.ctx, refused)
@@ -134,7 +137,7 @@ func (r *Registry) forget(id CallID) {
 func (r *Registry) remember(id CallID, now time.Time) {
 	r.ended[id] = struct{}{}
 	r.past = append(r.past, pastCall{id, now})
-	for len(r.past) > 0 && now.Sub(r.past[0].at) > rememberEnded {
+	for len(r.past) > 0 && now.Sub(r.past[0].at) > RememberEnded {
 		delete(r.ended, r.past[0].id)
 		r.past = r.past[1:]
 	}
@@ -195,6 +198,13 @@ func (r *Registry) Tenant(id CallID) (string, bool) {
 		return "", false
 	}
 	return c.inv.Call.Tenant, true
+}
+
+// Records reports whether a call is live and records, or is about to: such a one
+// may take on further participants.
+func (r *Registry) Records(id CallID) bool {
+	c := r.live(id)
+	return c != nil && c.records.Load()
 }
 
 // Live returns how many calls have no outcome yet.

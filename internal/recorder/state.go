@@ -119,9 +119,12 @@ func keptAlive(ev KeepAliveReplied) []Command {
 	return []Command{SetTimer{TimerKeepAlive, keepAliveSoon}}
 }
 
+// mostBackOff is the number of tries from which on the wait stays the same.
+const mostBackOff = 4
+
 // backOff is how long to wait before the try after n others.
 func backOff(n int) time.Duration {
-	if n >= 4 {
+	if n >= mostBackOff {
 		return retryMost
 	}
 	return min(retryFirst<<n, retryMost)

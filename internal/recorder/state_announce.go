@@ -1,5 +1,7 @@
 package recorder
 
+import "slices"
+
 // startAnnouncing asks for consent: the call is established.
 func startAnnouncing(l leg) (state, []Command) {
 	l, a := l.announce(StatusRecording)
@@ -19,8 +21,10 @@ type announcing struct {
 	asked     announcement
 	reply     Receipt     // of the request's 2xx reply; zero: none yet
 	early     Operation   // a notification of completion that overtook the reply
+	before    []string    // contexts of earlier tries, whose fate is unknown
 	operation OperationID // running, if told
 	tries     int
+	trouble   string // of the latest request, for people
 }
 
 func (announcing) kind() string { return "announcing" }
@@ -34,6 +38,9 @@ func (s announcing) on(ev Event) (state, []Command) {
 	case PollFaulted:
 		// No page documents the poll (protocol.md §3.5), so its failure says
 		// nothing: the reply limit decides.
+		if ev.Context != s.asked.context {
+			return s, nil // about an older request
+		}
 		return s, []Command{SetTimer{TimerPoll, pollEvery}}
 	case TimerFired:
 		return s.timer(ev.Timer)
@@ -107,25 +114,24 @@ func (s announcing) refused(cause Cause, detail string) (state, []Command) {
 // retract gives up. A request that has no final reply may still take effect on
 // the platform, after ours: its context is kept, so that we can tell again.
 func (s announcing) retract(e ending) (state, []Command) {
-	next, cmds := retract(s.leg, e, nil)
-	if r, ok := next.(retracting); ok {
-		r.open = s.asked.context
-		next = r
-	}
-	return next, cmds
+	return retractOpen(s.leg, e, append(slices.Clone(s.before), s.asked.context))
 }
 
 func (s announcing) faulted(ev StatusFaulted) (state, []Command) {
 	if ev.Context != s.asked.context {
 		return s, nil // an older request; a newer one is under way
 	}
+	s.trouble = ev.Fault.Error()
 	switch ev.Fault.Kind {
 	case FaultGone:
 		return s.gone(ev.Fault.Error())
 	case FaultThrottled:
+		if ev.Fault.RetryAfter >= announceLimit {
+			return s.refused(CauseStatusUnknown, s.trouble) // it can't come in time
+		}
 		return s, []Command{StopTimers{[]Timer{TimerReply}}, SetTimer{TimerRetry, max(ev.Fault.RetryAfter, backOff(s.tries))}}
 	case FaultUnknown:
-		return s, []Command{SetTimer{TimerRetry, backOff(s.tries)}}
+		return s, []Command{SetTimer{TimerRetry, max(ev.Fault.RetryAfter, backOff(s.tries))}}
 	case FaultRefused:
 	}
 	cause := ev.Fault.Cause
@@ -147,11 +153,12 @@ func (s announcing) timer(t Timer) (state, []Command) {
 		// The fate of the last request is unknown: ask again under a fresh
 		// context, so that a late reply can't be taken for this one's.
 		l, a := s.announce(StatusRecording)
-		return announcing{leg: l, asked: a, tries: s.tries + 1}, []Command{
+		before := append(slices.Clone(s.before), s.asked.context)
+		return announcing{leg: l, asked: a, before: before, tries: s.tries + 1, trouble: s.trouble}, []Command{
 			StopTimers{[]Timer{TimerPoll, TimerRetry}}, SetTimer{TimerReply, replyLimit}, Announce{a},
 		}
 	case TimerAnnounceLimit:
-		return s.retract(ending{status: StatusFailed, cause: CauseStatusUnknown, detail: "no success reply to recording in time"})
+		return s.retract(ending{status: StatusFailed, cause: CauseStatusUnknown, detail: join("no success reply to recording in time", s.trouble)})
 	case TimerKeepAlive:
 		return s, keepAlive(t)
 	case TimerAskCall, TimerEstablish, TimerSeal, TimerRetractLimit, TimerLeave:

@@ -20,7 +20,7 @@ func (invited) kind() string { return "invited" }
 func (s invited) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case SessionCreated:
-		return answering{leg: s.leg}, []Command{Answer(ev)} // with the session that was made
+		return answering{leg: s.leg, session: ev.Session, tries: 1}, []Command{Answer{ev.Session, false}}
 	case SessionRefused:
 		return begin(s.leg, ev.Cause)
 	case CallEnded:
@@ -82,7 +82,10 @@ func (s rejecting) done(detail string) (state, []Command) {
 // the reply to our answer, and may be lost: then we ask.
 type answering struct {
 	leg
-	accepted bool
+	session Session
+	tries   int    // answers given
+	doubt   string // why nobody knows whether the last was taken; empty: it was, or may be yet
+	asks    int    // after the call, since then
 }
 
 func (answering) kind() string { return "answering" }
@@ -90,20 +93,14 @@ func (answering) kind() string { return "answering" }
 func (s answering) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case AnswerAccepted:
-		s.accepted = true
+		s.doubt = ""
 		return s, []Command{SetTimer{TimerAskCall, askCallAfter}, SetTimer{TimerEstablish, establishLimit}}
 	case AnswerFaulted:
 		return s.refused(ev.Fault)
 	case Established:
 		return startAnnouncing(s.leg)
 	case CallAsked:
-		switch {
-		case ev.Gone:
-			return s.conclude(ending{status: StatusNotRecording, cause: CauseCallGone, gone: true}, nil)
-		case ev.Established:
-			return startAnnouncing(s.leg)
-		}
-		return s, []Command{SetTimer{TimerAskCall, askCallAfter}}
+		return s.stands(ev)
 	case TimerFired:
 		return s.timer(ev.Timer)
 	case CallEnded:
@@ -135,7 +132,36 @@ func (s answering) timer(t Timer) (state, []Command) {
 	return s, nil
 }
 
+// stands: an answer without a reply is given again only where the platform says
+// that the call still waits for one.
+func (s answering) stands(ev CallAsked) (state, []Command) {
+	switch {
+	case ev.Gone && s.doubt != "":
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseAnswerRefused, detail: s.doubt, gone: true}, nil)
+	case ev.Gone:
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseCallGone, gone: true}, nil)
+	case ev.Standing == StandingEstablished:
+		return startAnnouncing(s.leg)
+	case s.doubt == "":
+		return s, []Command{SetTimer{TimerAskCall, askCallAfter}}
+	case ev.Standing == StandingIncoming && s.tries < answers:
+		s.doubt = ""
+		s.tries++
+		return s, []Command{Answer{s.session, true}}
+	case ev.Standing == StandingIncoming:
+		return leave(s.leg, ending{status: StatusNotRecording, cause: CauseAnswerRefused, detail: s.doubt}, nil)
+	}
+	after := backOff(s.asks)
+	s.asks = min(s.asks+1, mostBackOff)
+	return s, []Command{SetTimer{TimerAskCall, after}}
+}
+
 func (s answering) refused(f Fault) (state, []Command) {
+	if f.Kind == FaultUnknown {
+		// Perhaps it was taken: ask, there is time left.
+		s.doubt, s.asks = f.Error(), 0
+		return s, []Command{SetTimer{TimerAskCall, backOff(s.tries - 1)}, SetTimer{TimerEstablish, establishLimit}}
+	}
 	cause := f.Cause
 	switch {
 	case cause != "":
@@ -148,7 +174,7 @@ func (s answering) refused(f Fault) (state, []Command) {
 	if e.gone {
 		return s.conclude(e, nil)
 	}
-	// Perhaps it was taken, on a try whose reply was lost: make sure that we are
+	// Perhaps an earlier one was taken whose reply was lost: make sure that we are
 	// out. Where it was not, the platform says that there is nothing to leave.
 	return leave(s.leg, e, nil)
 }

@@ -1,14 +1,25 @@
 package recorder
 
+import "slices"
+
 // retract announces the end of the recording: notRecording where all is
 // sealed, or failed. It has no permit, and none can come back.
 func retract(l leg, e ending, report *SealReport) (state, []Command) {
-	l, a := l.announce(e.status)
-	return retracting{leg: l, asked: a, end: e, report: report}, []Command{
+	return retracting{leg: l, end: e, report: report}.say()
+}
+
+// retractOpen is retract where requests to set "recording" may yet take effect.
+func retractOpen(l leg, e ending, open []string) (state, []Command) {
+	return retracting{leg: l, end: e, open: open}.say()
+}
+
+func (s retracting) say() (state, []Command) {
+	s.leg, s.asked = s.announce(s.end.status)
+	return s, []Command{
 		StopTimers{[]Timer{TimerAskCall, TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal}},
 		SetTimer{TimerRetractLimit, retractLimit},
 		SetTimer{TimerReply, replyLimit},
-		Announce{a},
+		Announce{s.asked},
 	}
 }
 
@@ -20,8 +31,9 @@ type retracting struct {
 	report    *SealReport // nil: nothing was sealed
 	operation OperationID
 	tries     int
-	open      string // context of a "recording" whose fate is unknown
-	stopped   bool   // we leave in any case
+	open      []string // contexts of "recording" whose fate is unknown
+	again     bool     // one of them took effect, perhaps after what we said: say it again
+	stopped   bool     // we leave in any case
 }
 
 func (retracting) kind() string { return "retracting" }
@@ -33,6 +45,9 @@ func (s retracting) on(ev Event) (state, []Command) {
 	case StatusFaulted:
 		return s.faulted(ev)
 	case PollFaulted:
+		if ev.Context != s.asked.context {
+			return s, nil // about an older request
+		}
 		return s, []Command{SetTimer{TimerPoll, pollEvery}}
 	case TimerFired:
 		return s.timer(ev.Timer)
@@ -60,11 +75,8 @@ func (s retracting) on(ev Event) (state, []Command) {
 
 func (s retracting) replied(ev StatusReplied) (state, []Command) {
 	if c := ev.Operation.Context; c != s.asked.context {
-		if c == s.open && ev.Operation.Progress == Completed {
-			// An old "recording" has taken effect, perhaps after what we said
-			// since: say it again.
-			s.open = ""
-			return s, []Command{SetTimer{TimerRetry, retryFirst}}
+		if slices.Contains(s.open, c) && ev.Operation.Progress == Completed {
+			s.open, s.again = without(s.open, c), true
 		}
 		return s, nil // late news of an earlier announcement
 	}
@@ -75,6 +87,9 @@ func (s retracting) replied(ev StatusReplied) (state, []Command) {
 	case Failed:
 		return s.out("the platform refused " + s.asked.status.String() + ": " + ev.Operation.Reason)
 	case Completed:
+		if s.again {
+			return s.repeat()
+		}
 	}
 	return s.out("")
 }
@@ -90,7 +105,7 @@ func (s retracting) faulted(ev StatusFaulted) (state, []Command) {
 	case FaultThrottled:
 		return s, []Command{StopTimers{[]Timer{TimerReply}}, SetTimer{TimerRetry, max(ev.Fault.RetryAfter, backOff(s.tries))}}
 	case FaultUnknown:
-		return s, []Command{SetTimer{TimerRetry, backOff(s.tries)}}
+		return s, []Command{SetTimer{TimerRetry, max(ev.Fault.RetryAfter, backOff(s.tries))}}
 	case FaultRefused:
 	}
 	return s.out(ev.Fault.Error())
@@ -101,9 +116,7 @@ func (s retracting) timer(t Timer) (state, []Command) {
 	case TimerPoll:
 		return s, []Command{Poll{s.asked, s.operation}}
 	case TimerRetry, TimerReply:
-		l, a := s.announce(s.end.status)
-		s.leg, s.asked, s.operation, s.tries = l, a, "", s.tries+1
-		return s, []Command{StopTimers{[]Timer{TimerPoll, TimerRetry}}, SetTimer{TimerReply, replyLimit}, Announce{a}}
+		return s.repeat()
 	case TimerRetractLimit:
 		return s.out(s.asked.status.String() + " was never confirmed")
 	case TimerKeepAlive:
@@ -111,6 +124,13 @@ func (s retracting) timer(t Timer) (state, []Command) {
 	case TimerAskCall, TimerEstablish, TimerAnnounceLimit, TimerSeal, TimerLeave:
 	}
 	return s, nil
+}
+
+// repeat says it again, under a fresh context.
+func (s retracting) repeat() (state, []Command) {
+	l, a := s.announce(s.end.status)
+	s.leg, s.asked, s.operation, s.again, s.tries = l, a, "", false, s.tries+1
+	return s, []Command{StopTimers{[]Timer{TimerPoll, TimerRetry}}, SetTimer{TimerReply, replyLimit}, Announce{a}}
 }
 
 // out goes where the policy says. trouble is what went wrong with the last
@@ -131,9 +151,14 @@ func (s retracting) out(trouble string) (state, []Command) {
 	return leave(s.leg, s.end, s.report)
 }
 
+// without returns the others of a list, which stays as it is.
+func without(all []string, one string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == one })
+}
+
 func join(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "; " + b
 }
@@ -144,7 +169,7 @@ type staying struct {
 	leg
 	end    ending
 	report *SealReport
-	open   string // context of a "recording" whose fate is unknown
+	open   []string // contexts of "recording" whose fate is unknown
 }
 
 func (staying) kind() string { return "staying" }
@@ -171,8 +196,9 @@ func (s staying) on(ev Event) (state, []Command) {
 		}
 		return s, nil
 	case StatusReplied:
-		if s.open != "" && ev.Operation.Context == s.open && ev.Operation.Progress == Completed {
-			return retract(s.leg, s.end, s.report) // the banner says recording: take it back
+		if c := ev.Operation.Context; slices.Contains(s.open, c) && ev.Operation.Progress == Completed {
+			// The banner says recording: take it back.
+			return retracting{leg: s.leg, end: s.end, report: s.report, open: without(s.open, c)}.say()
 		}
 		return s, nil
 	case MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Established, AnswerAccepted,
@@ -238,7 +264,7 @@ func (s leaving) hungUp(ev HungUp) (state, []Command) {
 	switch {
 	case ev.Fault == nil, ev.Fault.Kind == FaultGone:
 		return s.conclude(s.end, s.report)
-	case ev.Fault.Kind == FaultRefused:
+	case ev.Fault.Kind == FaultRefused && s.tries >= refusedHangUps:
 		s.end.detail = join(s.end.detail, "hang up: "+ev.Fault.Error())
 		return s.conclude(s.end, s.report)
 	}

@@ -1,5 +1,7 @@
 package recorder
 
+import "time"
+
 // recording holds the permit. It is the only state in which frames are kept.
 type recording struct {
 	leg
@@ -110,16 +112,19 @@ func (s sealing) on(ev Event) (state, []Command) {
 	case TimerFired:
 		return s.timer(ev.Timer)
 	case CallEnded:
-		s.end.gone, s.asking = true, false
-		return s.settled()
+		return s.isGone()
 	case CallAsked:
-		if ev.Gone {
-			s.end.gone, s.asking = true, false
-			return s.settled()
+		switch {
+		case ev.Gone:
+			return s.isGone()
+		case ev.Standing == StandingEstablished:
+			return s.lives()
 		}
-		return s.lives()
+		return s, nil // nobody knows: askedLimit decides
 	case KeepAliveReplied:
-		s.end.gone = s.end.gone || ev.Gone
+		if ev.Gone {
+			return s.isGone()
+		}
 		return s, keptAlive(ev)
 	case StopRequested:
 		if ev.Abrupt {
@@ -151,6 +156,12 @@ func (s sealing) settled() (state, []Command) {
 	return retract(s.leg, s.end, s.report)
 }
 
+// isGone: the platform has dropped the call; whether it lives is no question.
+func (s sealing) isGone() (state, []Command) {
+	s.end.gone, s.asking = true, false
+	return s.settled()
+}
+
 // lives: the sockets closed and the call, by the platform's word or for all we
 // know, goes on. What is said in it now is lost.
 func (s sealing) lives() (state, []Command) {
@@ -158,12 +169,9 @@ func (s sealing) lives() (state, []Command) {
 		return s, nil
 	}
 	s.asking = false
-	next, cmds := s.fail(CauseMediaLost, "the sockets closed while the call went on")
-	if f, ok := next.(sealing); ok && f.report != nil {
-		after, more := f.settled()
-		return after, append(cmds, more...)
-	}
-	return next, cmds
+	s, cmds := s.failWithin(sealAskedLimit, CauseMediaLost, "the sockets closed while the call went on")
+	next, more := s.settled()
+	return next, append(cmds, more...)
 }
 
 func (s sealing) timer(t Timer) (state, []Command) {
@@ -186,11 +194,15 @@ func (s sealing) timer(t Timer) (state, []Command) {
 // the seal under way gets the time that law 3 leaves. A second fault keeps the
 // first's clock.
 func (s sealing) fail(cause Cause, detail string) (state, []Command) {
+	return s.failWithin(sealFailedLimit, cause, detail)
+}
+
+func (s sealing) failWithin(limit time.Duration, cause Cause, detail string) (sealing, []Command) {
 	if s.end.status == StatusFailed {
 		return s, nil
 	}
 	s.end.status, s.end.cause, s.end.detail = StatusFailed, cause, detail
-	return s, []Command{WithdrawPermit{s.permit}, SetTimer{TimerSeal, sealFailedLimit}}
+	return s, []Command{WithdrawPermit{s.permit}, SetTimer{TimerSeal, limit}}
 }
 
 // unsealed gives up on the seal: what is on disk will be sealed at the next

@@ -57,6 +57,19 @@ func (s RecordingStatus) String() string {
 	return name(s, "unknown", "recording", "notRecording", "failed")
 }
 
+// Standing is where a call stands on the platform's side.
+type Standing uint8
+
+// The standings that matter here; any other, or none told, is StandingUnknown.
+const (
+	StandingUnknown     Standing = iota
+	StandingIncoming             // not answered
+	StandingEstablished          // media may flow
+)
+
+// String returns the standing's name.
+func (s Standing) String() string { return name(s, "unknown", "incoming", "established") }
+
 // Progress is how far an operation has come.
 type Progress uint8
 

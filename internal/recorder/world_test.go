@@ -20,6 +20,7 @@ type world struct {
 	permits     []Permit
 	announces   int
 
+	pollReply     func(OperationID) (Operation, error)
 	announceReply func(n int, status RecordingStatus, context string) (Operation, error)
 	answerErr     error
 	sessionErr    error
@@ -29,7 +30,7 @@ type world struct {
 	sealBlock     chan struct{}
 	onAnswer      func(CallRef)
 	panicOnOpen   bool
-	asked         bool
+	standing      Standing
 	keepAliveErr  error
 }
 
@@ -77,7 +78,10 @@ func (w *world) Announce(_ context.Context, _ CallRef, status RecordingStatus, c
 }
 
 func (w *world) PollOperation(_ context.Context, _ CallRef, id OperationID) (Operation, error) {
-	w.saw("poll " + string(id))
+	w.saw("poll")
+	if w.pollReply != nil {
+		return w.pollReply(id)
+	}
 	return Operation{}, &Fault{Kind: FaultGone}
 }
 
@@ -88,9 +92,9 @@ func (w *world) KeepAlive(context.Context, CallRef) (Receipt, error) {
 	return Receipt{}, w.keepAliveErr
 }
 
-func (w *world) AskCall(context.Context, CallRef) (bool, error) {
+func (w *world) AskCall(context.Context, CallRef) (Standing, error) {
 	w.saw("askCall")
-	return w.asked, nil
+	return w.standing, nil
 }
 
 func (w *world) AskRoster(context.Context, CallRef) (Roster, error) {

@@ -67,7 +67,9 @@ func (w *world) KeepAlive(context.Context, recorder.CallRef) (recorder.Receipt, 
 	return recorder.Receipt{HTTPStatus: 200}, nil
 }
 
-func (w *world) AskCall(context.Context, recorder.CallRef) (bool, error) { return true, nil }
+func (w *world) AskCall(context.Context, recorder.CallRef) (recorder.Standing, error) {
+	return recorder.StandingEstablished, nil
+}
 
 func (w *world) AskRoster(context.Context, recorder.CallRef) (recorder.Roster, error) {
 	return recorder.Roster{}, nil
