@@ -83,7 +83,7 @@ func (a *around) conclude(end Conclusion) error {
 		return fmt.Errorf("law 3: something endangered the recording, and the outcome is %v", end.Outcome)
 	case a.opened && last == StatusRecording:
 		return errors.New("law 2: the end of a recording was never announced")
-	case end.Outcome == OutcomeFailed && last != StatusFailed && len(a.asked) > 0:
+	case end.Outcome == OutcomeFailed && last != StatusFailed:
 		return fmt.Errorf("law 3: the outcome is failed, and %v was announced last", last)
 	case (end.Outcome == OutcomeRecorded || end.Outcome == OutcomeRecordedWithGaps) && (!a.sealed || last != StatusNotRecording):
 		return fmt.Errorf("law 2: %v, sealed %v, announced %v", end.Outcome, a.sealed, last)
@@ -140,6 +140,7 @@ func revived(s state, live bool) state {
 	case sealing:
 		s.permit = fresh(s.permit)
 		return s
+	case invited, rejecting, answering, announcing, retracting, staying, leaving, ended:
 	}
 	return s
 }
@@ -166,6 +167,7 @@ func plain(s state) state {
 	case leaving:
 		s.end = plainEnding(s.end)
 		return s
+	case invited, rejecting, recording, ended:
 	}
 	return s
 }
@@ -201,7 +203,7 @@ func essence(s state) string {
 		words(string(e.cause))
 		is(e.gone, r != nil)
 		if r != nil {
-			number(int(r.Frames), int(r.GapSamples)) //nolint:gosec // G115: a handful
+			number(int(r.Frames), int(r.GapSamples))
 		}
 	}
 	switch s := s.(type) {
@@ -230,6 +232,7 @@ func essence(s state) string {
 	case leaving:
 		end(s.end, s.report)
 		number(s.tries)
+	case invited, rejecting, ended:
 	}
 	return string(b)
 }

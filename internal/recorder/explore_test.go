@@ -60,11 +60,12 @@ func (x *exploration) step(from int, ev Event, work string) {
 	n := x.nodes[from]
 	s, a := revived(n.machine, n.around.live), n.around.clone()
 	a.finished(ev, work)
-	if s, err := a.go_(s, ev); err != nil {
+	next, err := a.feed(s, ev)
+	if err != nil {
 		x.violated = append(x.violated, fmt.Sprintf("%v\n%s", err, x.way(from, ev)))
-	} else {
-		x.visit(plain(s), a, from, ev)
+		return
 	}
+	x.visit(plain(next), a, from, ev)
 }
 
 // way is the shortest trace to a node and one event further, in words.

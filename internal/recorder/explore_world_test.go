@@ -116,6 +116,8 @@ func (a *around) finished(ev Event, name string) {
 		context = ev.Operation.Context
 	case StatusFaulted:
 		context = ev.Context
+	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, PollFaulted, MediaOpened, MediaFailed,
+		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired, Crashed, LedgerFailed:
 	}
 	at := slices.IndexFunc(a.work, func(w work) bool {
 		return w.name == name && (context == "" || a.contextOf(w.n) == context)
@@ -128,10 +130,23 @@ func (a *around) finished(ev Event, name string) {
 // that they come at any time too.
 func (a around) unasked() []Event {
 	events := []Event{
-		Established{}, CallEnded{}, StopRequested{Cause: CauseStopped}, StopRequested{Cause: CauseShutdown, Abrupt: true},
-		Crashed{}, LedgerFailed{}, MediaFailed{Cause: CauseMediaLost}, MediaFailed{Cause: CauseStorageFailed}, MediaClosed{},
-		TimerFired{TimerKeepAlive}, KeepAliveReplied{OK: true}, KeepAliveReplied{Gone: true}, KeepAliveReplied{},
-		CallAsked{Standing: StandingEstablished}, CallAsked{Standing: StandingIncoming}, CallAsked{}, CallAsked{Gone: true},
+		Established{},
+		CallEnded{},
+		StopRequested{Cause: CauseStopped},
+		StopRequested{Cause: CauseShutdown, Abrupt: true},
+		Crashed{},
+		LedgerFailed{},
+		MediaFailed{Cause: CauseMediaLost},
+		MediaFailed{Cause: CauseStorageFailed},
+		MediaClosed{},
+		TimerFired{TimerKeepAlive},
+		KeepAliveReplied{OK: true},
+		KeepAliveReplied{Gone: true},
+		KeepAliveReplied{},
+		CallAsked{Standing: StandingEstablished},
+		CallAsked{Standing: StandingIncoming},
+		CallAsked{},
+		CallAsked{Gone: true},
 	}
 	if a.opened {
 		events = append(events, MediaOpened{})
@@ -159,6 +174,7 @@ func (a around) mayFire(s state, t Timer, most int) bool {
 		return (len(a.asked) < most || (t != TimerRetry && t != TimerReply)) && (t != TimerReply || !pending)
 	case leaving:
 		return t != TimerRetry || s.tries < mostHangUps
+	case invited, rejecting, answering, recording, sealing, staying, ended:
 	}
 	return true
 }
@@ -169,12 +185,13 @@ func (a around) progresses(s state) bool {
 	switch s.(type) {
 	case recording, staying:
 		return true
+	case invited, rejecting, answering, announcing, sealing, retracting, leaving, ended:
 	}
 	return len(a.work)+len(a.timers) > 0
 }
 
-// go_ lets the machine have an event and performs what it commands.
-func (a *around) go_(s state, ev Event) (state, error) {
+// feed lets the machine have an event and performs what it commands.
+func (a *around) feed(s state, ev Event) (state, error) {
 	if err := a.saw(s, ev); err != nil {
 		return nil, err
 	}
@@ -223,6 +240,7 @@ func (a *around) saw(s state, ev Event) error {
 		a.endangered(recordingNow)
 	case StopRequested:
 		a.endangered(recordingNow && ev.Abrupt)
+	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaOpened, MediaClosed, SealFaulted, HungUp, Rejected:
 	}
 	return nil
 }

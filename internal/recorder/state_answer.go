@@ -79,7 +79,9 @@ func (s rejecting) done(detail string) (state, []Command) {
 }
 
 // answering waits until the call is established. "Established" may overtake
-// the reply to our answer, and may be lost: then we ask.
+// the reply to our answer, and may be lost: then we ask. What fails here is told as
+// failed at once: law 3 does not wait for the call to be established, and no page
+// says that the platform would refuse it.
 type answering struct {
 	leg
 	session Session
@@ -108,11 +110,11 @@ func (s answering) on(ev Event) (state, []Command) {
 	case StopRequested:
 		return leave(s.leg, ending{status: StatusNotRecording, cause: ev.Cause}, nil)
 	case MediaFailed:
-		return leave(s.leg, ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail}, nil)
+		return retract(s.leg, ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail}, nil)
 	case MediaClosed:
-		return leave(s.leg, ending{status: StatusFailed, cause: CauseMediaLost, detail: ev.Detail}, nil)
+		return retract(s.leg, ending{status: StatusFailed, cause: CauseMediaLost, detail: ev.Detail}, nil)
 	case Crashed:
-		return leave(s.leg, ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail}, nil)
+		return retract(s.leg, ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail}, nil)
 	case LedgerFailed:
 		return s, nil // announcing will find out
 	case SessionCreated, SessionRefused, StatusReplied, StatusFaulted, PollFaulted,

@@ -16,7 +16,8 @@ func retractOpen(l leg, e ending, open []string) (state, []Command) {
 func (s retracting) say() (state, []Command) {
 	s.leg, s.asked = s.announce(s.end.status)
 	return s, []Command{
-		StopTimers{[]Timer{TimerAskCall, TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal}},
+		StopTimers{[]Timer{TimerAskCall, TimerEstablish, TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal}},
+		SetTimer{TimerKeepAlive, keepAliveEvery},
 		SetTimer{TimerRetractLimit, retractLimit},
 		SetTimer{TimerReply, replyLimit},
 		Announce{s.asked},
