@@ -110,4 +110,3 @@ func (c *call) keep(ctx context.Context, a announcement, e Entry) error {
 	c.deps.metrics.unjournaled.Inc()
 	return nil
 }
-
