@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,10 +54,12 @@ type bot struct {
 	callbackListener net.Listener // TLS
 	opsListener      net.Listener
 
-	cancel  context.CancelFunc // of everything that runs behind
-	running sync.WaitGroup
-	ending  sync.WaitGroup // of calls that a dead process has left
-	closers []closer
+	life      context.Context    //nolint:containedctx // of everything that runs behind, from newBot to close
+	cancel    context.CancelFunc // ends life
+	answering atomic.Bool        // the callback doors are open
+	running   sync.WaitGroup
+	ending    sync.WaitGroup // of calls that a dead process has left
+	closers   []closer
 	// concluded, if set, is told of each outcome (the demo shows it).
 	concluded func(recorder.Invite, recorder.Conclusion)
 	fatal     chan error // this process is lost: stop taking calls, end, recover at start
@@ -73,8 +76,7 @@ type closer struct {
 func newBot(ctx context.Context, cfg *Config, log *zap.Logger, concluded func(recorder.Invite, recorder.Conclusion)) (*bot, error) {
 	b := &bot{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), concluded: concluded, fatal: make(chan error, 1)}
 	b.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	b.cancel = cancel
+	b.life, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []struct {
 		name string
 		make func(context.Context) error
@@ -88,7 +90,7 @@ func newBot(ctx context.Context, cfg *Config, log *zap.Logger, concluded func(re
 		{"open the archive", b.makeArchiver},
 		{"prepare the callbacks", b.makeCallbacks},
 	} {
-		if err := step.make(running); err != nil {
+		if err := step.make(b.life); err != nil {
 			_ = b.close() // what failed first is what to tell
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
@@ -174,17 +176,19 @@ func (b *bot) lost(err error) {
 
 func (b *bot) makeMedia(ctx context.Context) (err error) {
 	m := b.cfg.MediaHosts
-	identity, err := tls.LoadX509KeyPair(b.cfg.path(m.CertFile), b.cfg.path(m.KeyFile))
+	identity, err := callbacks.NewCertReloader(b.cfg.path(m.CertFile), b.cfg.path(m.KeyFile), b.log.Named("media"))
 	if err != nil {
 		return fmt.Errorf("mediaHosts.certFile: %w", err)
 	}
+	identity.Register(b.metrics, "mediaHosts")
+	b.running.Go(func() { _ = identity.Run(ctx) }) // nil by contract
 	pool, err := certPool(b.cfg.path(m.CAFile))
 	if err != nil {
 		return fmt.Errorf("mediaHosts.caFile: %w", err)
 	}
 	b.media, err = media.New(media.Options{
 		Hosts: m.Addresses, Spool: b.spool, Audio: b.cfg.Recording.Audio, Hooks: &b.hooks,
-		TLS: &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{identity}, RootCAs: pool},
+		TLS: &tls.Config{MinVersion: tls.VersionTLS13, GetClientCertificate: identity.GetClientCertificate, RootCAs: pool},
 		// What the media side says ends a recording, or makes it: it is never lost to
 		// a full mailbox. A call that is not live any more has no use for it.
 		Post: func(id recorder.CallID, ev recorder.Event) bool {

@@ -20,14 +20,15 @@ const (
 	sealWait   = 45 * time.Second // seal, announce, leave, conclude
 	abruptWait = 10 * time.Second
 	settleWait = 60 * time.Second // archive what was sealed
+	// groundWait is how long a step waits for what runs on its ground. What has not
+	// ended then hangs with a disk; the process ends without it.
+	groundWait = 5 * time.Second
 )
 
 // start recovers what a dead process has left, then opens the doors. When it
 // returns, the bot answers.
 func (b *bot) start(ctx context.Context) error {
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stopped := b.cancel
-	b.cancel = func() { cancel(); stopped() }
+	running := b.life
 	b.serveOps()
 	b.running.Go(func() {
 		if err := b.media.Run(running); err != nil && running.Err() == nil {
@@ -65,6 +66,12 @@ func (b *bot) readyChecks() []readyCheck {
 		{"draining", func() error {
 			if b.registry.Draining() {
 				return errors.New("no new calls are taken")
+			}
+			return nil
+		}},
+		{"callbacks", func() error {
+			if !b.answering.Load() {
+				return errors.New("recovering; not answering yet")
 			}
 			return nil
 		}},
@@ -108,13 +115,14 @@ func (b *bot) serveCallbacks(ctx context.Context) error {
 		}
 		return nil
 	})
+	b.answering.Store(true)
 	b.log.Info("answering", zap.Stringer("callbacks", b.callbackListener.Addr()), zap.Stringer("ops", b.opsListener.Addr()),
 		zap.String("callbackUri", b.cfg.callbackURI()))
 	return nil
 }
 
-// shutdown ends the bot in order (design.md 5). ctx bounds nothing: the drain
-// limit does, and now says to hurry.
+// shutdown ends the bot in order (design.md 5). The drain limit bounds it, and now
+// says to hurry.
 func (b *bot) shutdown(now <-chan struct{}) error {
 	b.registry.Drain()
 	b.log.Info("draining", zap.Int("calls", b.registry.Live()), zap.Duration("limit", time.Duration(b.cfg.Shutdown.DrainLimit)))
@@ -130,7 +138,7 @@ func (b *bot) shutdown(now <-chan struct{}) error {
 		b.waitCalls(nil, abruptWait)
 	}
 	if !hurry {
-		ctx, cancel := context.WithTimeout(context.Background(), settleWait)
+		ctx, cancel := hurried(now, settleWait)
 		defer cancel()
 		b.waitEnding(ctx)
 		if err := b.archiver.settle(ctx); err != nil {
@@ -153,17 +161,8 @@ func (b *bot) waitEnding(ctx context.Context) {
 // waitCalls waits until no call is live, for limit at most. It reports whether
 // it was told to hurry.
 func (b *bot) waitCalls(now <-chan struct{}, limit time.Duration) (hurry bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := hurried(now, limit)
 	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-now:
-			cancel()
-		case <-stop:
-		}
-	}()
 	if err := b.registry.Wait(ctx); err == nil {
 		return false
 	}
@@ -175,6 +174,39 @@ func (b *bot) waitCalls(now <-chan struct{}, limit time.Duration) (hurry bool) {
 	}
 }
 
+// hurried returns a context that ends after limit, or when now says so.
+func hurried(now <-chan struct{}, limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	go func() {
+		select {
+		case <-now:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// stopRunning ends what runs behind, and waits for it, but not for a disk that
+// hangs.
+func (b *bot) stopRunning() error {
+	b.cancel()
+	ended := make(chan struct{})
+	go func() {
+		b.running.Wait()
+		b.ending.Wait()
+		close(ended)
+	}()
+	limit := time.NewTimer(groundWait)
+	defer limit.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-limit.C:
+		return errors.New("what runs behind did not end in time")
+	}
+}
+
 // close runs the named steps in reverse. It is safe on a half-made bot.
 func (b *bot) close() error {
 	var errs []error
@@ -182,9 +214,7 @@ func (b *bot) close() error {
 	for _, c := range slices.Backward(b.closers) {
 		if !stopped && (c.name == "media hosts" || c.name == "spool" || c.name == "catalogue") {
 			// The doors are shut; what runs behind them ends before its ground does.
-			b.cancel()
-			b.running.Wait()
-			b.ending.Wait()
+			errs = append(errs, b.stopRunning())
 			stopped = true
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), c.limit)
@@ -194,9 +224,9 @@ func (b *bot) close() error {
 		cancel()
 	}
 	b.closers = nil
-	b.cancel()
-	b.running.Wait()
-	b.ending.Wait()
+	if !stopped {
+		errs = append(errs, b.stopRunning())
+	}
 	return errors.Join(errs...)
 }
 

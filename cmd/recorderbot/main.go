@@ -86,10 +86,11 @@ func signals() (ctx context.Context, now <-chan struct{}, stop func()) {
 			case <-caught:
 				if n == 0 {
 					cancel()
-				} else {
-					close(hurry)
-					return
+					continue
 				}
+				close(hurry)
+				signal.Stop(caught) // a third one ends the process as it is
+				return
 			case <-done:
 				return
 			}

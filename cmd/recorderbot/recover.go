@@ -18,15 +18,19 @@ import (
 // The bounds of recovery. Seals of many recordings share commits.
 const (
 	sealAtOnce = 64
-	tellAtOnce = 16
-	tellLimit  = 10 * time.Second
+	tellAtOnce = 64
+	// tellLimit is long: after a reboot the network may take its time, and a leg or
+	// a banner that stays behind is worse than a late outcome.
+	tellLimit = 2 * time.Minute
+	tellFirst = 200 * time.Millisecond // between tries; doubles up to
+	tellMost  = 5 * time.Second
 )
 
 // A leftover is a call that a dead process has left without an outcome.
 type leftover struct {
 	call    catalogue.Call
 	reports []recorder.SealReport
-	facts   journalFacts
+	cut     bool // a recording had no seal: the process died while it recorded
 }
 
 // recover takes stock of what a dead process has left. When it returns, every
@@ -35,8 +39,11 @@ type leftover struct {
 // ended by endAll, behind the open doors: new calls don't wait for old ones.
 // Crash in here: the next start does the same again; each step is idempotent.
 func (b *bot) recover(ctx context.Context) ([]leftover, error) {
-	reports, err := b.sealLeftovers(ctx)
+	reports, cut, err := b.sealLeftovers(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err = b.missLost(ctx); err != nil {
 		return nil, err
 	}
 	calls, err := b.catalogue.Unfinished(ctx)
@@ -48,7 +55,7 @@ func (b *bot) recover(ctx context.Context) ([]leftover, error) {
 		known[c.Invite.Call.ID] = true
 	}
 	for id := range reports {
-		_, err := b.catalogue.Call(ctx, id)
+		_, err = b.catalogue.Call(ctx, id)
 		switch {
 		case errors.Is(err, catalogue.ErrUnknown) && !known[id]:
 			// The spool knows a call that the catalogue does not: its rows were lost.
@@ -61,22 +68,48 @@ func (b *bot) recover(ctx context.Context) ([]leftover, error) {
 	ids := make([]recorder.CallID, 0, len(calls))
 	for _, c := range calls {
 		id := c.Invite.Call.ID
-		facts, err := b.journalFacts(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		left = append(left, leftover{c, reports[id], facts})
+		left = append(left, leftover{c, reports[id], cut[id]})
 		ids = append(ids, id)
 	}
-	b.registry.Reserve(ids)
+	ended, err := b.catalogue.EndedSince(ctx, time.Now().Add(-recorder.RememberEnded))
+	if err != nil {
+		return nil, err
+	}
+	b.registry.Reserve(append(ids, ended...))
 	return left, nil
 }
 
+// missLost says of recordings that were begun, and that neither spool nor archive
+// has, that they are lost: silence would hide it from the next check.
+func (b *bot) missLost(ctx context.Context) error {
+	kept := map[string]bool{}
+	for _, info := range b.spool.Recovered() {
+		kept[info.ID] = true
+	}
+	for _, state := range []catalogue.State{catalogue.StateOpen, catalogue.StateSealed} {
+		all, err := b.catalogue.Recordings(ctx, catalogue.Filter{State: state, Limit: 1 << 30})
+		if err != nil {
+			return err
+		}
+		for _, r := range all {
+			if kept[r.ID] {
+				continue
+			}
+			b.log.Error("a recording is neither in the spool nor in the archive", zap.String("recording", r.ID), zap.String("call", string(r.Call)))
+			if err := b.catalogue.RecordingFailed(ctx, r.ID, "lost: neither in the spool nor in the archive"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // sealLeftovers seals what the spool holds unsealed, makes the catalogue know
-// each seal, and lets go of what is archived already.
-func (b *bot) sealLeftovers(ctx context.Context) (map[recorder.CallID][]recorder.SealReport, error) {
-	var mu sync.Mutex // guards reports
-	reports := map[recorder.CallID][]recorder.SealReport{}
+// each seal, and lets go of what is archived already. cut are the calls whose
+// recording had no seal.
+func (b *bot) sealLeftovers(ctx context.Context) (reports map[recorder.CallID][]recorder.SealReport, cut map[recorder.CallID]bool, err error) {
+	var mu sync.Mutex // guards what is returned
+	reports, cut = map[recorder.CallID][]recorder.SealReport{}, map[recorder.CallID]bool{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(sealAtOnce)
 	for _, info := range b.spool.Recovered() {
@@ -92,10 +125,11 @@ func (b *bot) sealLeftovers(ctx context.Context) (map[recorder.CallID][]recorder
 			mu.Lock()
 			defer mu.Unlock()
 			reports[info.Call] = append(reports[info.Call], report)
+			cut[info.Call] = cut[info.Call] || !info.Sealed
 			return nil
 		})
 	}
-	return reports, g.Wait()
+	return reports, cut, g.Wait()
 }
 
 func (b *bot) sealLeftover(ctx context.Context, info spool.Info) (recorder.SealReport, error) {
@@ -141,58 +175,112 @@ func (b *bot) endAll(ctx context.Context, left []leftover) {
 	}
 }
 
-// endCall ends one call that has no outcome.
-func (b *bot) endCall(ctx context.Context, l leftover) error {
-	id := l.call.Invite.Call.ID
-	end := recorder.Conclusion{
-		Call: id, Outcome: recorder.OutcomeFailed, Cause: recorder.CauseProcessDied, Recordings: l.reports,
-		Detail: "found without an outcome at start", At: time.Now(),
-	}
-	switch {
-	case l.facts.retracted && len(l.reports) > 0:
-		// All was done but the outcome's entry.
-		end.Outcome = recorder.OutcomeRecorded
-		if l.facts.gaps {
-			end.Outcome = recorder.OutcomeRecordedWithGaps
+// endCall ends one call that has no outcome. A panic ends this one only; the next
+// start tries again.
+func (b *bot) endCall(ctx context.Context, l leftover) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("ending call %s: panic: %v", l.call.Invite.Call.ID, r)
 		}
-	case !l.facts.announced && len(l.reports) == 0:
-		end.Outcome = recorder.OutcomeNotRecorded
+	}()
+	id := l.call.Invite.Call.ID
+	facts, err := b.journalFacts(ctx, id)
+	if err != nil {
+		return err
 	}
-	if l.call.InviteKnown && !l.facts.rejected {
-		b.tellEnd(ctx, l.call.Invite.Call, l.facts)
+	if l.call.InviteKnown && facts.rejected == "" {
+		b.tellEnd(ctx, l.call.Invite.Call, facts)
 	}
-	if err := b.catalogue.Conclude(ctx, end); err != nil && !errors.Is(err, recorder.ErrConcluded) {
+	end := concludeLeftover(l, facts)
+	if err := b.catalogue.Conclude(ctx, end); err != nil {
+		if errors.Is(err, recorder.ErrConcluded) {
+			return nil
+		}
 		return fmt.Errorf("conclude call %s: %w", id, err)
 	}
+	b.registry.Recovered(end)
 	return nil
+}
+
+// concludeLeftover says how a call ended that a dead process has left. Only one of
+// which all was done, in good order, but the entry of its outcome may count as
+// recorded.
+func concludeLeftover(l leftover, f journalFacts) recorder.Conclusion {
+	end := recorder.Conclusion{
+		Call: l.call.Invite.Call.ID, Outcome: recorder.OutcomeFailed, Cause: recorder.CauseProcessDied, Recordings: l.reports,
+		Detail: "found without an outcome at start", At: time.Now(),
+	}
+	frames := uint64(0)
+	for _, r := range l.reports {
+		frames += r.Frames
+		f.gaps = f.gaps || r.GapSamples > 0
+	}
+	switch {
+	case l.cut || f.failed:
+	case f.rejected != "" && len(l.reports) == 0:
+		end.Outcome, end.Detail = recorder.OutcomeRejected, "rejected as "+f.rejected+"; "+end.Detail
+	case f.endedWell() && frames > 0 && f.gaps:
+		end.Outcome = recorder.OutcomeRecordedWithGaps
+	case f.endedWell() && frames > 0:
+		end.Outcome = recorder.OutcomeRecorded
+	case f.endedWell() && len(l.reports) > 0, !f.announced && len(l.reports) == 0:
+		end.Outcome = recorder.OutcomeNotRecorded
+	}
+	return end
 }
 
 // tellEnd tells the platform that the recording failed, where it may still
 // believe otherwise, and leaves the call. The recording is sealed by now. The
-// platform may have dropped the call long ago, or be away itself: both are
-// ordinary, and both are journaled.
+// platform may have dropped the call long ago, which is ordinary, or be away
+// itself: then it is tried for a while. All of it is journaled.
 func (b *bot) tellEnd(ctx context.Context, call recorder.CallRef, f journalFacts) {
 	ctx, cancel := context.WithTimeout(ctx, tellLimit)
 	defer cancel()
 	if f.announced && !f.retracted {
-		clientContext := fmt.Sprintf("%s/recovered-%d/failed", call.ID, time.Now().UnixMilli())
-		b.keep(ctx, call.ID, recorder.EntryAnnounce, map[string]any{"status": "failed", "clientContext": clientContext})
-		op, err := b.graph.Announce(ctx, call, recorder.StatusFailed, clientContext)
-		said := map[string]any{"status": "failed", "clientContext": clientContext, "operation": op.ID, "progress": op.Progress.String(), "receipt": op.Receipt}
-		if err != nil {
-			said["fault"] = err.Error()
-		}
-		b.keep(ctx, call.ID, recorder.EntryAnnounced, said)
+		insist(ctx, func() error { return b.tellFailed(ctx, call) })
 	}
 	if f.left {
 		return
 	}
-	receipt, err := b.graph.HangUp(ctx, call)
-	said := map[string]any{"receipt": receipt}
-	if err != nil {
-		said["fault"] = err.Error()
+	insist(ctx, func() error {
+		receipt, err := b.graph.HangUp(ctx, call)
+		said := map[string]any{"receipt": receipt}
+		if err != nil {
+			said["fault"] = err.Error()
+		}
+		b.keep(ctx, call.ID, recorder.EntryHangUp, said)
+		return err
+	})
+}
+
+// tellFailed announces failed once, under a fresh context.
+func (b *bot) tellFailed(ctx context.Context, call recorder.CallRef) error {
+	clientContext := fmt.Sprintf("%s/recovered-%d/failed", call.ID, time.Now().UnixMilli())
+	b.keep(ctx, call.ID, recorder.EntryAnnounce, map[string]any{"status": "failed", "clientContext": clientContext})
+	op, err := b.graph.Announce(ctx, call, recorder.StatusFailed, clientContext)
+	said := map[string]any{"status": "failed", "clientContext": clientContext, "operation": op.ID, "progress": op.Progress.String(), "receipt": op.Receipt}
+	if f, ok := errors.AsType[*recorder.Fault](err); ok {
+		said["fault"], said["receipt"] = f.Error(), f.Receipt
 	}
-	b.keep(ctx, call.ID, recorder.EntryHangUp, said)
+	b.keep(ctx, call.ID, recorder.EntryAnnounced, said)
+	return err
+}
+
+// insist does something until it is done, or refused, or ctx ends.
+func insist(ctx context.Context, do func() error) {
+	for pause := tellFirst; ; pause = min(2*pause, tellMost) {
+		f, ok := errors.AsType[*recorder.Fault](do())
+		if !ok || f.Kind == recorder.FaultGone || f.Kind == recorder.FaultRefused {
+			return
+		}
+		next := time.NewTimer(max(pause, f.RetryAfter))
+		select {
+		case <-next.C:
+		case <-ctx.Done():
+			next.Stop()
+			return
+		}
+	}
 }
 
 func (b *bot) keep(ctx context.Context, id recorder.CallID, kind recorder.EntryKind, data any) {

@@ -4,18 +4,23 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
 // journalFacts is what a journal says about how far a call had come.
 type journalFacts struct {
-	rejected  bool
-	announced bool // recording was asked for
-	retracted bool // the end, notRecording or failed, was confirmed
-	left      bool // the platform took our leaving
+	rejected  string // the reason that the platform was given; empty: not rejected
+	announced bool   // recording was asked for
+	failed    bool   // failed was announced at some time: no end in good order comes after that
+	retracted bool   // what was announced last, notRecording or failed, reached the platform
+	left      bool   // the platform took our leaving
 	gaps      bool
 }
+
+// endedWell reports that all was done but the entry of the outcome.
+func (f journalFacts) endedWell() bool { return f.retracted && !f.failed }
 
 func (b *bot) journalFacts(ctx context.Context, id recorder.CallID) (journalFacts, error) {
 	var f journalFacts
@@ -36,24 +41,27 @@ func (b *bot) journalFacts(ctx context.Context, id recorder.CallID) (journalFact
 
 // factsData is what the entries below have in common.
 type factsData struct {
-	Status, ClientContext, Progress, Fault string
-	GapSamples                             uint64
+	Status, ClientContext, Progress, Fault, Reason string
+	GapSamples                                     uint64
+	Receipt                                        recorder.Receipt
 }
 
 func (f *journalFacts) take(kind recorder.EntryKind, d factsData, asked map[string]string) {
 	switch kind {
 	case recorder.EntryReject:
-		f.rejected = true
+		f.rejected = d.Reason
 	case recorder.EntryAnnounce:
 		asked[d.ClientContext] = d.Status
 		// A new announcement undoes what was confirmed before.
 		f.retracted = false
 		f.announced = f.announced || d.Status == recorder.StatusRecording.String()
+		f.failed = f.failed || d.Status == recorder.StatusFailed.String()
 	case recorder.EntryAnnounced:
 		// A notification names the context alone.
 		status := asked[d.ClientContext]
-		if status != "" && status != recorder.StatusRecording.String() && d.Progress == recorder.Completed.String() {
-			f.retracted = true
+		if status != "" && status != recorder.StatusRecording.String() {
+			// Completed, or said into a call that was over: the ordinary end.
+			f.retracted = f.retracted || d.Progress == recorder.Completed.String() || d.Receipt.HTTPStatus == http.StatusNotFound
 		}
 	case recorder.EntryHangUp:
 		f.left = f.left || d.Fault == ""

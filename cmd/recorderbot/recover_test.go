@@ -34,7 +34,7 @@ func TestJournalsOfTheDead(t *testing.T) {
 		failed, hungUps int
 	}{
 		"invited":          {nil, "notRecorded", 0, 1},
-		"rejected":         {[]line{{recorder.EntryReject, map[string]any{"reason": "busy"}}}, "notRecorded", 0, 0},
+		"rejected":         {[]line{{recorder.EntryReject, map[string]any{"reason": "busy"}}}, "rejected", 0, 0},
 		"answered":         {[]line{{recorder.EntryAnswer, map[string]any{}}}, "notRecorded", 0, 1},
 		"asked":            {[]line{ask("recording", "c/1")}, "failed", 1, 1},
 		"granted":          {[]line{ask("recording", "c/1"), said("c/1")}, "failed", 1, 1},
@@ -82,5 +82,63 @@ func TestJournalsOfTheDead(t *testing.T) {
 				return err
 			})
 		})
+	}
+}
+
+// TestOnlyAGoodEndIsRecorded: what a dead process has left counts as recorded only
+// where it had sealed, and told the end in good order, and nothing failed.
+func TestOnlyAGoodEndIsRecorded(t *testing.T) {
+	t.Parallel()
+	some, none := []recorder.SealReport{{Recording: "r", Frames: 5}}, []recorder.SealReport{{Recording: "r"}}
+	well := journalFacts{announced: true, retracted: true}
+	for name, tt := range map[string]struct {
+		left  leftover
+		facts journalFacts
+		want  recorder.Outcome
+	}{
+		"all but the outcome":       {leftover{reports: some}, well, recorder.OutcomeRecorded},
+		"with gaps":                 {leftover{reports: some}, journalFacts{announced: true, retracted: true, gaps: true}, recorder.OutcomeRecordedWithGaps},
+		"nothing came":              {leftover{reports: none}, well, recorder.OutcomeNotRecorded},
+		"it had failed":             {leftover{reports: some}, journalFacts{announced: true, retracted: true, failed: true}, recorder.OutcomeFailed},
+		"cut while recording":       {leftover{reports: some, cut: true}, well, recorder.OutcomeFailed},
+		"the end was not confirmed": {leftover{reports: some}, journalFacts{announced: true}, recorder.OutcomeFailed},
+		"asked, and then dead":      {leftover{}, journalFacts{announced: true}, recorder.OutcomeFailed},
+		"the recording is lost":     {leftover{}, well, recorder.OutcomeFailed},
+		"rejected":                  {leftover{}, journalFacts{rejected: "busy"}, recorder.OutcomeRejected},
+		"never asked":               {leftover{}, journalFacts{}, recorder.OutcomeNotRecorded},
+	} {
+		if got := concludeLeftover(tt.left, tt.facts); got.Outcome != tt.want || got.Cause != recorder.CauseProcessDied {
+			t.Errorf("%s: %v (%s), want %v", name, got.Outcome, got.Cause, tt.want)
+		}
+	}
+}
+
+// TestFactsOfAJournal: an end that reached the platform, in the reply or as a
+// call that is no more, and a failure that was told at any time.
+func TestFactsOfAJournal(t *testing.T) {
+	t.Parallel()
+	ask := func(status string) factsData { return factsData{Status: status, ClientContext: status} }
+	for name, tt := range map[string]struct {
+		last factsData
+		kind recorder.EntryKind
+		want journalFacts
+	}{
+		"confirmed": {factsData{ClientContext: "notRecording", Progress: "completed"}, recorder.EntryAnnounced, journalFacts{announced: true, retracted: true}},
+		"into a call that is over": {
+			factsData{ClientContext: "notRecording", Receipt: recorder.Receipt{HTTPStatus: 404}},
+			recorder.EntryAnnounced,
+			journalFacts{announced: true, retracted: true},
+		},
+		"refused":     {factsData{ClientContext: "notRecording", Receipt: recorder.Receipt{HTTPStatus: 403}}, recorder.EntryAnnounced, journalFacts{announced: true}},
+		"then failed": {ask("failed"), recorder.EntryAnnounce, journalFacts{announced: true, failed: true}},
+	} {
+		var f journalFacts
+		asked := map[string]string{}
+		f.take(recorder.EntryAnnounce, ask("recording"), asked)
+		f.take(recorder.EntryAnnounce, ask("notRecording"), asked)
+		f.take(tt.kind, tt.last, asked)
+		if f != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, f, tt.want)
+		}
 	}
 }

@@ -46,14 +46,25 @@ func serve(c *console, cfg *Config, log *zap.Logger) error {
 	if err := b.start(c.ctx); err != nil {
 		return errors.Join(err, b.close())
 	}
+	hurry, over := make(chan struct{}), make(chan struct{})
+	defer close(over)
 	var cause error
 	select {
-	case <-c.ctx.Done():
 	case cause = <-b.fatal:
-		// Law 3 has run for each call; give it its time, and end.
-		b.cfg.Shutdown.DrainLimit = Duration(2 * time.Second)
+		close(hurry) // law 3 is under way for each call; there is nothing to drain for
+	case <-c.ctx.Done():
+		go func() {
+			select {
+			case <-c.now:
+				close(hurry)
+			case err := <-b.fatal:
+				log.Error("storage failed while draining", zap.Error(err))
+				close(hurry)
+			case <-over:
+			}
+		}()
 	}
-	return errors.Join(cause, b.shutdown(c.now))
+	return errors.Join(cause, b.shutdown(hurry))
 }
 
 // newLogger logs JSON in service, and readable lines in a terminal.

@@ -71,6 +71,11 @@ func (c *CertReloader) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, e
 	return c.current.Load(), nil
 }
 
+// GetClientCertificate is for the tls.Config of a client.
+func (c *CertReloader) GetClientCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return c.current.Load(), nil
+}
+
 // Register publishes the seconds left until the certificate in use expires
 // (negative afterwards) as recorderbot_tls_certificate_expiry_seconds{listener}.
 func (c *CertReloader) Register(reg prometheus.Registerer, listener string) {

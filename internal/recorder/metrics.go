@@ -86,8 +86,10 @@ func (m *metrics) announced(s RecordingStatus, op Operation, f *Fault, took time
 
 func (m *metrics) concluded(end Conclusion) {
 	m.invites.WithLabelValues(end.Outcome.String()).Inc()
-	if len(end.Recordings) > 0 {
-		m.recordings.WithLabelValues(end.Outcome.String()).Add(float64(len(end.Recordings)))
+	for _, r := range end.Recordings {
+		if r.Recording != "" {
+			m.recordings.WithLabelValues(end.Outcome.String()).Inc()
+		}
 	}
 	if end.Outcome == OutcomeFailed {
 		m.failures.WithLabelValues(string(end.Cause)).Inc()

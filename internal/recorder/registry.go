@@ -214,6 +214,10 @@ func (r *Registry) Live() int {
 	return len(r.calls)
 }
 
+// Recovered counts the outcome of a call of an earlier life, so that alerts see
+// what a crash has cost.
+func (r *Registry) Recovered(end Conclusion) { r.deps.metrics.concluded(end) }
+
 // Drain refuses new calls from here on.
 func (r *Registry) Drain() {
 	r.mu.Lock()
