@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,12 +26,19 @@ const archiveRetry = 30 * time.Second
 // catalogue, so a crash loses no work: what is sealed and not archived is
 // found again.
 type archiver struct {
-	assembler *archive.Assembler
+	assembler assembler
 	catalogue *catalogue.Catalogue
 	spool     *spool.Log
 	log       *zap.Logger
 	wake      chan struct{}
 	idle      chan chan struct{} // asks to be told when the queue is empty
+}
+
+// An assembler is what an archive.Assembler does.
+type assembler interface {
+	Assemble(ctx context.Context, j archive.Job) (archive.Result, error)
+	There(recording string) bool
+	Backlog(bytes int64)
 }
 
 func newArchiver(a *archive.Assembler, c *catalogue.Catalogue, s *spool.Log, log *zap.Logger) *archiver {
@@ -90,12 +99,18 @@ func (a *archiver) settle(ctx context.Context) error {
 	}
 }
 
-// drain archives all that is pending.
+// drain archives all that is pending. What a crash has left published and not
+// entered comes first, whatever was sealed before it: its manifest names the
+// last one that is entered, and any other published meanwhile would name the
+// same, so that the chain had a fork.
 func (a *archiver) drain(ctx context.Context) error {
 	pending, err := a.catalogue.PendingArchive(ctx)
 	if err != nil {
 		return fmt.Errorf("list pending recordings: %w", err)
 	}
+	slices.SortStableFunc(pending, func(x, y catalogue.Recording) int {
+		return cmp.Compare(a.place(x), a.place(y))
+	})
 	var errs []error
 	// What failed still waits: the gauge must not say otherwise between tries.
 	waiting := backlog(pending...)
@@ -115,9 +130,17 @@ func (a *archiver) drain(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// place is a recording's place in the queue: those with a folder are first.
+func (a *archiver) place(rec catalogue.Recording) int {
+	if a.assembler.There(rec.ID) {
+		return 0
+	}
+	return 1
+}
+
 // errNotEntered: a folder is published and the catalogue does not know. It is
-// found again at the next try.
-var errNotEntered = errors.New("enter it as archived")
+// found again at the next try, and nothing else is published before.
+var errNotEntered = errors.New("its folder is published and not entered")
 
 // released takes it for done that the spool has let go of a recording already.
 func released(err error) error {
@@ -138,20 +161,22 @@ func backlog(pending ...catalogue.Recording) (bytes int64) {
 // one archives a recording. Crash after publishing: the folder is found
 // published and verified, and only the catalogue and the spool are brought up.
 func (a *archiver) one(ctx context.Context, rec catalogue.Recording) error {
-	job, err := a.job(ctx, rec)
-	if err != nil {
-		return err
+	result, err := a.assemble(ctx, rec)
+	if err == nil {
+		err = a.archived(ctx, rec, result)
 	}
-	result, err := a.assembler.Assemble(ctx, job)
-	if errors.Is(err, archive.ErrJob) {
+	switch {
+	case err == nil:
+	case errors.Is(err, archive.ErrJob):
 		// Trying again is pointless. The spool keeps it, and an alert calls a person.
 		return errors.Join(err, a.catalogue.RecordingFailed(ctx, rec.ID, err.Error()))
-	}
-	if err != nil {
+	case errors.Is(err, archive.ErrDamaged):
+		// No link of the chain: once a person has taken it away, it is made anew.
 		return err
-	}
-	if err := a.archived(ctx, rec, result); err != nil {
+	case a.assembler.There(rec.ID):
 		return fmt.Errorf("%w: %w", errNotEntered, err)
+	default:
+		return err
 	}
 	if err := released(a.spool.Release(rec.ID)); err != nil {
 		return fmt.Errorf("release its spool: %w", err)
@@ -159,6 +184,14 @@ func (a *archiver) one(ctx context.Context, rec catalogue.Recording) error {
 	a.log.Info("recording archived", zap.String("recording", rec.ID), zap.String("path", result.Path),
 		zap.Int64("samples", result.Samples), zap.Int64("gapSamples", result.GapSamples))
 	return nil
+}
+
+func (a *archiver) assemble(ctx context.Context, rec catalogue.Recording) (archive.Result, error) {
+	job, err := a.job(ctx, rec)
+	if err != nil {
+		return archive.Result{}, err
+	}
+	return a.assembler.Assemble(ctx, job)
 }
 
 // job gathers what the archive needs to know of a recording.

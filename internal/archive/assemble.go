@@ -68,6 +68,17 @@ func (a *Assembler) Dir() string { return a.dir }
 // Path returns the folder of a recording, there or not.
 func (a *Assembler) Path(recording string) string { return filepath.Join(a.dir, recording) }
 
+// There reports whether a recording's folder is published, or may be: where
+// nobody can look, it may.
+func (a *Assembler) There(recording string) bool {
+	_, err := os.Lstat(a.Path(recording))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+func (a *Assembler) hiddenPath(recording string) string {
+	return filepath.Join(a.dir, "."+recording+".part")
+}
+
 // Backlog says how many bytes of sealed recordings wait to be archived.
 func (a *Assembler) Backlog(bytes int64) { a.metrics.backlog.Set(float64(bytes)) }
 
@@ -107,7 +118,7 @@ func (a *Assembler) assemble(ctx context.Context, j *Job) (Result, string, error
 	}
 	defer a.busy.Delete(j.Recording)
 	run := &assembly{
-		Assembler: a, job: j, final: a.Path(j.Recording), hidden: filepath.Join(a.dir, "."+j.Recording+".part"),
+		Assembler: a, job: j, final: a.Path(j.Recording), hidden: a.hiddenPath(j.Recording),
 	}
 	res, found, err := run.published(ctx)
 	if found || err != nil {
@@ -122,11 +133,21 @@ func (a *Assembler) assemble(ctx context.Context, j *Job) (Result, string, error
 
 // published looks for a folder from an earlier run.
 func (a *assembly) published(ctx context.Context) (Result, bool, error) {
-	if _, err := os.Lstat(a.final); errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Lstat(a.final)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return Result{}, false, nil
+	case err != nil:
+		return Result{}, true, fmt.Errorf("looking for what is published: %w", err)
+	case !info.IsDir():
+		return Result{}, true, fmt.Errorf("%w: %s is no folder", ErrDamaged, a.final)
 	}
 	m, sum, findings := readFolder(ctx, a.final, true)
 	if err := ctx.Err(); err != nil {
+		return Result{}, true, fmt.Errorf("checking what is published: %w", err)
+	}
+	if err := unreadable(findings); err != nil {
+		// A disk that does not answer may answer again: nothing is known of the folder.
 		return Result{}, true, fmt.Errorf("checking what is published: %w", err)
 	}
 	if err := integrity(findings); err != nil {

@@ -340,3 +340,34 @@ func rewrite(t *testing.T, dir string, m *archive.Manifest) {
 		t.Fatal(err)
 	}
 }
+
+// A disk that does not answer says nothing of the folder: it may be whole, and a
+// link of the chain.
+func TestUnreadableIsNotDamaged(t *testing.T) {
+	t.Parallel()
+	a, s := open(t), ordinary(t)
+	job := s.job(t, recorder.OutcomeRecordedWithGaps)
+	r, err := a.Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(r.Path, archive.ManifestName)
+	if err = durable.Rename(manifest, manifest+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err = os.Mkdir(manifest, 0o700); err != nil { // it opens, and cannot be read
+		t.Fatal(err)
+	}
+	if _, err = a.Assemble(t.Context(), job); err == nil || errors.Is(err, archive.ErrDamaged) || errors.Is(err, archive.ErrJob) {
+		t.Errorf("error %v, want one that may pass", err)
+	}
+	if err = os.Remove(manifest); err != nil {
+		t.Fatal(err)
+	}
+	if err = durable.Rename(manifest+".away", manifest); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := a.Assemble(t.Context(), job); err != nil || again.ManifestSHA256 != r.ManifestSHA256 {
+		t.Errorf("the disk answers again: %v", err)
+	}
+}

@@ -59,6 +59,17 @@ func integrity(findings []Finding) error {
 	return errors.Join(errs...)
 }
 
+// unreadable joins the findings that say that the disk did not answer.
+func unreadable(findings []Finding) error {
+	var errs []error
+	for _, f := range findings {
+		if f.Kind == FindingUnreadable {
+			errs = append(errs, f)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // The laws, as the design counts them.
 const (
 	lawPermit   = 1

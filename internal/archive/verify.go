@@ -62,6 +62,10 @@ func readFolder(ctx context.Context, path string, deep bool) (m *Manifest, sum s
 		return nil, "", findings
 	}
 	b, err := readBounded(filepath.Join(path, ManifestName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		found(FindingUnreadable, ManifestName, "%v", err)
+		return nil, "", findings
+	}
 	if err == nil {
 		m, err = ReadManifest(b)
 	}
