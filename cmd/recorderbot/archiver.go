@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -38,6 +40,7 @@ type archiver struct {
 type assembler interface {
 	Assemble(ctx context.Context, j archive.Job) (archive.Result, error)
 	There(recording string) bool
+	Sweep(recording string) error
 	Backlog(bytes int64)
 }
 
@@ -161,14 +164,15 @@ func backlog(pending ...catalogue.Recording) (bytes int64) {
 // one archives a recording. Crash after publishing: the folder is found
 // published and verified, and only the catalogue and the spool are brought up.
 func (a *archiver) one(ctx context.Context, rec catalogue.Recording) error {
-	result, err := a.assemble(ctx, rec)
+	result, err := a.guarded(ctx, rec)
 	if err == nil {
 		err = a.archived(ctx, rec, result)
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, archive.ErrJob):
+	case errors.Is(err, archive.ErrJob), errors.Is(err, errPanic):
 		// Trying again is pointless. The spool keeps it, and an alert calls a person.
+		// A folder that is there in spite of it is no link of the chain.
 		return errors.Join(err, a.catalogue.RecordingFailed(ctx, rec.ID, err.Error()))
 	case errors.Is(err, archive.ErrDamaged):
 		// No link of the chain: once a person has taken it away, it is made anew.
@@ -186,12 +190,37 @@ func (a *archiver) one(ctx context.Context, rec catalogue.Recording) error {
 	return nil
 }
 
-func (a *archiver) assemble(ctx context.Context, rec catalogue.Recording) (archive.Result, error) {
+// errPanic: this recording makes us panic, and would again.
+var errPanic = errors.New("panic while archiving")
+
+// guarded assembles a recording. A panic ends this recording's archiving, not
+// the process and its live calls. Its value may quote what was recorded: only a
+// runtime error's own words are kept. The run itself is counted as failed.
+func (a *archiver) guarded(ctx context.Context, rec catalogue.Recording) (result archive.Result, err error) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		err = fmt.Errorf("%w: %s", errPanic, ownWords(value))
+		a.log.Error("panic while archiving; the spool keeps the recording", zap.String("recording", rec.ID),
+			zap.Error(err), zap.ByteString("stack", debug.Stack()))
+		// Crash before this: the hidden folder stays, and takes room.
+		err = errors.Join(err, a.assembler.Sweep(rec.ID))
+	}()
 	job, err := a.job(ctx, rec)
 	if err != nil {
 		return archive.Result{}, err
 	}
 	return a.assembler.Assemble(ctx, job)
+}
+
+// ownWords describes a panic without content.
+func ownWords(value any) string {
+	if err, ok := value.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("of type %T", value)
 }
 
 // job gathers what the archive needs to know of a recording.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,7 +129,7 @@ func (a *attic) keep(t *testing.T, id string, n int) catalogue.Recording {
 	end := string(call) + "/2/notRecording"
 	write := func(kind recorder.EntryKind, data any) {
 		t.Helper()
-		if err := a.catalogue.Append(t.Context(), recorder.Entry{Call: call, Kind: kind, Data: data}); err != nil {
+		if err = a.catalogue.Append(t.Context(), recorder.Entry{Call: call, Kind: kind, Data: data}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -279,4 +280,50 @@ func TestDamagedFolderHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.chain(t, 2)
+}
+
+// TestPoisonedRecording: one at which we panic is given up and kept in the
+// spool; the others are archived. What it holds is told to nobody.
+func TestPoisonedRecording(t *testing.T) {
+	t.Parallel()
+	const secret = "what was said"
+	for name, poison := range map[string]func(){
+		"value":   func() { panic(secret) },
+		"runtime": func() { _ = os.Args[len(os.Args)+len(secret)] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newAttic(t)
+			a.keep(t, "r1", 1)
+			a.keep(t, "r2", 2)
+			hidden := filepath.Join(a.assembler.Dir(), ".r1.part")
+			a.archiver.assembler = odd{a.assembler, "r1", func(context.Context, archive.Job) (archive.Result, error) {
+				if err := os.Mkdir(hidden, 0o700); err != nil {
+					t.Error(err)
+				}
+				poison()
+				return archive.Result{}, nil
+			}}
+			err := a.drain(t.Context())
+			if !errors.Is(err, errPanic) || strings.Contains(err.Error(), secret) {
+				t.Errorf("error %v, want %v without content", err, errPanic)
+			}
+			a.chain(t, 1)
+			rec, err := a.catalogue.Recording(t.Context(), "r1")
+			if err != nil || rec.State != catalogue.StateFailed || !strings.Contains(rec.Detail, errPanic.Error()) || strings.Contains(rec.Detail, secret) {
+				t.Errorf("%s: %q, %v", rec.State, rec.Detail, err)
+			}
+			for _, err := range a.spool.Read("r1") {
+				if err != nil {
+					t.Errorf("the spool has let go of it: %v", err)
+				}
+			}
+			if _, err := os.Stat(hidden); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("its hidden folder is left: %v", err)
+			}
+			if err := a.drain(t.Context()); err != nil {
+				t.Errorf("it is tried again: %v", err)
+			}
+		})
+	}
 }

@@ -75,6 +75,15 @@ func (a *Assembler) There(recording string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// Sweep removes what a run that panicked has left under the hidden name. What
+// is published stays. It is not for a recording that is being assembled.
+func (a *Assembler) Sweep(recording string) error {
+	if !validID(recording) {
+		return nil // no run of it came as far as a folder
+	}
+	return durable.RemoveAll(a.hiddenPath(recording))
+}
+
 func (a *Assembler) hiddenPath(recording string) string {
 	return filepath.Join(a.dir, "."+recording+".part")
 }
@@ -98,9 +107,12 @@ type assembly struct {
 // the same job finds either the published folder, or a hidden one that it
 // removes; the spool's records must be kept until Assemble has returned nil.
 func (a *Assembler) Assemble(ctx context.Context, j Job) (Result, error) {
-	begun := time.Now()
-	res, outcome, err := a.assemble(ctx, &j)
-	a.metrics.seconds.WithLabelValues(outcome).Observe(time.Since(begun).Seconds())
+	begun, outcome := time.Now(), outcomeFailed
+	defer func() { // also where it panics
+		a.metrics.seconds.WithLabelValues(outcome).Observe(time.Since(begun).Seconds())
+	}()
+	res, came, err := a.assemble(ctx, &j)
+	outcome = came
 	if err != nil {
 		return Result{}, fmt.Errorf("archiving recording %.140q: %w", j.Recording, err)
 	}
@@ -234,8 +246,8 @@ func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error)
 		m.Files = append(m.Files, f)
 	}
 	b, err := m.encode()
-	if err != nil {
-		return nil, "", err
+	if err != nil { // too long, for one: the next run would say the same
+		return nil, "", fmt.Errorf("%w: %w", ErrJob, err)
 	}
 	if _, err := ReadManifest(b); err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrJob, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,6 +162,7 @@ func TestJobsThatCannotBeDone(t *testing.T) {
 		"rejected":            {func(_ *script, j *archive.Job) { j.Conclusion.Outcome = recorder.OutcomeRejected }, archive.ErrJob},
 		"previous is no hash": {func(_ *script, j *archive.Job) { j.Previous = "x" }, archive.ErrJob},
 		"nothing to read":     {func(_ *script, j *archive.Job) { j.Read = nil }, archive.ErrJob},
+		"manifest too long":   {func(_ *script, j *archive.Job) { j.Facts.Policy = strings.Repeat("x", archive.MaxManifest) }, archive.ErrJob},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
