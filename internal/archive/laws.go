@@ -21,7 +21,8 @@ type orderCheck struct {
 }
 
 // checkOrder holds what a manifest tells to the laws. Order means both: place in
-// the list, and time.
+// the list, and what proves the place, which is numbers, and time where there are
+// none.
 func checkOrder(m *Manifest) []Finding {
 	c := orderCheck{m: m, at: map[string]int{}, asked: map[string]int{}}
 	c.chronicle()
@@ -83,7 +84,7 @@ func (c *orderCheck) permit() {
 	}
 	for i, s := range c.m.Order[:p] {
 		if s.Step == StepAnnounced && s.ClientContext == e.Context && c.success(s) {
-			if c.m.Order[p].At.Before(s.At) {
+			if c.contradicted(i, p) {
 				c.found(FindingPermit, lawPermit, "the permit is of %v, its reply of %v", c.m.Order[p].At, s.At)
 			}
 			if q, ok := c.asked[s.ClientContext]; !ok || q > i {
@@ -125,9 +126,23 @@ func (c *orderCheck) media() {
 func (c *orderCheck) before(step string, i int, kind FindingKind, law int) {
 	j, ok := c.at[step]
 	s := c.m.Order[i]
-	if !ok || j > i || c.m.Order[j].At.After(s.At) {
+	if !ok || j > i || c.contradicted(j, i) {
 		c.found(kind, law, "%s %s of %v does not follow %s", s.Step, s.Status, s.At, step)
 	}
+}
+
+// contradicted reports whether a step stands before another one and came after
+// it. Clocks are set back, numbers are not: where both steps have one, or both are
+// the spool's, time means nothing.
+func (c *orderCheck) contradicted(earlier, later int) bool {
+	a, b := c.m.Order[earlier], c.m.Order[later]
+	switch {
+	case a.Entry > 0 && b.Entry > 0:
+		return a.Entry > b.Entry
+	case a.Step == StepPermit && a.Entry > 0 && b.Step == StepFirstDurable, a.Step == StepLastDurable && b.Step == StepSealed && b.Entry > 0:
+		return false // the spool has them in this order, or there was no manifest
+	}
+	return a.At.After(b.At)
 }
 
 // seal: law 2. The end was announced when everything was sealed.
@@ -137,7 +152,7 @@ func (c *orderCheck) seal() {
 		c.found(FindingSeal, lawSeal, "no step sealed")
 	}
 	last, stored := c.at[StepLastDurable]
-	if ok && stored && (last > sealed || c.m.Order[last].At.After(c.m.Order[sealed].At)) {
+	if ok && stored && (last > sealed || c.contradicted(last, sealed)) {
 		c.found(FindingLate, lawSeal, "frames were stored after the seal")
 	}
 	permit := c.at[StepPermit]
@@ -149,11 +164,28 @@ func (c *orderCheck) seal() {
 		case recorder.StatusNotRecording.String():
 			c.before(StepSealed, i, FindingSeal, lawSeal)
 		case recorder.StatusFailed.String():
-			if stored && c.m.Order[last].At.After(s.At.Add(grace)) {
-				c.found(FindingLate, lawSeal, "frames were stored until %v, failure was announced at %v", c.m.Order[last].At, s.At)
+			if until := c.storedUntil(); stored && !c.sealedBefore(i) && until.After(s.At.Add(grace)) {
+				c.found(FindingLate, lawSeal, "frames were stored until %v, failure was announced at %v", until, s.At)
 			}
 		}
 	}
+}
+
+// storedUntil is when the last frame was stored, at the latest: where the clock
+// was set back between it and the seal, the seal's time is.
+func (c *orderCheck) storedUntil() time.Time {
+	last := c.m.Order[c.at[StepLastDurable]].At
+	if sealed, ok := c.at[StepSealed]; ok && c.m.Order[sealed].At.Before(last) {
+		return c.m.Order[sealed].At
+	}
+	return last
+}
+
+// sealedBefore reports whether the seal's number proves that it precedes the step
+// at index i.
+func (c *orderCheck) sealedBefore(i int) bool {
+	j, ok := c.at[StepSealed]
+	return ok && j < i && c.m.Order[j].Entry > 0 && !c.contradicted(j, i) && c.m.Order[i].Entry > 0
 }
 
 // outcome: law 4. The outcome says what the tracks say.

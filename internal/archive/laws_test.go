@@ -35,6 +35,12 @@ func TestLaws(t *testing.T) {
 		s := m.Order[i]
 		m.Order = slices.Insert(slices.Delete(m.Order, i, i+1), to, s)
 	}
+	// unnumbered has only time to tell, as where the journal had no such entry.
+	unnumbered := func(m *archive.Manifest) {
+		for i := range m.Order {
+			m.Order[i].Entry = 0
+		}
+	}
 	one := func(law int, k archive.FindingKind) []archive.Finding {
 		return []archive.Finding{{Law: law, Kind: k}}
 	}
@@ -69,6 +75,7 @@ func TestLaws(t *testing.T) {
 		},
 		"reply later than the permit": {
 			func(m *archive.Manifest) {
+				unnumbered(m)
 				m.Order[at(m, archive.StepAnnounced, "recording")].At = m.Order[at(m, archive.StepPermit, "")].At.Add(1)
 			},
 			one(1, archive.FindingPermit),
@@ -87,7 +94,10 @@ func TestLaws(t *testing.T) {
 			func(m *archive.Manifest) { move(m, archive.StepFirstDurable, "", 2) }, one(1, archive.FindingEarly),
 		},
 		"stored earlier than the permit": {
-			func(m *archive.Manifest) { m.Order[at(m, archive.StepFirstDurable, "")].At = start() }, one(1, archive.FindingEarly),
+			func(m *archive.Manifest) {
+				unnumbered(m)
+				m.Order[at(m, archive.StepFirstDurable, "")].At = start()
+			}, one(1, archive.FindingEarly),
 		},
 		"opened before the permit": {
 			func(m *archive.Manifest) { move(m, archive.StepOpened, "", 2) }, one(1, archive.FindingEarly),
@@ -109,6 +119,7 @@ func TestLaws(t *testing.T) {
 		},
 		"end announced earlier than the seal": {
 			func(m *archive.Manifest) {
+				unnumbered(m)
 				m.Order[at(m, archive.StepAnnouncing, "notRecording")].At = m.Order[at(m, archive.StepSealed, "")].At.Add(-1)
 			}, one(2, archive.FindingSeal),
 		},
@@ -131,10 +142,28 @@ func TestLaws(t *testing.T) {
 		},
 		"stored long after failure was announced": {
 			func(m *archive.Manifest) {
+				unnumbered(m)
 				i := at(m, archive.StepAnnouncing, "notRecording")
 				m.Order[i].Status, m.Order[i].At = "failed", m.Order[at(m, archive.StepLastDurable, "")].At.Add(-3*time.Second)
 				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status = "failed"
 			}, one(2, archive.FindingLate),
+		},
+		"stored long after failure was announced, before the seal": {
+			func(m *archive.Manifest) {
+				i := at(m, archive.StepAnnouncing, "notRecording")
+				m.Order[i].Status, m.Order[i].At = "failed", m.Order[at(m, archive.StepLastDurable, "")].At.Add(-3*time.Second)
+				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status = "failed"
+				move(m, archive.StepAnnouncing, "failed", at(m, archive.StepLastDurable, ""))
+			}, one(2, archive.FindingLate),
+		},
+		"reply numbered after the permit": {
+			func(m *archive.Manifest) { m.Order[at(m, archive.StepAnnounced, "recording")].Entry = 7 }, one(1, archive.FindingPermit),
+		},
+		"opened, numbered before the permit": {
+			func(m *archive.Manifest) { m.Order[at(m, archive.StepOpened, "")].Entry = 5 }, one(1, archive.FindingEarly),
+		},
+		"end announced, numbered before the seal": {
+			func(m *archive.Manifest) { m.Order[at(m, archive.StepAnnouncing, "notRecording")].Entry = 8 }, one(2, archive.FindingSeal),
 		},
 		"stored after the seal": {
 			func(m *archive.Manifest) { move(m, archive.StepLastDurable, "", at(m, archive.StepSealed, "")) },

@@ -94,6 +94,10 @@ type Step struct {
 	Progress      string               `json:"progress,omitempty"`
 	Fault         string               `json:"fault,omitempty"`
 	Receipt       *recorder.Receipt    `json:"receipt,omitempty"`
+	// Entry is the number of the journal's entry, in events.jsonl, that proves the
+	// step's place whatever the clock says: its own; for the permit the one that it
+	// follows, for the seal the one that it precedes. 0: only time tells.
+	Entry int64 `json:"entry,omitempty"`
 }
 
 // The steps. Those from StepPermit to StepSealed are this recording's own; the

@@ -23,31 +23,67 @@ type stepData struct {
 }
 
 // orderOf lists what happened to the call, in the journal's order, with what the
-// spool proves about this recording put in by time: the two are written by one
-// process, with one clock.
+// spool proves about this recording put in where it belongs. Its permit follows
+// the journal's entry of that permit, which is durable before the spool is asked;
+// its seal precedes the journal's entry that tells of it. Clocks are set back in
+// mid-call, so time decides only where the journal has no such entry: one that
+// could not be written. Between permit and seal the spool's own order counts.
 func orderOf(j *Job, s *survey) []Step {
-	steps := journalSteps(j)
-	at := func(when time.Time, step string) {
-		if when.IsZero() {
-			return
-		}
-		n := Step{Step: step, At: clean(when)}
-		if step == StepPermit {
-			e := s.permit.Evidence
-			n.Status, n.Progress = recorder.StatusRecording.String(), recorder.Completed.String()
-			n.ClientContext, n.Operation = e.Context, e.Operation
-		}
-		i := slices.IndexFunc(steps, func(o Step) bool { return o.At.After(n.At) })
-		if i < 0 {
-			i = len(steps)
-		}
-		steps = slices.Insert(steps, i, n)
+	o := order{journalSteps(j)}
+	allowed, told := anchors(j, s)
+	e := s.permit.Evidence
+	permit := o.put(Step{
+		Step: StepPermit, At: s.permitAt, Status: recorder.StatusRecording.String(), Progress: recorder.Completed.String(),
+		ClientContext: e.Context, Operation: e.Operation, Entry: allowed,
+	}, 0, len(o.steps), allowed)
+	sealed := o.put(Step{Step: StepSealed, At: s.sealAt, Entry: told}, permit+1, len(o.steps), told-1)
+	if s.frames > 0 {
+		first := o.put(Step{Step: StepFirstDurable, At: s.firstAt}, permit+1, sealed, 0)
+		o.put(Step{Step: StepLastDurable, At: s.lastAt}, first+1, sealed+1, 0)
 	}
-	at(s.permitAt, StepPermit)
-	at(s.firstAt, StepFirstDurable)
-	at(s.lastAt, StepLastDurable)
-	at(s.sealAt, StepSealed)
-	return steps
+	return o.steps
+}
+
+// anchors returns the numbers of the journal's entries about this recording's
+// permit and seal; 0 where there is none.
+func anchors(j *Job, s *survey) (permit, sealed int64) {
+	for _, e := range j.Events {
+		var d stepData
+		if json.Unmarshal(e.Data, &d) != nil {
+			continue // of another shape, so of another kind
+		}
+		switch {
+		case e.Kind == string(recorder.EntryPermit) && d.Context == s.permit.Evidence.Context:
+			permit = e.Seq
+		case e.Kind == string(recorder.EntrySealed) && d.Recording == j.Recording:
+			sealed = e.Seq
+		}
+	}
+	return permit, sealed
+}
+
+// An order is a list of steps in the making.
+type order struct{ steps []Step }
+
+// put inserts a step between the indexes lo and hi and returns where: behind all
+// steps up to the journal's entry with the number after, else, where there is no
+// such number, by time.
+func (o *order) put(n Step, lo, hi int, after int64) int {
+	n.At = clean(n.At)
+	at := lo
+	for i, s := range o.steps[lo:hi] {
+		if after > 0 && (s.Step == StepInvited || s.Entry > 0 && s.Entry <= after) {
+			at = lo + i + 1
+		}
+	}
+	if after <= 0 {
+		at = hi
+		if i := slices.IndexFunc(o.steps[lo:hi], func(s Step) bool { return s.At.After(n.At) }); i >= 0 {
+			at = lo + i
+		}
+	}
+	o.steps = slices.Insert(o.steps, at, n)
+	return at
 }
 
 // journalSteps turns the journal's entries into steps. The permit and the seal
@@ -59,7 +95,7 @@ func journalSteps(j *Job) []Step {
 		seen[step] = true
 		steps = append(steps, Step{
 			Step: step, At: clean(e.At), Status: d.Status, ClientContext: d.Context,
-			Operation: d.Operation, Progress: d.Progress, Fault: d.Fault, Receipt: d.Receipt,
+			Operation: d.Operation, Progress: d.Progress, Fault: d.Fault, Receipt: d.Receipt, Entry: e.Seq,
 		})
 	}
 	for _, e := range inOrder(j.Events) {
