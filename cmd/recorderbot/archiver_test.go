@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,8 +116,8 @@ func newAttic(t *testing.T) *attic {
 }
 
 // keep records a call of a few frames, with its journal, to its outcome. Its
-// seal is of the n-th second.
-func (a *attic) keep(t *testing.T, id string, n int) catalogue.Recording {
+// seal is of the n-th minute. What is unwritten did not get into the journal.
+func (a *attic) keep(t *testing.T, id string, n int, unwritten ...recorder.EntryKind) catalogue.Recording {
 	t.Helper()
 	call := recorder.CallID("call-" + id)
 	permit := recordertest.Permit(t, call)
@@ -129,6 +130,9 @@ func (a *attic) keep(t *testing.T, id string, n int) catalogue.Recording {
 	end := string(call) + "/2/notRecording"
 	write := func(kind recorder.EntryKind, data any) {
 		t.Helper()
+		if slices.Contains(unwritten, kind) {
+			return
+		}
 		if err = a.catalogue.Append(t.Context(), recorder.Entry{Call: call, Kind: kind, Data: data}); err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +157,7 @@ func (a *attic) keep(t *testing.T, id string, n int) catalogue.Recording {
 		t.Fatal(err)
 	}
 	report := recorder.SealReport{
-		Recording: id, Frames: 5, Samples: 5 * frame.AudioSamples, LastSeq: 5, At: time.Date(2026, 11, 24, 10, 0, n, 0, time.UTC),
+		Recording: id, Frames: 5, Samples: 5 * frame.AudioSamples, LastSeq: 5, At: evidence.At.Add(time.Duration(n-60) * time.Minute),
 	}
 	write(recorder.EntrySealed, report)
 	write(recorder.EntryAnnounce, m{"status": "notRecording", "clientContext": end})

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/catalogue"
@@ -46,10 +48,8 @@ func (cmd checkCommand) Run(c *console) error {
 		if fault != nil || live {
 			return fault
 		}
-		waiting, fault := waitingRecordings(c.ctx, cat)
-		if kept := report.Sealed + report.Unsealed; fault == nil && waiting > kept {
-			found = append(found, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errRecordingLost, waiting, kept))
-		}
+		faults, fault = checkWaiting(c.ctx, cat, report)
+		found = append(found, faults...)
 		return fault
 	})
 	if err != nil {
@@ -65,15 +65,29 @@ func (cmd checkCommand) Run(c *console) error {
 	return err
 }
 
-// waitingRecordings counts the recordings with frames that are not archived.
-func waitingRecordings(ctx context.Context, cat *catalogue.Catalogue) (n int, err error) {
+// checkWaiting holds the recordings that are not archived against the spool: it
+// has those with frames, and each seal that the catalogue knows of.
+func checkWaiting(ctx context.Context, cat *catalogue.Catalogue, spooled spool.Report) (faults []error, err error) {
 	all, err := cat.Recordings(ctx, catalogue.Filter{Limit: 1 << 30})
+	waiting, sealed := 0, 0
 	for _, r := range all {
-		if r.State != catalogue.StateArchived && r.Frames > 0 {
-			n++
+		if r.State == catalogue.StateArchived {
+			continue
+		}
+		if r.Frames > 0 {
+			waiting++
+		}
+		if !r.SealedAt.IsZero() {
+			sealed++
 		}
 	}
-	return n, err
+	if kept := spooled.Sealed + spooled.Unsealed; waiting > kept {
+		faults = append(faults, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errRecordingLost, waiting, kept))
+	}
+	if sealed > spooled.Sealed {
+		faults = append(faults, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errSealLost, sealed, spooled.Sealed))
+	}
+	return faults, err
 }
 
 // checkCatalogue checks every call's journal and every archived folder.
@@ -82,23 +96,51 @@ func checkCatalogue(ctx context.Context, cat *catalogue.Catalogue) (calls, recor
 	if err != nil {
 		return 0, 0, nil, err
 	}
+	all, err := cat.Recordings(ctx, catalogue.Filter{Limit: 1 << 30})
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	sealedAt := seals(all)
 	for _, id := range ids {
 		var journal []catalogue.JournalEntry
 		if journal, err = cat.Journal(ctx, id); err != nil {
 			return 0, 0, nil, err
 		}
-		for _, f := range checkJournal(journal) {
+		for _, f := range checkJournal(journal, sealedAt) {
 			faults = append(faults, fmt.Errorf("call %s: %w", id, f))
 		}
 	}
-	all, err := cat.Recordings(ctx, catalogue.Filter{State: catalogue.StateArchived, Limit: 1 << 30})
-	if err != nil {
-		return 0, 0, nil, err
-	}
-	for _, f := range checkArchive(all) {
+	archived := slices.DeleteFunc(all, func(r catalogue.Recording) bool { return r.State != catalogue.StateArchived })
+	for _, f := range checkArchive(archived) {
 		faults = append(faults, fmt.Errorf("archive: %w", f))
 	}
-	return len(ids), len(all), faults, nil
+	return len(ids), len(archived), faults, nil
+}
+
+// seals tells when a recording was sealed: of an archived one, what its manifest
+// has from the spool; of one that waits, what the catalogue was told with the
+// call's end, for which checkWaiting asks the spool. The seal of a later process
+// proves nothing of what this one announced.
+func seals(all []catalogue.Recording) func(recording string) time.Time {
+	known := make(map[string]catalogue.Recording, len(all))
+	for _, r := range all {
+		known[r.ID] = r
+	}
+	return func(recording string) time.Time {
+		r := known[recording]
+		if r.State != catalogue.StateArchived {
+			return r.SealedAt
+		}
+		data, err := os.ReadFile(filepath.Join(r.Path, archive.ManifestName))
+		if err != nil {
+			return time.Time{} // checkArchive says so
+		}
+		m, err := archive.ReadManifest(data)
+		if err != nil || m.Seal.Recovered {
+			return time.Time{}
+		}
+		return m.Seal.At
+	}
 }
 
 // checkArchive checks each folder, that it is the one that was entered, and
@@ -137,6 +179,7 @@ func checkArchive(all []catalogue.Recording) (faults []error) {
 // The findings of the archive as a whole.
 var (
 	errRecordingLost   = errors.New("law 4: recordings are neither in the spool nor in the archive")
+	errSealLost        = errors.New("law 2: seals that the catalogue was told of are neither in the spool nor in the archive")
 	errManifestChanged = errors.New("law 6: the manifest is not the one that was entered in the catalogue")
 	errChainBroken     = errors.New("law 6: the manifest before is missing")
 	errChainForked     = errors.New("law 6: two manifests name the same one before")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/recorderbot/recorderbot/internal/catalogue"
 	"github.com/recorderbot/recorderbot/internal/recorder"
@@ -18,20 +20,28 @@ var (
 	errManyOutcomes  = errors.New("law 4: more than one outcome")
 )
 
-// checkJournal proves the order from one call's journal alone.
-func checkJournal(journal []catalogue.JournalEntry) (faults []error) {
+// unnamed is a recording whose entry does not name it: nobody knows its seal.
+const unnamed = "?"
+
+// checkJournal proves the order from one call's journal. A seal may be missing
+// there: the recorder goes on where only the journal could not be written. So
+// sealedAt is asked for what the archive or the spool has of a recording's seal,
+// zero for none, before its absence is called a violation.
+func checkJournal(journal []catalogue.JournalEntry, sealedAt func(recording string) time.Time) (faults []error) {
 	intended, completed := map[string]string{}, map[string]bool{}
-	permitted, open, outcomes := false, false, 0
+	permitted, open, outcomes := false, "", 0
 	for _, e := range journal {
-		var d struct{ Status, ClientContext, Progress string }
+		var d struct{ Status, ClientContext, Progress, Recording string }
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			d.Status = "" // entries of other shapes
 		}
 		switch recorder.EntryKind(e.Kind) {
 		case recorder.EntryAnnounce:
 			intended[d.ClientContext] = d.Status
-			if d.Status == recorder.StatusNotRecording.String() && open {
-				faults = append(faults, fmt.Errorf("%w (entry %d)", errEndUnsealed, e.Seq))
+			if d.Status == recorder.StatusNotRecording.String() && open != "" {
+				if at := sealedAt(open); at.IsZero() || at.After(e.At) {
+					faults = append(faults, fmt.Errorf("%w (entry %d)", errEndUnsealed, e.Seq))
+				}
 			}
 		case recorder.EntryAnnounced:
 			if _, ok := intended[d.ClientContext]; !ok && d.Status != "" {
@@ -49,9 +59,9 @@ func checkJournal(journal []catalogue.JournalEntry) (faults []error) {
 			if !permitted {
 				faults = append(faults, fmt.Errorf("%w (entry %d)", errReopened, e.Seq))
 			}
-			permitted, open = false, true
+			permitted, open = false, cmp.Or(d.Recording, unnamed)
 		case recorder.EntrySealed:
-			open = false
+			open = ""
 		case recorder.EntryOutcome:
 			if outcomes++; outcomes > 1 {
 				faults = append(faults, fmt.Errorf("%w (entry %d)", errManyOutcomes, e.Seq))

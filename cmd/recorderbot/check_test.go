@@ -12,15 +12,29 @@ import (
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
 )
 
 func journalOf(lines ...[2]string) []catalogue.JournalEntry {
 	var all []catalogue.JournalEntry
 	for i, l := range lines {
-		all = append(all, catalogue.JournalEntry{Seq: int64(i + 1), Kind: l[0], Data: json.RawMessage(l[1])})
+		all = append(all, catalogue.JournalEntry{Seq: int64(i + 1), At: second(i + 1), Kind: l[0], Data: json.RawMessage(l[1])})
 	}
 	return all
+}
+
+func second(n int) time.Time { return time.Date(2026, 11, 24, 10, 0, n, 0, time.UTC) }
+
+// sealOf is a spool, or an archive, that has one seal.
+func sealOf(id string, at time.Time) func(string) time.Time {
+	return func(recording string) time.Time {
+		if recording != id {
+			return time.Time{}
+		}
+		return at
+	}
 }
 
 // TestCheckJournal: the good journal passes, and each planted fault is found.
@@ -37,7 +51,8 @@ func TestCheckJournal(t *testing.T) {
 		{"announced", `{"status":"notRecording","clientContext":"c/2","progress":"completed"}`},
 		{"outcome", `{}`},
 	}
-	if f := checkJournal(journalOf(good...)); len(f) > 0 {
+	none := sealOf("", time.Time{})
+	if f := checkJournal(journalOf(good...), none); len(f) > 0 {
 		t.Fatalf("the good journal: %v", f)
 	}
 	without := func(i int) [][2]string { return slices.Delete(slices.Clone(good), i, i+1) }
@@ -61,10 +76,74 @@ func TestCheckJournal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if f := checkJournal(journalOf(tt.lines...)); !errors.Is(errors.Join(f...), tt.want) {
+			if f := checkJournal(journalOf(tt.lines...), none); !errors.Is(errors.Join(f...), tt.want) {
 				t.Errorf("found %v, want %v", f, tt.want)
 			}
 		})
+	}
+}
+
+// TestCheckJournalWithoutItsSeal: the journal could not be written, but the seal
+// is there. It must be this recording's, and precede what was announced.
+func TestCheckJournalWithoutItsSeal(t *testing.T) {
+	t.Parallel()
+	lines := [][2]string{
+		{"announce", `{"status":"recording","clientContext":"c/1"}`},
+		{"announced", `{"clientContext":"c/1","progress":"completed"}`},
+		{"permit", `{"clientContext":"c/1"}`},
+		{"opened", `{"recording":"r"}`},
+		{"announce", `{"status":"notRecording","clientContext":"c/2"}`},
+		{"announced", `{"clientContext":"c/2","progress":"completed"}`},
+		{"outcome", `{}`},
+	}
+	nameless := slices.Clone(lines)
+	nameless[3][1] = `{}`
+	for name, tt := range map[string]struct {
+		lines [][2]string
+		seal  func(string) time.Time
+		want  error
+	}{
+		"sealed":                   {lines, sealOf("r", second(4)), nil},
+		"sealed at that instant":   {lines, sealOf("r", second(5)), nil},
+		"sealed after it":          {lines, sealOf("r", second(6)), errEndUnsealed},
+		"another is sealed":        {lines, sealOf("q", second(4)), errEndUnsealed},
+		"nobody knows which it is": {nameless, sealOf("", second(4)), errEndUnsealed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := errors.Join(checkJournal(journalOf(tt.lines...), tt.seal)...); !errors.Is(err, tt.want) {
+				t.Errorf("found %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestCheckAsksForSeals: of a recording whose seal is not journaled, check finds
+// it beside the call's end, and then in the manifest. What the catalogue claims
+// and the spool does not have is found.
+func TestCheckAsksForSeals(t *testing.T) {
+	t.Parallel()
+	a := newAttic(t)
+	a.keep(t, "r1", 1, recorder.EntrySealed)
+	for _, archived := range []int{0, 1} {
+		_, n, faults, err := checkCatalogue(t.Context(), a.catalogue)
+		if err != nil || n != archived {
+			t.Fatal(n, err)
+		}
+		for _, f := range faults {
+			t.Errorf("%d archived: %v", archived, f)
+		}
+		faults, err = checkWaiting(t.Context(), a.catalogue, spool.Report{Unsealed: 1})
+		if got := errors.Join(faults...); err != nil || errors.Is(got, errSealLost) != (archived == 0) || errors.Is(got, errRecordingLost) {
+			t.Errorf("%d archived, none sealed in the spool: %v, %v", archived, got, err)
+		}
+		faults, err = checkWaiting(t.Context(), a.catalogue, spool.Report{Sealed: 1 - archived})
+		if len(faults) > 0 || err != nil {
+			t.Errorf("%d archived: %v, %v", archived, faults, err)
+		}
+		if err := a.drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
