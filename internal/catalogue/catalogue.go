@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -36,6 +38,8 @@ type Catalogue struct {
 	queue   *queue
 	// written is closed when the writer has done everything that was queued.
 	written chan struct{}
+	fault   atomic.Pointer[error] // why the last commit failed; nil after one that worked
+	again   *time.Timer           // of the next probe; the writer's
 	closing sync.Once
 	closed  error // of Close; set before closing is over
 }
@@ -114,7 +118,7 @@ func (c *Catalogue) startWriter(ctx context.Context, path string) error {
 }
 
 // Ping reports whether the catalogue can be read. Whether it can be written is
-// told by Append: the writer never gives up.
+// told by Failing.
 func (c *Catalogue) Ping(ctx context.Context) error {
 	var n int
 	if err := c.read.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM calls LIMIT 1) AS x").Scan(&n); err != nil {

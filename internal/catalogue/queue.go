@@ -34,6 +34,8 @@ type item struct {
 	// writer never waits for one who has gone.
 	done chan error
 	err  error // the verdict so far; the writer's
+	// quiet is nobody's work: nothing is lost where it is not written.
+	quiet bool
 }
 
 // A queue is the work that waits for the writer, in order.

@@ -22,6 +22,8 @@ type session struct {
 	// next is the next sequence number of each call whose journal was written to
 	// since the last fault. There is no other writer.
 	next map[recorder.CallID]int64
+	// wrote is set where the transaction changed anything.
+	wrote bool
 }
 
 // The prepared statements.
@@ -35,6 +37,8 @@ const (
 	putSealed
 	putArchived
 	putFailed
+	putProbe
+	dropProbe
 	statements
 )
 
@@ -75,6 +79,8 @@ func queries() [statements]string {
 					ELSE (SELECT COALESCE(MAX(archive_number), 0) + 1 FROM recordings) END
 			WHERE id = ?`,
 		putFailed: `UPDATE recordings SET state = 'failed', detail = ? WHERE id = ? AND state <> 'archived'`,
+		putProbe:  `INSERT INTO journal (call, seq, at, kind, data) VALUES ('', 1, 0, 'probe', ?)`,
+		dropProbe: `DELETE FROM journal WHERE call = ''`,
 	}
 }
 
@@ -108,7 +114,9 @@ func (s *session) put(stmt int, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return res.RowsAffected()
+	n, err := res.RowsAffected()
+	s.wrote = s.wrote || n > 0
+	return n, err
 }
 
 // entry adds a line to a call's journal. The first line of a call that this

@@ -24,6 +24,9 @@ func (c *Catalogue) writer(s *session) {
 	for batch := c.queue.take(); batch != nil; batch = c.queue.take() {
 		c.commit(s, batch)
 	}
+	if c.again != nil {
+		c.again.Stop()
+	}
 }
 
 // commit writes a batch in one transaction and tells those who wait. This is
@@ -31,11 +34,11 @@ func (c *Catalogue) writer(s *session) {
 // returned, which is after the fsync of the write-ahead log.
 func (c *Catalogue) commit(s *session, batch []*item) {
 	began := time.Now()
-	err := s.transaction(batch)
+	err := c.try(s, batch)
 	if own(err) && len(batch) > 1 {
 		// One of them can't be written. Its neighbours can.
 		for _, it := range batch {
-			if alone := s.transaction([]*item{it}); alone != nil {
+			if alone := c.try(s, []*item{it}); alone != nil {
 				it.err = alone
 			}
 		}
@@ -52,7 +55,7 @@ func (c *Catalogue) commit(s *session, batch []*item) {
 func (c *Catalogue) tell(batch []*item) {
 	unheard, last := 0, error(nil)
 	for _, it := range batch {
-		if it.err != nil && !refusal(it.err) {
+		if it.err != nil && !refusal(it.err) && !it.quiet {
 			c.metrics.failures.Inc()
 			if it.done == nil {
 				unheard, last = unheard+1, it.err
@@ -70,8 +73,9 @@ func (c *Catalogue) tell(batch []*item) {
 // transaction does the batch in one transaction. A refusal is one item's
 // verdict, not a fault: nothing was written for it and the others go on.
 func (s *session) transaction(batch []*item) error {
+	s.wrote = false
 	if err := s.exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("%w: begin: %w", errTransaction, err)
 	}
 	for _, it := range batch {
 		it.err = it.write(s)
@@ -80,7 +84,7 @@ func (s *session) transaction(batch []*item) error {
 		}
 	}
 	if err := s.exec("COMMIT"); err != nil {
-		return s.rollback(fmt.Errorf("commit: %w", err))
+		return s.rollback(fmt.Errorf("%w: commit: %w", errTransaction, err))
 	}
 	return nil
 }
