@@ -13,8 +13,10 @@ import (
 
 // A Call is what the catalogue knows of one invite.
 type Call struct {
-	// Invite is the invite without Raw, which is in the journal's first entry.
-	// Where it was lost only Call.ID and At (of the first entry) are set.
+	// Invite is the invite without Raw, which is in the journal's entry of kind
+	// invite: its first, unless something else was journaled before it came. Where
+	// the invite was lost there is no such entry, and only Call.ID and At (of the
+	// first entry) are set.
 	Invite recorder.Invite
 	// InviteKnown is false where the invite itself was lost.
 	InviteKnown bool

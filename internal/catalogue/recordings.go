@@ -89,15 +89,6 @@ func scanRecording(rs *sql.Rows) (Recording, error) {
 	return r, err
 }
 
-// RecordingOpened enters a recording. The journal's entry "opened" does so too;
-// whichever comes first.
-func (c *Catalogue) RecordingOpened(ctx context.Context, id string, call recorder.CallID, at time.Time) error {
-	if id == "" || call == "" {
-		return errors.New("catalogue: a recording needs an ID and a call")
-	}
-	return c.await(ctx, "enter a recording", len(id), func(s *session) error { return s.opened(id, call, at) })
-}
-
 // RecordingSealed enters what the spool holds of a recording. The journal's
 // entry "sealed" and the call's conclusion do so too; the first wins. A
 // recording that was never entered is entered now: recovery finds such ones.

@@ -175,7 +175,7 @@ func badInputIsRefused(s *suite) {
 		"conclusion without a call":   s.c.Conclude(ctx, recorder.Conclusion{Outcome: recorder.OutcomeFailed}),
 		"no outcome":                  s.c.Conclude(ctx, recorder.Conclusion{Call: "a"}),
 		"unknown outcome":             s.c.Conclude(ctx, recorder.Conclusion{Call: "a", Outcome: 99}),
-		"recording without an ID":     s.c.RecordingOpened(ctx, "", "a", at(0)),
+		"recording without an ID":     s.c.RecordingSealed(ctx, "a", recorder.SealReport{}),
 		"seal without a call":         s.c.RecordingSealed(ctx, "", recorder.SealReport{Recording: "r"}),
 		"archived without a manifest": s.c.RecordingArchived(ctx, catalogue.Archived{Recording: "r", Path: "p"}),
 	} {

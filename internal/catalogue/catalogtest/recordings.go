@@ -25,9 +25,13 @@ func recordingsGoForward(s *suite) {
 	t := s.t
 	ctx := t.Context()
 	s.c.Invited(invite("a", 0))
-	must(t, s.c.RecordingOpened(ctx, "r", "a", at(1)))
+	opened := func(second int) {
+		t.Helper()
+		must(t, s.c.Append(ctx, entry("a", recorder.EntryOpened, recorder.Opened{Recording: "r", FirstSeq: 1, At: at(second)})))
+	}
+	opened(1)
 	must(t, s.c.RecordingSealed(ctx, "a", report("r")))
-	must(t, s.c.RecordingOpened(ctx, "r", "a", at(9))) // late and twice
+	opened(9) // late and twice
 	later := report("r")
 	later.Frames = 99
 	must(t, s.c.RecordingSealed(ctx, "a", later))
