@@ -250,8 +250,11 @@ func (b *bot) makeRegistry(ctx context.Context) error {
 
 // admit says why a call can't be taken now.
 func (b *bot) admit(recorder.Invite) recorder.Cause {
-	if b.spool.SecondsLeft() < spoolRoom.Seconds() {
+	switch {
+	case b.spool.SecondsLeft() < spoolRoom.Seconds():
 		return recorder.CauseNoSpoolRoom
+	case b.catalogue.Failing() != nil:
+		return recorder.CauseJournalFailed // answered, it could only fail
 	}
 	return ""
 }

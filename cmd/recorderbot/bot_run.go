@@ -81,6 +81,9 @@ func (b *bot) readyChecks() []readyCheck {
 		{"catalogue", func() error {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
+			if err := b.catalogue.Failing(); err != nil {
+				return err
+			}
 			return b.catalogue.Ping(ctx)
 		}},
 		{"spool", func() error {
