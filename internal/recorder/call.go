@@ -11,6 +11,9 @@ import (
 	"go.uber.org/zap"
 )
 
+// mostPanics is how often a call may lose its state and still be ended in order.
+const mostPanics = 3
+
 // inboxSize bounds what the outside may have queued for one call. Notifications
 // of one call are few; a full mailbox means that the call is stuck, and the
 // sender is told so (503), which makes the platform send again.
@@ -32,6 +35,7 @@ type call struct {
 	timers map[Timer]*clock
 	watch  monitor
 	saying *saying // the latest announcement
+	panics int     // of the machine, twice in a row
 	// operations are the client contexts by operation, for notifications that
 	// name the operation alone.
 	operations map[OperationID]string
@@ -189,17 +193,6 @@ func (c *call) keepReply(ctx context.Context, ev Event) bool {
 // step feeds one event to the machine. A panic in it ends this call only, as
 // failed: the state is what it was before the event.
 func (c *call) step(s state, ev Event) (next state, cmds []Command) {
-	defer func() {
-		if r := recover(); r != nil {
-			c.log.Error("panic in the state machine", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			if _, again := ev.(Crashed); again {
-				c.watch.permit.withdraw() // whatever the machine believes, the gate is shut
-				next, cmds = leg{call: c.inv.Call.ID}.conclude(ending{status: StatusFailed, cause: CausePanic}, nil)
-				return
-			}
-			next, cmds = c.step(s, Crashed{fmt.Sprint(r)})
-		}
-	}()
 	if r, ok := ev.(StatusReplied); ok && r.Operation.ID != "" && r.Operation.Context != "" {
 		if c.operations == nil {
 			c.operations = make(map[OperationID]string)
@@ -207,7 +200,12 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 		c.operations[r.Operation.ID] = r.Operation.Context
 	}
 	c.watch.saw(ev)
-	next, cmds = s.on(ev)
+	next, cmds, panicked := c.on(s, ev)
+	if panicked != "" {
+		if next, cmds, panicked = c.on(s, Crashed{panicked}); panicked != "" {
+			next, cmds = c.giveUp(panicked)
+		}
+	}
 	if next.kind() != s.kind() {
 		c.deps.metrics.leave(s.kind())
 		c.deps.metrics.enter(next.kind())
@@ -223,12 +221,43 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 	return next, cmds
 }
 
+// on asks the machine, and says so where it panicked. What a panic says may hold
+// what nobody may log; its type and place are enough.
+func (c *call) on(s state, ev Event) (next state, cmds []Command, panicked string) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.log.Error("panic in the state machine", zap.String("panic", fmt.Sprintf("%T", r)), zap.ByteString("stack", debug.Stack()))
+			panicked = fmt.Sprintf("panic: %T", r)
+		}
+	}()
+	next, cmds = s.on(ev)
+	return next, cmds, ""
+}
+
+// giveUp goes on without the state that can't be asked any more: gate shut, sealed
+// where it can be, told as failed. Where even that panics the call just ends.
+func (c *call) giveUp(detail string) (state, []Command) {
+	c.panics++
+	l := leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure, asked: len(c.watch.asked)}
+	e := ending{status: StatusFailed, cause: CausePanic, detail: detail}
+	permit := c.watch.permit
+	permit.withdraw()
+	if c.panics > mostPanics {
+		return l.conclude(e, nil)
+	}
+	next, cmds := retract(l, e, nil)
+	if c.watch.open {
+		cmds = append([]Command{SealMedia{permit, false}}, cmds...)
+	}
+	return next, cmds
+}
+
 // performGuarded keeps a panic in our own code to this call.
 func (c *call) performGuarded(ctx context.Context, cmd Command) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.log.Error("panic in a call's command", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			c.urgent(Crashed{fmt.Sprint(r)})
+			c.log.Error("panic in a call's command", zap.String("panic", fmt.Sprintf("%T", r)), zap.ByteString("stack", debug.Stack()))
+			c.urgent(Crashed{fmt.Sprintf("panic: %T", r)})
 		}
 	}()
 	c.perform(ctx, cmd)
@@ -254,8 +283,8 @@ func (c *call) do(ctx context.Context, limit time.Duration, f func(context.Conte
 func (c *call) guarded(ctx context.Context, f func(context.Context) Event) (ev Event) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.log.Error("panic in a call's work", zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			ev = Crashed{fmt.Sprint(r)}
+			c.log.Error("panic in a call's work", zap.String("panic", fmt.Sprintf("%T", r)), zap.ByteString("stack", debug.Stack()))
+			ev = Crashed{fmt.Sprintf("panic: %T", r)}
 		}
 	}()
 	return f(ctx)

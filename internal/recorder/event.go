@@ -111,3 +111,17 @@ func (LedgerFailed) isEvent()     {}
 func eventName(ev Event) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", ev), "recorder.")
 }
+
+// eventNames are the labels of all events, so that each can be exported as 0.
+func eventNames() []string {
+	all := []Event{
+		SessionCreated{}, SessionRefused{}, AnswerAccepted{}, AnswerFaulted{}, Established{}, CallAsked{}, StatusReplied{}, StatusFaulted{},
+		PollFaulted{}, MediaOpened{}, MediaFailed{}, MediaClosed{}, MediaSealed{}, SealFaulted{}, CallEnded{}, KeepAliveReplied{}, HungUp{},
+		Rejected{}, StopRequested{}, TimerFired{}, Crashed{}, LedgerFailed{},
+	}
+	names := make([]string, len(all))
+	for i, ev := range all {
+		names[i] = eventName(ev)
+	}
+	return names
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,8 +208,12 @@ func TestSamplesAreComplete(t *testing.T) {
 	}
 	for line := range strings.Lines(string(src)) {
 		if rest, ok := strings.CutPrefix(line, "func ("); ok && strings.Contains(line, "isEvent") {
-			if n, _, _ := strings.Cut(rest, ")"); !names[n] {
+			n, _, _ := strings.Cut(rest, ")")
+			if !names[n] {
 				t.Errorf("no sample of event %s", n)
+			}
+			if !slices.Contains(eventNames(), n) {
+				t.Errorf("event %s is not exported as a label", n)
 			}
 		}
 	}

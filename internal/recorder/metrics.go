@@ -59,17 +59,30 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "recorderbot_draining", Help: "1 while no new calls are taken.",
 		}),
 	}
+	m.export()
+	return m
+}
+
+// export makes what was not counted yet a 0: a rate sees only what follows a
+// first value.
+func (m *metrics) export() {
 	for _, k := range stateKinds() {
 		m.calls.WithLabelValues(k)
+		for _, ev := range eventNames() {
+			m.unexpected.WithLabelValues(k, ev)
+		}
 	}
 	for _, s := range []RecordingStatus{StatusRecording, StatusNotRecording, StatusFailed} {
 		m.announcements.WithLabelValues(s.String(), "completed")
+		m.announcement.WithLabelValues(s.String(), "completed")
+	}
+	for _, cause := range failureCauses() {
+		m.failures.WithLabelValues(string(cause))
 	}
 	for o := OutcomeRecorded; o <= OutcomeRejected; o++ {
 		m.invites.WithLabelValues(o.String())
 		m.recordings.WithLabelValues(o.String())
 	}
-	return m
 }
 
 func (m *metrics) enter(state string) { m.calls.WithLabelValues(state).Inc() }

@@ -171,6 +171,14 @@ const (
 	CauseMediaSilentAtOpen Cause = "mediaOpenTimeout" // host never confirmed Open
 )
 
+// failureCauses are the causes with which a call can end as failed.
+func failureCauses() []Cause {
+	return []Cause{
+		CauseStatusRefused, CauseStatusUnknown, CauseNotPolicyCall, CauseConsentMissing, CauseMediaLost, CauseMediaSilentAtOpen,
+		CauseStorageFailed, CauseJournalFailed, CauseSealFailed, CauseShutdown, CausePanic, CauseProcessDied,
+	}
+}
+
 // name is the String of all small enums here.
 func name[T ~uint8](v T, names ...string) string {
 	if int(v) >= len(names) {
