@@ -1,7 +1,6 @@
 package recorder
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,36 +11,27 @@ import (
 )
 
 // TestRefusedCommandIsNotCarriedOut: a machine that has lost its mind opens
-// nothing. The command is refused and counted, and the call ends as failed.
+// nothing. The command is refused and counted, and the call hears of it.
 func TestRefusedCommandIsNotCarriedOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &slowWorld{world: &world{}}
-		w.announceReply = func(_ int, s RecordingStatus, ctx string) (Operation, error) {
-			if s == StatusRecording {
-				pass(time.Hour)
-			}
-			return Operation{ID: "o", Context: ctx, Progress: Completed, Receipt: Receipt{HTTPStatus: 200}}, nil
-		}
-		r := w.invite(t, Options{})
-		pass(time.Second)
+		w := &world{}
+		r := w.begin(t.Context(), Options{})
+		c := newCall(testInvite("c"), r.deps)
 		a := announcement{"c", StatusRecording, "c/1/recording"}
 		permit, err := mint(a, Receipt{HTTPStatus: 200}, testOperation(a.context, Completed))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.live("c").perform(t.Context(), OpenMedia{permit}) // what no state commands
-		pass(2 * time.Second)
-		if l := w.log(); slices.Contains(l, "open") || !slices.Contains(l, "announce failed") {
+		c.perform(t.Context(), OpenMedia{permit}) // nothing was asked
+		if ev, ok := (<-c.results).(Crashed); !ok || ev.Detail == "" {
+			t.Errorf("%+v", ev)
+		}
+		if l := w.log(); len(l) > 0 {
 			t.Errorf("%v", l)
 		}
 		if n := testutil.ToFloat64(r.deps.metrics.violations); n != 1 {
 			t.Errorf("%v violations counted", n)
-		}
-		pass(time.Hour)
-		wait(t, r)
-		if got := w.ends(); len(got) != 1 || got[0].Outcome != OutcomeFailed || got[0].Cause != CausePanic {
-			t.Errorf("%+v", got)
 		}
 	})
 }

@@ -115,9 +115,28 @@ func eventName(ev Event) string {
 // eventNames are the labels of all events, so that each can be exported as 0.
 func eventNames() []string {
 	all := []Event{
-		SessionCreated{}, SessionRefused{}, AnswerAccepted{}, AnswerFaulted{}, Established{}, CallAsked{}, StatusReplied{}, StatusFaulted{},
-		PollFaulted{}, MediaOpened{}, MediaFailed{}, MediaClosed{}, MediaSealed{}, SealFaulted{}, CallEnded{}, KeepAliveReplied{}, HungUp{},
-		Rejected{}, StopRequested{}, TimerFired{}, Crashed{}, LedgerFailed{},
+		SessionCreated{},
+		SessionRefused{},
+		AnswerAccepted{},
+		AnswerFaulted{},
+		Established{},
+		CallAsked{},
+		StatusReplied{},
+		StatusFaulted{},
+		PollFaulted{},
+		MediaOpened{},
+		MediaFailed{},
+		MediaClosed{},
+		MediaSealed{},
+		SealFaulted{},
+		CallEnded{},
+		KeepAliveReplied{},
+		HungUp{},
+		Rejected{},
+		StopRequested{},
+		TimerFired{},
+		Crashed{},
+		LedgerFailed{},
 	}
 	names := make([]string, len(all))
 	for i, ev := range all {

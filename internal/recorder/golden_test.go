@@ -48,7 +48,7 @@ func sampleStates(t *testing.T) []state {
 	holey := &SealReport{Recording: "r", Frames: 4, Samples: 1280, GapSamples: 320}
 	empty := &SealReport{Recording: "r"}
 	done := ending{status: StatusNotRecording, cause: CauseCallEnded}
-	broken := ending{status: StatusFailed, cause: CauseMediaLost}
+	broken := ending{status: StatusFailed, cause: CauseMediaLost, detail: "host gone"}
 	gone := ending{status: StatusNotRecording, cause: CauseCallEnded, gone: true}
 	return []state{
 		invited{leg{call: "c"}},
@@ -95,6 +95,7 @@ func sampleEvents() []Event {
 		AnswerFaulted{Fault{Kind: FaultGone, Code: "8522"}},
 		AnswerFaulted{Fault{Kind: FaultUnknown}},
 		AnswerFaulted{refused},
+		AnswerFaulted{Fault{Kind: FaultRefused}},
 		Established{},
 		CallAsked{Standing: StandingEstablished},
 		CallAsked{Standing: StandingIncoming},
@@ -113,17 +114,19 @@ func sampleEvents() []Event {
 		StatusFaulted{testContext, Fault{Kind: FaultUnknown}},
 		StatusFaulted{testContext, Fault{Kind: FaultUnknown, RetryAfter: 3 * time.Second}},
 		StatusFaulted{testContext, Fault{Kind: FaultThrottled}},
+		StatusFaulted{testContext, Fault{Kind: FaultThrottled, RetryAfter: time.Hour}},
 		StatusFaulted{testContext, Fault{Kind: FaultThrottled, RetryAfter: 3 * time.Second}},
 		StatusFaulted{testContext, refused},
 		StatusFaulted{testContext, Fault{Kind: FaultRefused}},
 		StatusFaulted{testContext, Fault{Kind: FaultGone}},
 		StatusFaulted{"c/7/recording", refused},
 		PollFaulted{testContext, Fault{Kind: FaultGone}},
+		PollFaulted{"c/7/recording", Fault{Kind: FaultGone}},
 		MediaOpened{Opened{Recording: "r", FirstSeq: 1}},
 		MediaFailed{CauseMediaLost, "host gone"},
 		MediaFailed{CauseStorageFailed, "disk full"},
 		MediaClosed{"platform"},
-		MediaSealed{SealReport{Recording: "r", Frames: 5, Samples: 1600}},
+		MediaSealed{SealReport{Recording: "r", Frames: 7, Samples: 2240}},
 		SealFaulted{"disk full"},
 		CallEnded{Code: 200, Subcode: 5001, Message: "over"},
 		KeepAliveReplied{OK: true},

@@ -116,3 +116,20 @@ func TestForgeryDoesNotCompile(t *testing.T) {
 		}
 	}
 }
+
+// TestPermitSaysWhatItIsWorth: in logs and in tests; and nothing that a zero permit
+// is asked to do does harm.
+func TestPermitSaysWhatItIsWorth(t *testing.T) {
+	t.Parallel()
+	a := announcement{"c", StatusRecording, "c/1/recording"}
+	p, err := mint(a, Receipt{HTTPStatus: 200}, testOperation(a.context, Completed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := p.String()
+	p.withdraw()
+	Permit{}.withdraw()
+	if got := [3]string{live, p.String(), Permit{}.String()}; got != [3]string{"permit(live)", "permit(withdrawn)", "permit(none)"} {
+		t.Error(got)
+	}
+}

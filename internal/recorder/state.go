@@ -69,7 +69,7 @@ func (l leg) conclude(e ending, report *SealReport) (state, []Command) {
 	end := Conclusion{Call: l.call, Outcome: outcomeOf(e, report), Cause: e.cause, Detail: e.detail}
 	if report != nil {
 		end.Recordings = []SealReport{*report}
-		if report.Frames == 0 && end.Outcome == OutcomeNotRecorded {
+		if end.Outcome == OutcomeNotRecorded {
 			end.Cause = CauseNoMedia
 		}
 	}

@@ -6,7 +6,7 @@ func begin(l leg, refused Cause) (state, []Command) {
 		return invited{l}, []Command{CreateSession{}}
 	}
 	reason := RejectBusy
-	if refused == CauseNotPolicyInvite || refused == CauseUnknownTenant {
+	if refused == CauseNotPolicyInvite {
 		reason = RejectForbidden
 	}
 	return rejecting{l, refused}, []Command{Reject{reason}, SetTimer{TimerLeave, rejectLimit}}

@@ -137,9 +137,7 @@ func (s retracting) repeat() (state, []Command) {
 // out goes where the policy says. trouble is what went wrong with the last
 // announcement, for the outcome's detail.
 func (s retracting) out(trouble string) (state, []Command) {
-	if trouble != "" {
-		s.end.detail = join(s.end.detail, trouble)
-	}
+	s.end.detail = join(s.end.detail, trouble)
 	switch {
 	case s.end.gone:
 		return s.conclude(s.end, s.report)
@@ -178,7 +176,6 @@ func (staying) kind() string { return "staying" }
 func (s staying) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case CallEnded:
-		s.end.gone = true
 		return s.conclude(s.end, s.report)
 	case KeepAliveReplied:
 		if ev.Gone {

@@ -145,7 +145,6 @@ type Cause string
 const (
 	CauseNone              Cause = "none"
 	CauseNotPolicyInvite   Cause = "notPolicyInvite"
-	CauseUnknownTenant     Cause = "unknownTenant"
 	CauseDraining          Cause = "draining"
 	CauseNoMediaHost       Cause = "noMediaHost"
 	CauseNoSpoolRoom       Cause = "noSpoolRoom"
