@@ -19,10 +19,11 @@ const (
 // make sure that each piece of work ends.
 const (
 	answerBudget = 5 * time.Second // Graph, call: answer, policy-based recording
-	// ledgerTimeout bounds each entry that recording has to wait for: two of them
-	// lie between the success reply and the first frame, and law 3 gives two
-	// seconds.
-	ledgerTimeout = 750 * time.Millisecond
+	// ledgerTimeout bounds the entries that recording has to wait for, and all that
+	// lie between the success reply and the first frame together: law 3 gives two
+	// seconds, and a disk shared with others may need one.
+	ledgerTimeout = 1400 * time.Millisecond
+	ledgerLeast   = 200 * time.Millisecond // for the last of them
 	// ledgerHurry is how long a journal that hangs may delay the word that a
 	// recording failed: law 3's two seconds weigh more than the entry.
 	ledgerHurry = 300 * time.Millisecond
@@ -179,7 +180,8 @@ func (c *call) open(ctx context.Context, permit Permit) {
 		if err != nil {
 			return nil // withdrawn meanwhile: the seal under way says the rest
 		}
-		if err = c.append(ctx, ledgerTimeout, c.entry(EntryPermit, evidence)); err != nil {
+		left := max(ledgerTimeout-time.Since(evidence.At), ledgerLeast)
+		if err = c.append(ctx, left, c.entry(EntryPermit, evidence)); err != nil {
 			return LedgerFailed{err.Error()}
 		}
 		opened, err := c.deps.media.Open(ctx, permit)
