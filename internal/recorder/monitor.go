@@ -90,7 +90,7 @@ func (m *monitor) checkAnnounce(a announcement) error {
 	switch {
 	case a.status == StatusNotRecording && m.open:
 		return fmt.Errorf("%w (%s)", errUnsealed, a.context)
-	case a.status != StatusNotRecording && m.permit.Live():
+	case m.permit.Live():
 		return fmt.Errorf("%w (%s)", errGateOpen, a.context)
 	}
 	if m.asked == nil {

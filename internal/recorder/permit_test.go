@@ -129,6 +129,9 @@ func TestPermitSaysWhatItIsWorth(t *testing.T) {
 	live := p.String()
 	p.withdraw()
 	Permit{}.withdraw()
+	if call := (SealOrder{}).Call(); call != "" {
+		t.Errorf("an order without a permit seals %q", call)
+	}
 	if got := [3]string{live, p.String(), Permit{}.String()}; got != [3]string{"permit(live)", "permit(withdrawn)", "permit(none)"} {
 		t.Error(got)
 	}
