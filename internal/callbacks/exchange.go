@@ -44,9 +44,6 @@ func (s *Server) serve(handle func(*exchange) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{w: w, r: r, at: time.Now()}
 		a := s.guard(handle, x)
-		if s.options.CloseConnections {
-			w.Header().Set("Connection", "close")
-		}
 		a.write(w)
 		s.m.requests.WithLabelValues(strconv.Itoa(a.status)).Inc()
 		if a.reason != "" {

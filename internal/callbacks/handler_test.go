@@ -362,14 +362,6 @@ func TestNewFindsAllFaults(t *testing.T) {
 	}
 }
 
-func TestCloseConnections(t *testing.T) {
-	t.Parallel()
-	e := newEdge(t, func(o *Options) { o.CloseConnections = true })
-	if w := e.do(post(t, goodToken().String(), invite(ourTenant, callID))); w.Header().Get("Connection") != "close" {
-		t.Errorf("Connection: %q", w.Header().Get("Connection"))
-	}
-}
-
 // failing is a body that breaks off.
 type failing struct{ err error }
 

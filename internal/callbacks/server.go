@@ -64,12 +64,9 @@ type Options struct {
 	Issuers                []string       // default: DefaultIssuers
 	CA                     *x509.CertPool // trusted for the keys; nil: the system's
 	Receiver               Receiver
-	MaxBody                int64 // bytes; default: DefaultMaxBody
-	// CloseConnections ends each connection after its reply, so that a load
-	// balancer spreads requests instead of connections.
-	CloseConnections bool
-	Registerer       prometheus.Registerer // nil: unregistered
-	Log              *zap.Logger           // nil: silent
+	MaxBody                int64                 // bytes; default: DefaultMaxBody
+	Registerer             prometheus.Registerer // nil: unregistered
+	Log                    *zap.Logger           // nil: silent
 }
 
 func (o *Options) complete() error {

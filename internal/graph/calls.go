@@ -150,7 +150,6 @@ func (c *Client) HangUp(ctx context.Context, call recorder.CallRef) (recorder.Re
 // A CallState is what GET of a call tells.
 type CallState struct {
 	State   string // lower case: incoming, establishing, established, terminated, …
-	Tenant  string
 	Receipt recorder.Receipt
 }
 
@@ -164,7 +163,7 @@ func (c *Client) GetCall(ctx context.Context, call recorder.CallRef) (CallState,
 	if err := json.Unmarshal(re.body, &w); err != nil {
 		return CallState{Receipt: re.receipt}, unknown(fmt.Errorf("the reply is not a call: %w", err), re.receipt)
 	}
-	return CallState{State: strings.ToLower(w.State), Tenant: strings.ToLower(w.TenantID), Receipt: re.receipt}, nil
+	return CallState{State: strings.ToLower(w.State), Receipt: re.receipt}, nil
 }
 
 // AskCall tells where the call stands. One that is terminated, or about to be, is

@@ -353,9 +353,6 @@ func TestClouds(t *testing.T) {
 			t.Errorf("%q: %+v, %v", name, c, err)
 		}
 	}
-	if c, err := CloudEndpoints("china"); err != nil || c.Documented {
-		t.Errorf("china: %+v, %v", c, err)
-	}
 	if _, err := CloudEndpoints("Global"); err == nil {
 		t.Error("an unknown cloud was accepted")
 	}

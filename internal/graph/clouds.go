@@ -8,11 +8,10 @@ import (
 
 // The names of the clouds, as in the configuration key "cloud".
 const (
-	CloudGlobal   = "global"
-	CloudUSGovL4  = "usgov-l4"
-	CloudUSGovL5  = "usgov-l5"
-	CloudChina    = "china"
-	defaultOpenID = "https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration"
+	CloudGlobal  = "global"
+	CloudUSGovL4 = "usgov-l4"
+	CloudUSGovL5 = "usgov-l5"
+	CloudChina   = "china"
 )
 
 // A Cloud says where one of Microsoft's national clouds lives. Tokens of one
@@ -21,19 +20,10 @@ type Cloud struct {
 	Name      string
 	Graph     string // root, without version
 	Authority string // root, without tenant
-	// OpenIDConfiguration and Issuers are what the callback's tokens are checked
-	// against. Microsoft publishes them for the global cloud only: elsewhere they
-	// are empty and must be configured.
-	OpenIDConfiguration string
-	Issuers             []string
-	// Documented tells whether Microsoft documents the calling API as available
-	// there. Where it does not, start-up warns.
-	Documented bool
 }
 
 // CloudEndpoints returns the cloud of that name; the empty name is the global
-// one. Source: Graph, "National cloud deployments", and the availability
-// tables of "call: answer" and "call: updateRecordingStatus".
+// one. Source: Graph, "National cloud deployments".
 func CloudEndpoints(name string) (Cloud, error) {
 	if name == "" {
 		name = CloudGlobal
@@ -57,13 +47,9 @@ func CloudNames() []string {
 
 func clouds() []Cloud {
 	return []Cloud{
-		{
-			Name: CloudGlobal, Graph: "https://graph.microsoft.com", Authority: "https://login.microsoftonline.com", Documented: true,
-			OpenIDConfiguration: defaultOpenID,
-			Issuers:             []string{"https://graph.microsoft.com", "https://api.botframework.com"},
-		},
-		{Name: CloudUSGovL4, Graph: "https://graph.microsoft.us", Authority: "https://login.microsoftonline.us", Documented: true},
-		{Name: CloudUSGovL5, Graph: "https://dod-graph.microsoft.us", Authority: "https://login.microsoftonline.us", Documented: true},
+		{Name: CloudGlobal, Graph: "https://graph.microsoft.com", Authority: "https://login.microsoftonline.com"},
+		{Name: CloudUSGovL4, Graph: "https://graph.microsoft.us", Authority: "https://login.microsoftonline.us"},
+		{Name: CloudUSGovL5, Graph: "https://dod-graph.microsoft.us", Authority: "https://login.microsoftonline.us"},
 		{Name: CloudChina, Graph: "https://microsoftgraph.chinacloudapi.cn", Authority: "https://login.chinacloudapi.cn"},
 	}
 }

@@ -161,9 +161,6 @@ func (t *tokens) acquire(ctx context.Context, tenant string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if tenant == "" {
-		tenant = "common" // the platform named none
-	}
 	client, err := confidential.New(t.opts.Authority+"/"+tenant, t.opts.AppID, cred,
 		confidential.WithHTTPClient(t.http), confidential.WithInstanceDiscovery(false))
 	if err != nil {

@@ -181,6 +181,17 @@ func TestNoToken(t *testing.T) {
 	}
 }
 
+// TestNoTenant: a call whose tenant nobody named is no reason to ask the
+// authority for a token of anybody's.
+func TestNoTenant(t *testing.T) {
+	t.Parallel()
+	cl := newCloud(t, func(http.ResponseWriter, *http.Request) {})
+	c := cl.client(t)
+	if token, err := c.tokens.get(t.Context(), ""); err == nil || cl.tokens() != 0 {
+		t.Errorf("%q, %v, %d sold", token, err, cl.tokens())
+	}
+}
+
 // TestSlowAuthority costs the caller its own time, not the authority's.
 func TestSlowAuthority(t *testing.T) {
 	t.Parallel()
