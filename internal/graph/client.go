@@ -50,6 +50,8 @@ type Client struct {
 	tokens  *tokens
 	metrics *metrics
 	log     *zap.Logger
+
+	refused refusals // of announcements, for their tokens
 }
 
 var _ recorder.Platform = (*Client)(nil)
@@ -161,21 +163,23 @@ func (c *Client) send(ctx context.Context, call recorder.CallRef, r request) (re
 		case err != nil:
 			fault = failed(err, re.receipt)
 		case re.status/100 == 2:
-			c.tokens.accepted(call.Tenant, re.token)
 			if page(re) {
 				return re, aPage(re)
+			}
+			if !r.repeat {
+				c.refused.forget(call.ID)
 			}
 			return re, nil
 		case re.status == http.StatusUnauthorized:
 			// The token was fine by its own dates and is refused. Nothing was
 			// carried out: another token may do, but not a third.
-			again := c.tokens.drop(call.Tenant, re.token)
+			c.tokens.drop(call.Tenant, re.token)
 			if r.repeat && !refreshed {
 				refreshed = true
 				continue
 			}
 			fault = faultOf(re, r.operation)
-			if !r.repeat && !again {
+			if !r.repeat && c.refused.first(call.ID, time.Now()) {
 				fault.Kind = recorder.FaultThrottled
 			}
 		default:

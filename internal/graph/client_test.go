@@ -223,6 +223,14 @@ func TestFaults(t *testing.T) {
 		{status: 400, body: envelope("8522"), kind: recorder.FaultGone},
 		{status: 404, body: "", kind: recorder.FaultGone},
 		{status: 410, body: "", kind: recorder.FaultGone},
+		{status: 404, body: " \r\n", kind: recorder.FaultGone},
+		{status: 404, body: `{}`, kind: recorder.FaultGone},
+		{status: 404, body: `"not found"`, kind: recorder.FaultGone},
+		{status: 404, body: "<html>not here</html>", kind: recorder.FaultUnknown, remedy: "proxy"},
+		{status: 410, body: "gone", kind: recorder.FaultUnknown, remedy: "proxy"},
+		{status: 404, body: `{"error":{"code":"8522"`, kind: recorder.FaultUnknown, remedy: "proxy"},
+		{status: 401, body: envelope("InvalidAuthenticationToken"), kind: recorder.FaultThrottled, remedy: "credential"},
+		{status: 403, body: envelope("UnknownError"), kind: recorder.FaultRefused, remedy: "consent"},
 		{status: 408, body: "", kind: recorder.FaultUnknown},
 		{status: 409, body: "", kind: recorder.FaultRefused},
 		{status: 429, body: "", kind: recorder.FaultThrottled},
@@ -239,7 +247,7 @@ func TestFaults(t *testing.T) {
 			if f.Kind != test.kind || test.cause != "" && f.Cause != test.cause || !strings.Contains(f.Remedy, test.remedy) || f.Receipt.HTTPStatus != test.status {
 				t.Errorf("fault %+v", f)
 			}
-			if strings.HasPrefix(test.body, "{") && f.Message != "Words." {
+			if strings.Contains(test.body, "Words.") && f.Message != "Words." {
 				t.Errorf("message %q", f.Message)
 			}
 			if n := len(cl.requests()); n != 1 {

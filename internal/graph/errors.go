@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"mime"
@@ -39,9 +40,11 @@ func page(re reply) bool {
 func aPage(re reply) *recorder.Fault {
 	return &recorder.Fault{
 		Kind: recorder.FaultUnknown, Message: "a success with a web page instead of an answer", Receipt: re.receipt,
-		Remedy: "something between us and Graph answers in its place: check proxy, firewall and endpoints.graph",
+		Remedy: remedyProxy,
 	}
 }
+
+const remedyProxy = "something between us and Graph answers in its place: check proxy, firewall and endpoints.graph"
 
 // A code is written as a string or as a number.
 type code string
@@ -67,13 +70,18 @@ func faultOf(re reply, operation string) *recorder.Fault {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
+	ours := true // Graph's word, and not that of something between us
 	if json.Unmarshal(re.body, &envelope) == nil {
 		f.Code, f.Message = shorten(string(envelope.Error.Code)), shorten(strings.ToValidUTF8(envelope.Error.Message, "?"))
 	} else {
 		f.Message = "the reply is not JSON" // often a proxy's HTML page
+		ours = json.Valid(re.body) || len(bytes.TrimSpace(re.body)) == 0
 	}
-	f.Kind = kindOf(re.status, f.Code)
+	f.Kind = kindOf(re.status, f.Code, ours)
 	explain(f)
+	if !ours && f.Kind == recorder.FaultUnknown && re.status < 500 {
+		f.Remedy = remedyProxy
+	}
 	if f.Kind == recorder.FaultGone {
 		f.Cause = recorder.CauseCallGone
 		if operation == opAnswer { // after five seconds the platform forgets the call
@@ -83,9 +91,17 @@ func faultOf(re reply, operation string) *recorder.Fault {
 	return f
 }
 
-func kindOf(status int, code string) recorder.FaultKind {
+// kindOf sorts a reply that is no success. That a call is gone ends its
+// recording, so it is believed of Graph alone: a proxy's or a load balancer's
+// page of 404 says nothing about the call.
+func kindOf(status int, code string, ours bool) recorder.FaultKind {
 	switch {
-	case code == codeCallNotFound, status == http.StatusNotFound, status == http.StatusGone:
+	case code == codeCallNotFound:
+		return recorder.FaultGone
+	case status == http.StatusNotFound, status == http.StatusGone:
+		if !ours {
+			return recorder.FaultUnknown
+		}
 		return recorder.FaultGone
 	case status == http.StatusTooManyRequests:
 		return recorder.FaultThrottled
@@ -109,7 +125,7 @@ func explain(f *recorder.Fault) {
 	case codeNoMediaConfig:
 		f.Cause = recorder.CauseAnswerRefused
 		f.Remedy = "the media host gave no blob that Teams takes: check its version, certificate and public address"
-	case "":
+	default: // the code, such as InvalidAuthenticationToken, says less than the status
 		if f.Receipt.HTTPStatus == http.StatusUnauthorized || f.Receipt.HTTPStatus == http.StatusForbidden {
 			f.Remedy = "check the application's credential, its permissions Calls.AccessMedia.All and Calls.JoinGroupCall.All, and the tenant's consent"
 		}

@@ -41,20 +41,18 @@ type tokens struct {
 	log     *zap.Logger
 	flight  singleflight.Group
 
-	mu      sync.Mutex // guards held and dropped
-	held    map[string]token
-	dropped map[string]bool // the last token was refused, and no other accepted since
+	mu   sync.Mutex // guards held
+	held map[string]token
 }
 
 type token struct {
 	value   string
 	expires time.Time
 	renew   time.Time
-	suspect bool // bought in place of a refused one, and not yet accepted
 }
 
 func newTokens(o Options, client *http.Client, m *metrics) (*tokens, error) {
-	t := &tokens{opts: o, http: client, metrics: m, log: o.Log, held: make(map[string]token), dropped: make(map[string]bool)}
+	t := &tokens{opts: o, http: client, metrics: m, log: o.Log, held: make(map[string]token)}
 	if _, err := t.credential(); err != nil {
 		return nil, err
 	}
@@ -107,27 +105,11 @@ func (t *tokens) get(ctx context.Context, tenant string) (string, error) {
 }
 
 // drop forgets a token that was refused, unless it has been replaced already.
-// It reports whether it was itself the replacement of a refused one: then
-// another will not help.
-func (t *tokens) drop(tenant, value string) (again bool) {
+func (t *tokens) drop(tenant, value string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	held := t.held[tenant]
-	if held.value != value {
-		return false
-	}
-	delete(t.held, tenant)
-	t.dropped[tenant] = true
-	return held.suspect
-}
-
-// accepted remembers that Graph took the token.
-func (t *tokens) accepted(tenant, value string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if held := t.held[tenant]; held.value == value && held.suspect {
-		held.suspect = false
-		t.held[tenant], t.dropped[tenant] = held, false
+	if t.held[tenant].value == value {
+		delete(t.held, tenant)
 	}
 }
 
@@ -175,7 +157,7 @@ func (t *tokens) acquire(ctx context.Context, tenant string) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.held[tenant] = token{
-		value: result.AccessToken, expires: result.ExpiresOn, suspect: t.dropped[tenant], renew: now.Add(max(result.ExpiresOn.Sub(now)/2, refreshSoon)),
+		value: result.AccessToken, expires: result.ExpiresOn, renew: now.Add(max(result.ExpiresOn.Sub(now)/2, refreshSoon)),
 	}
 	return result.AccessToken, nil
 }
