@@ -112,27 +112,6 @@ func (c *Client) PollOperation(ctx context.Context, call recorder.CallRef, id re
 	return readOperation(re)
 }
 
-// readOperation reads an operation out of a 2xx reply. What cannot be read has
-// an unknown fate; it is never taken for a success.
-func readOperation(re reply) (recorder.Operation, error) {
-	if err := bound(re.body, maxReply); err != nil {
-		return recorder.Operation{}, unknown(err, re.receipt)
-	}
-	var w wireOperation
-	if err := json.Unmarshal(re.body, &w); err != nil {
-		return recorder.Operation{}, unknown(fmt.Errorf("the reply is not an operation: %w", err), re.receipt)
-	}
-	if t := typeName(w.Type); t != "" && t != "updaterecordingstatusoperation" && t != "commsoperation" {
-		return recorder.Operation{}, unknown(fmt.Errorf("the reply is a %.60q", w.Type), re.receipt)
-	}
-	if w.Status == "" && w.ID == "" && w.ClientContext == "" {
-		return recorder.Operation{}, unknown(errors.New("the reply is not an operation"), re.receipt)
-	}
-	op, _ := operationOf(w, re.receipt.RepliedAt)
-	op.Receipt = re.receipt
-	return op, nil
-}
-
 // KeepAlive tells that we are here: POST …/keepAlive, 200 (Graph, call: keepAlive; at least every 45
 // minutes).
 func (c *Client) KeepAlive(ctx context.Context, call recorder.CallRef) (recorder.Receipt, error) {
@@ -159,11 +138,30 @@ func (c *Client) GetCall(ctx context.Context, call recorder.CallRef) (CallState,
 	if err != nil {
 		return CallState{Receipt: re.receipt}, err
 	}
-	var w wireCall
-	if err := json.Unmarshal(re.body, &w); err != nil {
-		return CallState{Receipt: re.receipt}, unknown(fmt.Errorf("the reply is not a call: %w", err), re.receipt)
+	w, err := readCall(re.body, call.ID)
+	if err != nil {
+		return CallState{Receipt: re.receipt}, unknown(err, re.receipt)
 	}
 	return CallState{State: strings.ToLower(w.State), Receipt: re.receipt}, nil
+}
+
+// readCall reads a call out of a 2xx reply, and believes nothing that is said
+// of another: a terminated state ends the call's recording.
+func readCall(body []byte, call recorder.CallID) (wireCall, error) {
+	if err := bound(body, maxReply); err != nil {
+		return wireCall{}, err
+	}
+	var w wireCall
+	if err := json.Unmarshal(body, &w); err != nil {
+		return wireCall{}, fmt.Errorf("the reply is not a call: %w", err)
+	}
+	if t := typeName(w.Type); t != "" && t != "call" {
+		return wireCall{}, fmt.Errorf("the reply is a %.60q", w.Type)
+	}
+	if w.ID != "" && recorder.CallID(canonicalID(w.ID)) != call {
+		return wireCall{}, errors.New("the reply is about another call")
+	}
+	return w, nil
 }
 
 // AskCall tells where the call stands. One that is terminated, or about to be, is

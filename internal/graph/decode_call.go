@@ -186,52 +186,6 @@ func JoinReply(accept bool) []byte {
 	return []byte(`{"@odata.type":"#microsoft.graph.rejectJoinResponse","reason":"busy"}`)
 }
 
-// decodeOperation reads a change of a long-running operation. Only those that
-// set the recording status concern us.
-func decodeOperation(raw json.RawMessage, p place, at time.Time) (Notification, error) {
-	n, err := about(Operation, p.call)
-	if err != nil {
-		return Notification{}, err
-	}
-	var w wireOperation
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &w); err != nil {
-			return Notification{}, refuse(ReasonBadShape, "resourceData is not an operation")
-		}
-	}
-	if typeName(w.Type) != "updaterecordingstatusoperation" || w.ClientContext == "" {
-		return n, nil
-	}
-	if w.ID == "" {
-		w.ID = p.id
-	}
-	op, known := operationOf(w, at)
-	if !known {
-		n.Unknown++
-	}
-	n.Events = []recorder.Event{recorder.StatusReplied{Operation: op}}
-	return n, nil
-}
-
-// operationOf translates an operation. A status that no page names is no
-// success: it counts as running, and known is false.
-func operationOf(w wireOperation, at time.Time) (op recorder.Operation, known bool) {
-	op = recorder.Operation{ID: recorder.OperationID(shorten(w.ID)), Context: w.ClientContext, At: at, Progress: recorder.Running}
-	if w.ResultInfo != nil {
-		op.Reason = shorten(w.ResultInfo.Message)
-	}
-	switch strings.ToLower(w.Status) {
-	case "completed":
-		op.Progress = recorder.Completed
-	case "failed":
-		op.Progress = recorder.Failed
-	case "running", "notstarted", "":
-	default:
-		return op, false
-	}
-	return op, true
-}
-
 // shorten bounds words of the platform that go into logs and journals.
 func shorten(s string) string {
 	const most = 300

@@ -254,7 +254,7 @@ func TestOperations(t *testing.T) {
 	}
 	for _, data := range []string{
 		"", `{}`, `{"@odata.type":"#microsoft.graph.muteParticipantOperation","clientContext":"c","status":"completed"}`,
-		`{"@odata.type":"#microsoft.graph.updateRecordingStatusOperation","status":"completed"}`,
+		`{"@odata.type":"#microsoft.graph.updateRecordingStatusOperation"}`,
 	} {
 		if n := decodeOK(t, batchOf(entryOf("deleted", "/operations/x", data)))[0]; n.Kind != Operation || len(n.Events) != 0 {
 			t.Errorf("%s: %+v", data, n)

@@ -68,6 +68,8 @@ type (
 		ClientContext string      `json:"clientContext"`
 		Status        string      `json:"status"`
 		ResultInfo    *wireResult `json:"resultInfo"`
+		// Error is no member of an operation: with it, the rest is contradicted.
+		Error json.RawMessage `json:"error"`
 	}
 	wireJoining struct {
 		Type          string          `json:"@odata.type"`
