@@ -12,7 +12,9 @@
 //  3. bearer token (401, also where the token is genuine but its tenant is not
 //     ours; 503 where we cannot tell because we have no keys);
 //  4. content type (415);
-//  5. the body: read in full within the limit (413), then decoded (400);
+//  5. the body: read in full within the limit (413), then decoded (400). An
+//     entry of a batch that nobody can use, such as one of a foreign resource, is
+//     counted, logged and left out; 400 is for a body without one that can;
 //  6. the tenant of each notification against the token's (401).
 //
 // So no byte of the body is read, let alone parsed, before the token has been
@@ -20,7 +22,8 @@
 // before; a participantJoining notification is answered 200 with the reply in the
 // body. A receiver that has no room makes it 503 with Retry-After, so that the
 // platform still has what we did not take. A batch is handed over in one call,
-// whole or not at all.
+// whole or not at all. After a reply to a stranger the connection is closed:
+// connections are bounded, and the platform needs them.
 //
 // # Tokens
 //

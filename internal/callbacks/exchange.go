@@ -15,25 +15,37 @@ import (
 	"github.com/recorderbot/recorderbot/internal/graph"
 )
 
-// messageID is the platform's own ID of the request, for its support.
-const messageID = "X-Microsoft-Skype-Message-ID"
+const (
+	// messageID is the platform's own ID of the request, for its support.
+	messageID = "X-Microsoft-Skype-Message-ID"
+	// chainID names the conversation that the request is about.
+	chainID = "X-Microsoft-Skype-Chain-ID"
+)
 
 // An exchange is one request on its way to its reply, and what the access log
 // says about it.
 type exchange struct {
-	w     http.ResponseWriter
-	r     *http.Request
-	at    time.Time // when the headers had arrived
-	size  int64     // bytes of body read
-	kinds []string  // of notifications, each once
-	count int       // of notifications
+	w        http.ResponseWriter
+	r        *http.Request
+	at       time.Time // when the headers had arrived
+	verified bool      // the sender is no stranger
+	size     int64     // bytes of body read
+	kinds    []string  // of notifications, each once
+	count    int       // of notifications
+	faults   []string  // reasons for entries that were skipped, each once
+	skipped  int       // of entries
 }
 
-func (x *exchange) saw(ns []graph.Notification) {
-	x.count = len(ns)
-	for i := range ns {
-		if kind := ns[i].Kind.String(); !slices.Contains(x.kinds, kind) {
+func (x *exchange) saw(b graph.Batch) {
+	x.count, x.skipped = len(b.Notifications), len(b.Skipped)
+	for i := range b.Notifications {
+		if kind := b.Notifications[i].Kind.String(); !slices.Contains(x.kinds, kind) {
 			x.kinds = append(x.kinds, kind)
+		}
+	}
+	for _, bad := range b.Skipped {
+		if !slices.Contains(x.faults, bad.Reason) {
+			x.faults = append(x.faults, bad.Reason)
 		}
 	}
 }
@@ -44,6 +56,10 @@ func (s *Server) serve(handle func(*exchange) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{w: w, r: r, at: time.Now()}
 		a := s.guard(handle, x)
+		if !x.verified {
+			// Connections are bounded, and strangers must not sit on them.
+			w.Header().Set("Connection", "close")
+		}
 		a.write(w)
 		s.m.requests.WithLabelValues(strconv.Itoa(a.status)).Inc()
 		if a.reason != "" {
@@ -96,7 +112,7 @@ func (s *Server) access(x *exchange, a reply, took time.Duration) {
 	if entry == nil {
 		return
 	}
-	fields := make([]zap.Field, 0, 10)
+	fields := make([]zap.Field, 0, 12)
 	fields = append(fields,
 		zap.String("method", clean(x.r.Method, 16)),
 		zap.String("path", clean(x.r.URL.Path, 64)),
@@ -109,6 +125,9 @@ func (s *Server) access(x *exchange, a reply, took time.Duration) {
 	}
 	if x.count > 0 {
 		fields = append(fields, zap.Int("notifications", x.count), zap.Strings("kinds", x.kinds))
+	}
+	if x.skipped > 0 {
+		fields = append(fields, zap.Int("skipped", x.skipped), zap.Strings("faults", x.faults))
 	}
 	if a.reason != "" {
 		fields = append(fields, zap.String("reason", string(a.reason)))

@@ -26,6 +26,7 @@ const (
 	verdictForbidden = "forbidden"
 	verdictBusy      = "busy"
 	verdictFailed    = "failed"
+	verdictSkipped   = "skipped" // nobody can use it; of a kind that is not known
 )
 
 // post takes notifications: the checks of doc.go in their order, then the
@@ -39,6 +40,7 @@ func (s *Server) post(x *exchange) reply {
 	if no != nil {
 		return *no
 	}
+	x.verified = true
 	if !isJSON(x.r.Header) {
 		return refuse(http.StatusUnsupportedMediaType, reasonContentType, "only uncompressed application/json is taken")
 	}
@@ -47,12 +49,13 @@ func (s *Server) post(x *exchange) reply {
 	if no != nil {
 		return *no
 	}
-	ns, err := graph.Decode(body, x.at)
+	batch, err := graph.Decode(body, graph.Arrival{At: x.at, Chain: x.r.Header.Get(chainID)})
 	if err != nil {
 		return undecodable(err)
 	}
-	x.saw(ns)
-	return s.handOver(x.r.Context(), caller, ns)
+	x.saw(batch)
+	s.m.notifications.WithLabelValues(graph.Unknown.String(), verdictSkipped).Add(float64(len(batch.Skipped)))
+	return s.handOver(x.r.Context(), caller, batch.Notifications)
 }
 
 // isJSON demands JSON in UTF-8 and in the clear: a compressed body would
@@ -188,5 +191,8 @@ func refusedBy(err error) (reply, string) {
 func (s *Server) count(ns []graph.Notification, verdict string) {
 	for i := range ns {
 		s.m.notifications.WithLabelValues(ns[i].Kind.String(), verdict).Inc()
+		if n := ns[i].Unknown; n > 0 && verdict == verdictAccepted {
+			s.m.unknown.WithLabelValues(ns[i].Kind.String()).Add(float64(n))
+		}
 	}
 }

@@ -28,9 +28,9 @@ const (
 const refreshEvery = time.Hour
 
 var (
-	// errUnknownKey: the set is as new as can be had, and the key is not in it.
+	// errUnknownKey: the key is not in the newest set that can be had.
 	errUnknownKey = errors.New("no such signing key")
-	// errKeysUnavailable: we cannot tell, since the set could not be read.
+	// errKeysUnavailable: we cannot tell, since no set was ever read.
 	errKeysUnavailable = errors.New("signing keys unavailable")
 	errClosed          = errors.New("shutting down")
 )
@@ -107,7 +107,7 @@ func (k *keySet) lookup(ctx context.Context, id string) (*rsa.PublicKey, error) 
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", errKeysUnavailable, context.Cause(ctx))
+			return nil, k.missing()
 		}
 		if key := k.find(id); key != nil {
 			return key, nil
@@ -118,17 +118,22 @@ func (k *keySet) lookup(ctx context.Context, id string) (*rsa.PublicKey, error) 
 	}
 }
 
-// missing says why there is no key: it does not exist, or we cannot tell.
+// missing says why there is no key. With a set at hand it does not exist for
+// us: were it "can't tell", a stranger with any key ID could make us say that we
+// cannot verify tokens, wherever the set cannot be read at the moment or its
+// budget is spent. Only without a set can we tell nobody.
 func (k *keySet) missing() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch {
+	switch loaded := k.current.Load() != nil; {
+	case loaded && k.lastErr != nil:
+		return fmt.Errorf("%w in the set at hand; the newest could not be read: %w", errUnknownKey, k.lastErr)
+	case loaded:
+		return errUnknownKey
 	case k.lastErr != nil:
 		return fmt.Errorf("%w: %w", errKeysUnavailable, k.lastErr)
-	case k.current.Load() == nil:
-		return fmt.Errorf("%w: not read yet", errKeysUnavailable)
 	}
-	return errUnknownKey
+	return fmt.Errorf("%w: not read yet", errKeysUnavailable)
 }
 
 // demand returns the flight under way or starts one, at the budget's expense.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -205,7 +207,8 @@ func TestSingleFlight(t *testing.T) {
 	})
 }
 
-// TestFailedRefreshKeepsKeys: and an unknown key is then "can't tell", not "no".
+// TestFailedRefreshKeepsKeys: and an unknown key is then "no", or any stranger
+// could make us say that we cannot tell. What keeps us from reading is in the log.
 func TestFailedRefreshKeepsKeys(t *testing.T) {
 	t.Parallel()
 	testKeys()
@@ -222,7 +225,7 @@ func TestFailedRefreshKeepsKeys(t *testing.T) {
 		if got := p.count(); got > 500 {
 			t.Errorf("%d fetches in three hours of failure", got)
 		}
-		if _, err := k.lookup(t.Context(), "k1"); !errors.Is(err, errKeysUnavailable) {
+		if _, err := k.lookup(t.Context(), "k1"); !errors.Is(err, errUnknownKey) || !strings.Contains(err.Error(), "no route to host") {
 			t.Errorf("unknown key: %v", err)
 		}
 		p.fail(nil)
@@ -250,11 +253,42 @@ func TestSlowKeysDoNotHoldRequests(t *testing.T) {
 		defer k.close()
 		p.slow = time.Hour
 		start := time.Now()
-		if _, err := k.lookup(t.Context(), "k1"); !errors.Is(err, errKeysUnavailable) {
+		if _, err := k.lookup(t.Context(), "k1"); !errors.Is(err, errUnknownKey) {
 			t.Errorf("got %v", err)
 		}
 		if took := time.Since(start); took != keyPatience {
 			t.Errorf("waited %v, want %v", took, keyPatience)
+		}
+	})
+}
+
+// TestStrangersCannotSayWeAreBlind: whatever key ID they name and however often,
+// with a set at hand the answer is 401; without one nobody can be told anything.
+func TestStrangersCannotSayWeAreBlind(t *testing.T) {
+	t.Parallel()
+	testKeys()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEdge(t, nil)
+		down := func(context.Context) (map[string]*rsa.PublicKey, error) { return nil, errors.New("no route to host") }
+		e.keys.fetch = down
+		for i := range 3 * fetchBurst {
+			w := e.do(post(t, goodToken().by(testKeys()[1], fmt.Sprint("forged", i)).String(), invite(ourTenant, callID)))
+			if w.Code != http.StatusUnauthorized {
+				t.Fatalf("forged token %d: status %d", i, w.Code)
+			}
+		}
+		if got := e.value(t, "recorderbot_callbacks_rejected_total", "reason", string(reasonNoKeys)); got != 0 {
+			t.Errorf("%v refusals for want of keys", got)
+		}
+		if w := e.do(post(t, goodToken().String(), invite(ourTenant, callID))); w.Code != http.StatusAccepted {
+			t.Errorf("genuine token: status %d", w.Code)
+		}
+		blind := newKeySet(down, newMetrics(prometheus.NewRegistry()), zap.NewNop())
+		defer blind.close()
+		for range 3 * fetchBurst {
+			if _, err := blind.lookup(t.Context(), "k0"); !errors.Is(err, errKeysUnavailable) {
+				t.Errorf("without a set: %v", err)
+			}
 		}
 	})
 }
@@ -273,7 +307,7 @@ func TestClosedKeySet(t *testing.T) {
 		}
 		for range 2 * fetchBurst {
 			<-time.After(time.Millisecond)
-			if _, err := k.lookup(t.Context(), "k1"); !errors.Is(err, errKeysUnavailable) {
+			if _, err := k.lookup(t.Context(), "k1"); !errors.Is(err, errUnknownKey) {
 				t.Errorf("unknown key after close: %v", err)
 			}
 		}
@@ -321,7 +355,7 @@ func history(t *testing.T, steps []int) string {
 			}
 		case 5:
 			before := p.count()
-			if _, err := k.lookup(t.Context(), newest); errors.Is(err, errUnknownKey) && p.count() > before {
+			if _, err := k.lookup(t.Context(), newest); errors.Is(err, errUnknownKey) && k.fault() == nil && p.count() > before {
 				return "the newest key is not found although the set was fetched"
 			}
 		}

@@ -11,6 +11,7 @@ type metrics struct {
 	requests      *prometheus.CounterVec // code
 	rejected      *prometheus.CounterVec // reason
 	notifications *prometheus.CounterVec // kind, verdict
+	unknown       *prometheus.CounterVec // kind
 	seconds       prometheus.Histogram   // request read to reply written
 	fetches       *prometheus.CounterVec // outcome: ok, unreachable, invalid
 	keys          prometheus.Gauge       // usable signing keys
@@ -33,6 +34,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "recorderbot_notifications_total",
 			Help: "Notifications of verified senders by kind and by what became of them.",
 		}, []string{"kind", "verdict"}),
+		unknown: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_notification_unknown_values_total",
+			Help: "Members and values of accepted notifications that no page names, by kind of notification.",
+		}, []string{"kind"}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "recorderbot_callback_seconds",
 			Help:    "Time from a request's headers to its reply.",

@@ -156,7 +156,9 @@ func refusal(err error) reply {
 	case errors.As(err, &bad):
 		return unauthorized(bad.reason)
 	case errors.Is(err, errUnknownKey):
-		return unauthorized(reasonUnknownKey)
+		no := unauthorized(reasonUnknownKey)
+		no.err = err // says also where the keys cannot be read
+		return no
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
 		return unauthorized(reasonSignature)
 	}

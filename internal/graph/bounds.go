@@ -20,7 +20,7 @@ const (
 	maxID      = 128
 )
 
-// A DecodeError says why a body was refused. Reason is from a closed set and
+// A DecodeError says why a body, or an entry of one, was refused. Reason is from a closed set and
 // may label a metric; Detail is for the sender and holds no content.
 type DecodeError struct {
 	Reason string
@@ -39,13 +39,14 @@ const (
 	ReasonAmbiguous = "ambiguous"
 	ReasonBadNumber = "badNumber"
 	ReasonBadTenant = "badTenant"
+	ReasonForeign   = "foreignResource"
 )
 
 // DecodeReasons are all of them.
 func DecodeReasons() []string {
 	return []string{
 		ReasonTooLarge, ReasonNotJSON, ReasonTooDeep, ReasonTooMany, ReasonWrongType, ReasonBadCallID, ReasonBadShape,
-		ReasonAmbiguous, ReasonBadNumber, ReasonBadTenant,
+		ReasonAmbiguous, ReasonBadNumber, ReasonBadTenant, ReasonForeign,
 	}
 }
 
@@ -150,7 +151,7 @@ func parsePlace(path string) (place, error) {
 	lower := strings.ToLower(path)
 	i := strings.Index(lower, "/calls/")
 	if i < 0 {
-		return place{}, refuse(ReasonBadShape, "the resource is not that of a call")
+		return place{}, refuse(ReasonForeign, "the resource is not that of a call")
 	}
 	parts := strings.Split(path[i+len("/calls/"):], "/")
 	if len(parts) > 3 {

@@ -220,15 +220,13 @@ func (c *Client) addPage(roster *recorder.Roster, body []byte) (next string, err
 		return "", errors.New("the reply has no list of participants")
 	}
 	for _, raw := range list.Value {
-		ps, seq, delta, err := participantsOf(raw)
+		l, err := participantsOf(raw)
 		if err != nil {
 			return "", err
 		}
-		roster.Sequence, roster.Delta = max(roster.Sequence, seq), roster.Delta || delta
-		for _, w := range ps {
-			p, _ := participantOf(w)
-			roster.Participants = append(roster.Participants, p)
-		}
+		c.metrics.unknown.WithLabelValues("listParticipants").Add(float64(l.unknown))
+		roster.Sequence, roster.Delta = max(roster.Sequence, l.sequence), roster.Delta || l.delta
+		roster.Participants = append(roster.Participants, l.participants...)
 	}
 	if list.Next != "" && !strings.HasPrefix(list.Next, c.base) { // our token goes nowhere else
 		return "", errors.New("the next page is not one of Graph's")

@@ -261,9 +261,7 @@ func (c *Client) build(ctx context.Context, call recorder.CallRef, r request, to
 	h.Set("Authorization", "Bearer "+token)
 	h.Set("Accept", "application/json")
 	h.Set("client-request-id", uuid.NewString())
-	if call.Scenario != "" {
-		h.Set("Scenario-Id", call.Scenario)
-	}
+	h.Set("Scenario-Id", scenarioOf(call.Scenario, id))
 	if c.opts.UserAgent != "" {
 		h.Set("User-Agent", c.opts.UserAgent)
 	}

@@ -2,15 +2,15 @@ package graph
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
 // decodeCall reads a change of a call. resourceData may be absent, and a
 // deleted call may have neither state nor result (after a rejection).
-func decodeCall(w wireNotification, p place, at time.Time) (Notification, error) {
+func decodeCall(w wireNotification, p place, a Arrival) (Notification, error) {
 	var c wireCall
 	if len(w.ResourceData) > 0 {
 		if err := json.Unmarshal(w.ResourceData, &c); err != nil {
@@ -25,14 +25,14 @@ func decodeCall(w wireNotification, p place, at time.Time) (Notification, error)
 		return Notification{}, err
 	}
 	n.Scenario = canonicalID(c.CallChainID)
-	n.Unknown += strangers(w.ResourceData)
+	n.Unknown += strangers(w.ResourceData, callMembers()...)
 	state, change := strings.ToLower(c.State), strings.ToLower(w.ChangeType)
 	switch {
 	case change == "deleted", state == "terminated":
 		n.Events = []recorder.Event{ended(c.ResultInfo)}
 	case state == "incoming" && (change == "created" || change == ""):
 		n.Kind = Invite
-		n.Invite = inviteOf(c, n, at)
+		n.Invite = inviteOf(c, n, a)
 		n.Invite.Raw = scrub(w.ResourceData)
 	case state == "established":
 		n.Events = []recorder.Event{recorder.Established{}}
@@ -68,25 +68,28 @@ func callOf(c wireCall, p place) (Notification, error) {
 	return n, nil
 }
 
-// strangers counts the members of a call that no page names. What we know of
-// and have no use for is listed too.
-func strangers(raw json.RawMessage) int {
+// callMembers are the members of a call that a page names or that were seen,
+// those included that we have no use for.
+func callMembers() []string {
+	return []string{
+		"id", "state", "direction", "subject", "callbackUri", "source", "targets", "requestedModalities", "activeModalities",
+		"ringingTimeoutInSeconds", "mediaConfig", "mediaState", "chatInfo", "meetingInfo", "callOptions", "callRoutes",
+		"transcription", "tenantId", "myParticipantId", "callChainId", "incomingContext", "resultInfo", "toneInfo", "answeredBy",
+		"terminationReason", "routingPolicies", "participants", "audioRoutingGroups", "contentSharingSessions", "operations",
+		"applicationMetadata", "mediaHostedRegion", "meetingCapability", "meetingProperties",
+	}
+}
+
+// strangers counts the members of an object that are not known.
+func strangers(raw json.RawMessage, known ...string) int {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(raw, &members) != nil {
 		return 0
 	}
 	n := 0
 	for name := range members {
-		switch name {
-		case "id", "state", "direction", "subject", "callbackUri", "source", "targets", "requestedModalities", "activeModalities",
-			"ringingTimeoutInSeconds", "mediaConfig", "mediaState", "chatInfo", "meetingInfo", "callOptions", "callRoutes",
-			"transcription", "tenantId", "myParticipantId", "callChainId", "incomingContext", "resultInfo", "toneInfo", "answeredBy",
-			"terminationReason", "routingPolicies", "participants", "audioRoutingGroups", "contentSharingSessions", "operations",
-			"applicationMetadata", "mediaHostedRegion", "meetingCapability", "meetingProperties":
-		default:
-			if !strings.Contains(name, "@") {
-				n++
-			}
+		if !strings.Contains(name, "@") && !slices.Contains(known, name) {
+			n++
 		}
 	}
 	return n
@@ -108,10 +111,10 @@ func ended(r *wireResult) recorder.CallEnded {
 	return recorder.CallEnded{Code: int(r.Code), Subcode: int(r.Subcode), Message: shorten(r.Message)}
 }
 
-func inviteOf(c wireCall, n Notification, at time.Time) *recorder.Invite {
+func inviteOf(c wireCall, n Notification, a Arrival) *recorder.Invite {
 	inv := &recorder.Invite{
-		Call: recorder.CallRef{ID: n.Call, Platform: n.PlatformCall, Tenant: n.Tenant, Scenario: n.Scenario},
-		At:   at, CallChain: n.Scenario, MyParticipant: canonicalID(c.MyParticipantID), Region: c.MediaHostedRegion,
+		Call: recorder.CallRef{ID: n.Call, Platform: n.PlatformCall, Tenant: n.Tenant, Scenario: scenarioOf(n.Scenario, a.Chain)},
+		At:   a.At, CallChain: n.Scenario, MyParticipant: canonicalID(c.MyParticipantID), Region: c.MediaHostedRegion,
 	}
 	if c.IncomingContext != nil {
 		inv.ObservedParticipant = canonicalID(c.IncomingContext.ObservedParticipantID)
@@ -131,6 +134,7 @@ func inviteOf(c wireCall, n Notification, at time.Time) *recorder.Invite {
 	}
 	if c.ApplicationMetadata != nil && c.ApplicationMetadata.BotData != nil {
 		b := c.ApplicationMetadata.BotData
+		inv.Call.Scenario = scenarioOf(inv.Call.Scenario, b.CallID)
 		inv.Policy = b.PolicyIdentifier
 		inv.Direction = strings.ToLower(b.User.ParticipationMethod)
 		if b.MediaHostedRegion != "" {
@@ -143,9 +147,20 @@ func inviteOf(c wireCall, n Notification, at time.Time) *recorder.Invite {
 	return inv
 }
 
+// scenarioOf returns the first of the names under which Microsoft may know a
+// conversation that fits into a header, or none.
+func scenarioOf(names ...string) string {
+	for _, name := range names {
+		if id, err := callID(name); err == nil {
+			return string(id)
+		}
+	}
+	return ""
+}
+
 // decodeJoining reads a participantJoiningNotification or …LeftNotification.
 // Their envelope is undocumented; the call may be given whole or by its path.
-func decodeJoining(raw json.RawMessage, p place, at time.Time) (Notification, error) {
+func decodeJoining(raw json.RawMessage, p place, a Arrival) (Notification, error) {
 	var j wireJoining
 	var c wireCall
 	if err := json.Unmarshal(raw, &j); err != nil {
@@ -169,10 +184,10 @@ func decodeJoining(raw json.RawMessage, p place, at time.Time) (Notification, er
 	}
 	n.Scenario, n.Raw, n.Change = canonicalID(c.CallChainID), scrub(raw), "created"
 	if n.Kind == ParticipantLeft && j.ParticipantID != "" {
-		n.Roster = &recorder.Roster{Delta: true, At: at, Participants: []recorder.Participant{{ID: canonicalID(j.ParticipantID), Removed: true}}}
+		n.Roster = &recorder.Roster{Delta: true, At: a.At, Participants: []recorder.Participant{{ID: canonicalID(j.ParticipantID), Removed: true}}}
 	}
 	if c.State != "" && n.Kind == ParticipantJoining {
-		n.Invite = inviteOf(c, n, at)
+		n.Invite = inviteOf(c, n, a)
 	}
 	return n, nil
 }

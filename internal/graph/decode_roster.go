@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,51 +28,89 @@ func decodeRoster(w wireNotification, p place, at time.Time) (Notification, erro
 		}
 		return n, nil
 	}
-	ps, seq, delta, err := participantsOf(raw)
+	list, err := participantsOf(raw)
 	if err != nil {
 		return Notification{}, err
 	}
-	r := &recorder.Roster{Sequence: seq, Delta: delta || raw[0] != '[' || p.id != "", At: at}
-	for _, w := range ps {
-		part, unknown := participantOf(w)
-		part.Removed = part.Removed || gone
-		n.Unknown += unknown
-		r.Participants = append(r.Participants, part)
+	r := &recorder.Roster{Sequence: list.sequence, Delta: list.delta || raw[0] != '[' || p.id != "", At: at, Participants: list.participants}
+	for i := range r.Participants {
+		r.Participants[i].Removed = r.Participants[i].Removed || gone
 	}
-	n.Roster = r
+	n.Roster, n.Unknown = r, list.unknown
 	return n, nil
 }
 
-func participantsOf(raw json.RawMessage) (ps []wireParticipant, seq int64, delta bool, err error) {
+// A people is what a roster's JSON holds.
+type people struct {
+	participants []recorder.Participant
+	sequence     int64
+	delta        bool
+	unknown      int // members and values that no page names
+}
+
+func participantsOf(raw json.RawMessage) (people, error) {
 	bad := refuse(ReasonBadShape, "resourceData is not a roster")
 	raw = bytes.TrimSpace(raw)
-	var list []json.RawMessage
+	var items []json.RawMessage
 	switch {
 	case len(raw) == 0 || string(raw) == "null":
-		return nil, 0, false, nil
+		return people{}, nil
 	case raw[0] == '[':
-		if json.Unmarshal(raw, &list) != nil {
-			return nil, 0, false, bad
+		if json.Unmarshal(raw, &items) != nil {
+			return people{}, bad
 		}
 	default:
-		list = []json.RawMessage{raw}
+		items = []json.RawMessage{raw}
 	}
-	for _, item := range list {
+	var l people
+	for _, item := range items {
 		var d wireDelta
 		if json.Unmarshal(item, &d) != nil {
-			return nil, 0, false, bad
+			return people{}, bad
 		}
+		each := []json.RawMessage{item}
 		if typeName(d.Type) == "deltaparticipants" {
-			ps, seq, delta = append(ps, d.Participants...), max(seq, int64(d.SequenceNumber)), true
-			continue
+			l.sequence, l.delta, each = max(l.sequence, int64(d.SequenceNumber)), true, d.Participants
+			l.unknown += strangers(item, "id", "sequenceNumber", "participants")
 		}
-		var w wireParticipant
-		if json.Unmarshal(item, &w) != nil {
-			return nil, 0, false, bad
+		for _, person := range each {
+			if l.add(person) != nil {
+				return people{}, bad
+			}
 		}
-		ps, seq = append(ps, w), max(seq, int64(w.RosterSequenceNumber))
 	}
-	return ps, seq, delta, nil
+	return l, nil
+}
+
+func (l *people) add(raw json.RawMessage) error {
+	var w wireParticipant
+	if err := json.Unmarshal(raw, &w); err != nil {
+		return err
+	}
+	p, unknown := participantOf(w)
+	l.participants = append(l.participants, p)
+	l.sequence = max(l.sequence, int64(w.RosterSequenceNumber))
+	l.unknown += unknown + strangersOf(raw)
+	return nil
+}
+
+// strangersOf counts the members of a participant, of who it is and of its
+// streams, that no page names.
+func strangersOf(raw json.RawMessage) int {
+	var w struct {
+		Info    json.RawMessage   `json:"info"`
+		Streams []json.RawMessage `json:"mediaStreams"`
+	}
+	if json.Unmarshal(raw, &w) != nil {
+		return 0
+	}
+	n := strangers(raw, "id", "info", "identity", "isIdentityAnonymized", "isInLobby", "isMuted", "mediaStreams", "metadata",
+		"preferredDisplayName", "recordingInfo", "removedState", "restrictedExperience", "rosterSequenceNumber")
+	n += strangers(w.Info, "id", "identity", "countryCode", "endpointType", "languageId", "nonAnonymizedIdentity", "participantId", "platformId", "region")
+	for _, s := range w.Streams {
+		n += strangers(s, "mediaType", "label", "sourceId", "direction", "serverMuted")
+	}
+	return n
 }
 
 // participantOf translates one participant and counts what no page names.
@@ -85,6 +124,11 @@ func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
 		identity = w.Info.Identity
 	}
 	identify(&p, identity)
+	for name, id := range identity {
+		if id != nil && id.ID != "" && !slices.Contains(identityKinds(), name) {
+			unknown++
+		}
+	}
 	for _, s := range w.MediaStreams {
 		stream := recorder.MediaStream{
 			Type: canonical(s.MediaType, "unknown", "audio", "video", "videoBasedScreenSharing", "data"), Label: s.Label, ServerMuted: s.ServerMuted,
@@ -101,6 +145,16 @@ func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
 		p.Streams = append(p.Streams, stream)
 	}
 	return p, unknown
+}
+
+// identityKinds are the members of an identity set that a page names (Graph,
+// identitySet and communicationsIdentitySet).
+func identityKinds() []string {
+	return []string{
+		"user", "phone", "applicationInstance", "application", "guest", "device", "encrypted", "onPremises", "assertedIdentity",
+		"azureCommunicationServicesUser", "acsUser", "acsApplicationInstance", "spoolUser", "spoolApplicationInstance",
+		"conversation",
+	}
 }
 
 // identify fills in who it is. An identity set has one member that is not

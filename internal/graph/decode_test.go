@@ -16,13 +16,15 @@ import (
 
 func testTime() time.Time { return time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC) }
 
+func testArrival() Arrival { return Arrival{At: testTime()} }
+
 func decodeOK(t *testing.T, body string) []Notification {
 	t.Helper()
-	ns, err := Decode([]byte(body), testTime())
-	if err != nil {
-		t.Fatalf("%v in %.300s", err, body)
+	b, err := Decode([]byte(body), testArrival())
+	if err != nil || len(b.Skipped) != 0 {
+		t.Fatalf("%v, %v in %.300s", err, b.Skipped, body)
 	}
-	return ns
+	return b.Notifications
 }
 
 // batchOf wraps entries, entryOf one resource.
@@ -124,7 +126,7 @@ func TestFragments(t *testing.T) {
 			continue
 		}
 		var bad *DecodeError
-		if _, err := Decode(body, testTime()); !errors.As(err, &bad) {
+		if _, err := Decode(body, testArrival()); !errors.As(err, &bad) {
 			t.Errorf("%s was taken for a notification: %v", name, err)
 		}
 	}
@@ -343,11 +345,12 @@ func TestRefused(t *testing.T) {
 		"long call":          {batchOf(`{"changeType":"updated","resourceUrl":"/communications/calls/` + strings.Repeat("a", 129) + `","resourceData":{}}`), ReasonBadCallID},
 		"two calls":          {batchOf(entryOf("updated", "", `{"id":"other","state":"established"}`)), ReasonBadShape},
 		"two paths":          {batchOf(strings.Replace(good, `"resourceUrl"`, `"resource":"/app/calls/other","resourceUrl"`, 1)), ReasonBadShape},
-		"one bad in a batch": {batchOf(good, `{"changeType":"updated","resourceUrl":"/communications/calls/a b","resourceData":{}}`), ReasonBadCallID},
+		"foreign resource":   {batchOf(`{"changeType":"updated","resourceUrl":"/communications/presences/x","resourceData":{}}`), ReasonForeign},
+		"all bad in a batch": {batchOf(`{"changeType":"updated","resourceUrl":"/communications/calls/a b","resourceData":{}}`, "5"), ReasonBadCallID},
 	} {
-		ns, err := Decode([]byte(test.body), testTime())
+		b, err := Decode([]byte(test.body), testArrival())
 		var bad *DecodeError
-		if !errors.As(err, &bad) || ns != nil {
+		if !errors.As(err, &bad) || b.Notifications != nil || b.Skipped != nil {
 			t.Errorf("%s: accepted: %v", name, err)
 			continue
 		}

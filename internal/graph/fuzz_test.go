@@ -14,7 +14,7 @@ import (
 func FuzzDecode(f *testing.F) {
 	for _, body := range [][]byte{
 		[]byte(batchOf(entryOf("created", "", `{"state":"incoming","meetingInfo":{"token":"t"},"tenantId":"`+testTenant+`"}`))),
-		[]byte(batchOf(entryOf("deleted", "", ""))),
+		[]byte(batchOf(entryOf("deleted", "", ""), `{"resourceUrl":"/communications/presences/x"}`)),
 		[]byte(batchOf(entryOf("updated", "/participants", `[{"id":"p","mediaStreams":[{"sourceId":"1"}]}]`))),
 		[]byte(batchOf(entryOf("deleted", "/operations/x", operationBody(`"completed"`)))),
 		[]byte(`{"@odata.type":"#microsoft.graph.participantJoiningNotification","call":{"id":"x"}}`),
@@ -23,16 +23,22 @@ func FuzzDecode(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ns, err := Decode(body, testTime())
+		b, err := Decode(body, Arrival{At: testTime(), Chain: string(body[:min(len(body), 40)])})
+		ns := b.Notifications
 		if err != nil {
 			var bad *DecodeError
-			if !errors.As(err, &bad) || ns != nil || !slices.Contains(DecodeReasons(), bad.Reason) {
+			if !errors.As(err, &bad) || ns != nil || b.Skipped != nil || !slices.Contains(DecodeReasons(), bad.Reason) {
 				t.Fatalf("error %v with %d notifications", err, len(ns))
 			}
 			return
 		}
-		if len(body) > maxBody || len(ns) > maxEntries {
+		if len(body) > maxBody || len(ns) == 0 || len(ns)+len(b.Skipped) > maxEntries {
 			t.Fatalf("%d notifications of %d bytes", len(ns), len(body))
+		}
+		for _, bad := range b.Skipped {
+			if !slices.Contains(DecodeReasons(), bad.Reason) {
+				t.Fatalf("skipped for %q", bad.Reason)
+			}
 		}
 		for _, n := range ns {
 			checkNotification(t, n)
@@ -50,6 +56,9 @@ func checkNotification(t *testing.T, n Notification) {
 	}
 	if n.Raw != nil && !json.Valid(n.Raw) {
 		t.Errorf("raw %q is not JSON", n.Raw)
+	}
+	if n.Invite != nil && scenarioOf(n.Invite.Call.Scenario) != n.Invite.Call.Scenario {
+		t.Errorf("scenario %q does not fit into a header", n.Invite.Call.Scenario)
 	}
 	if n.Invite != nil && (n.Invite.Call.ID != n.Call || !n.Invite.At.Equal(testTime())) {
 		t.Errorf("invite %+v of %s", n.Invite, n.Call)

@@ -11,6 +11,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	took     *prometheus.HistogramVec
 	tokens   *prometheus.HistogramVec
+	unknown  *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -26,6 +27,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		tokens: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "recorderbot_graph_token_seconds", Help: "How long it took to get an access token.", Buckets: seconds,
 		}, []string{"outcome"}),
+		unknown: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_graph_unknown_values_total", Help: "Members and values of Graph's replies that no page names.",
+		}, []string{"operation"}),
 	}
 }
 

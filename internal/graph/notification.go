@@ -2,6 +2,8 @@ package graph
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -48,54 +50,71 @@ type Notification struct {
 	Invite       *recorder.Invite
 	Events       []recorder.Event
 	Roster       *recorder.Roster
-	Unknown      int             // enum values that no page names
-	Raw          json.RawMessage // resource data as it came, less tokens
+	// Unknown counts members and enum values that no page names. What is not 0
+	// belongs into the evidence as Raw: what was read of it is not all of it.
+	Unknown int
+	Raw     json.RawMessage // resource data as it came, less tokens
+}
+
+// An Arrival is when and how a callback's body came.
+type Arrival struct {
+	At time.Time
+	// Chain is the header X-Microsoft-Skype-Chain-ID, where there was one: it
+	// names the conversation, as callChainId does.
+	Chain string
+}
+
+// A Batch is what a callback's body holds.
+type Batch struct {
+	Notifications []Notification
+	// Skipped says what was wrong with the entries that are not among them. The
+	// platform sends unrelated entries in one batch, and has no reason to send
+	// the good ones again.
+	Skipped []*DecodeError
 }
 
 // Decode reads a callback's body: a commsNotifications batch, or a bare
-// participantJoiningNotification or participantLeftNotification. at is when it
-// arrived. The error is a *DecodeError, and then nothing of the body counts.
-func Decode(body []byte, at time.Time) ([]Notification, error) {
+// participantJoiningNotification or participantLeftNotification. The error is a
+// *DecodeError, and then nothing of the body counts: the body itself is wrong,
+// or no entry of it can be used.
+func Decode(body []byte, a Arrival) (Batch, error) {
 	if err := bound(body, maxBody); err != nil {
-		return nil, err
+		return Batch{}, err
 	}
 	var env wireEnvelope
 	if err := json.Unmarshal(body, &env); err != nil {
-		return nil, refuse(ReasonBadShape, "the body is not an object with @odata.type and value")
+		return Batch{}, refuse(ReasonBadShape, "the body is not an object with @odata.type and value")
 	}
 	switch typeName(env.Type) {
 	case "commsnotifications":
 	case "participantjoiningnotification", "participantleftnotification":
-		n, err := decodeJoining(body, place{}, at)
+		n, err := decodeJoining(body, place{}, a)
 		if err != nil {
-			return nil, err
+			return Batch{}, err
 		}
-		return []Notification{n}, nil
+		return Batch{Notifications: []Notification{n}}, nil
 	default:
-		return nil, refuse(ReasonWrongType, "@odata.type is not #microsoft.graph.commsNotifications")
+		return Batch{}, refuse(ReasonWrongType, "@odata.type is not #microsoft.graph.commsNotifications")
 	}
 	switch {
 	case len(env.Value) == 0:
-		return nil, refuse(ReasonBadShape, "value is empty or missing")
+		return Batch{}, refuse(ReasonBadShape, "value is empty or missing")
 	case len(env.Value) > maxEntries:
-		return nil, refuse(ReasonTooMany, "value has %d entries; at most %d are taken", len(env.Value), maxEntries)
+		return Batch{}, refuse(ReasonTooMany, "value has %d entries; at most %d are taken", len(env.Value), maxEntries)
 	}
-	ns := make([]Notification, 0, len(env.Value))
+	b := Batch{Notifications: make([]Notification, 0, len(env.Value))}
 	for i, raw := range env.Value {
-		n, err := decodeOne(raw, at)
-		if err != nil {
-			return nil, entry(i, err)
+		n, err := decodeOne(raw, a)
+		if bad, ok := errors.AsType[*DecodeError](err); ok {
+			b.Skipped = append(b.Skipped, &DecodeError{Reason: bad.Reason, Detail: fmt.Sprintf("entry %d: %s", i, bad.Detail)})
+			continue
 		}
-		ns = append(ns, n)
+		b.Notifications = append(b.Notifications, n)
 	}
-	return ns, nil
-}
-
-func entry(i int, err error) error {
-	if d, ok := err.(*DecodeError); ok { //nolint:errorlint // made right here, never wrapped
-		return refuse(d.Reason, "entry %d: %s", i, d.Detail)
+	if len(b.Notifications) == 0 {
+		return Batch{}, b.Skipped[0]
 	}
-	return err
+	return b, nil
 }
 
 // typeName is the last word of an @odata.type, in lower case.
@@ -103,7 +122,7 @@ func typeName(t string) string {
 	return strings.ToLower(t[strings.LastIndexByte(t, '.')+1:])
 }
 
-func decodeOne(raw json.RawMessage, at time.Time) (Notification, error) {
+func decodeOne(raw json.RawMessage, a Arrival) (Notification, error) {
 	var w wireNotification
 	if err := json.Unmarshal(raw, &w); err != nil {
 		return Notification{}, refuse(ReasonBadShape, "not a commsNotification")
@@ -121,9 +140,9 @@ func decodeOne(raw json.RawMessage, at time.Time) (Notification, error) {
 	_ = json.Unmarshal(w.ResourceData, &data) // a list has no type of its own
 	t := typeName(data.Type)
 	if t == "participantjoiningnotification" || t == "participantleftnotification" {
-		return decodeJoining(w.ResourceData, p, at)
+		return decodeJoining(w.ResourceData, p, a)
 	}
-	n, err := decodeData(single(w, p), p, t, at)
+	n, err := decodeData(single(w, p), p, t, a)
 	if err != nil {
 		return Notification{}, err
 	}
@@ -164,12 +183,12 @@ func single(w wireNotification, p place) wireNotification {
 	return w
 }
 
-func decodeData(w wireNotification, p place, dataType string, at time.Time) (Notification, error) {
+func decodeData(w wireNotification, p place, dataType string, a Arrival) (Notification, error) {
 	switch {
 	case p.rest == "participants":
-		return decodeRoster(w, p, at)
+		return decodeRoster(w, p, a.At)
 	case p.rest == "operations":
-		return decodeOperation(w.ResourceData, p, at)
+		return decodeOperation(w.ResourceData, p, a.At)
 	case p.rest == "contentsharingsessions":
 		return about(ContentSharing, p.call)
 	case p.rest != "" || dataType != "" && dataType != "call":
@@ -177,7 +196,7 @@ func decodeData(w wireNotification, p place, dataType string, at time.Time) (Not
 		n.Unknown++
 		return n, err
 	}
-	return decodeCall(w, p, at)
+	return decodeCall(w, p, a)
 }
 
 // about makes a notification of a call named by its path.

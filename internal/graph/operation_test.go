@@ -53,7 +53,7 @@ func TestOperationByID(t *testing.T) {
 		}
 	}
 	var bad *DecodeError
-	if _, err := Decode([]byte(batchOf(entryOf("deleted", "/operations/"+guid, `{"id":"other","status":"completed"}`))), testTime()); !errors.As(err, &bad) || bad.Reason != ReasonBadShape {
+	if _, err := Decode([]byte(batchOf(entryOf("deleted", "/operations/"+guid, `{"id":"other","status":"completed"}`))), testArrival()); !errors.As(err, &bad) || bad.Reason != ReasonBadShape {
 		t.Errorf("two operations at once: %v", err)
 	}
 }

@@ -243,7 +243,7 @@ func TestAmbiguousNotifications(t *testing.T) {
 		"in depth": batchOf(entryOf("updated", "", `{"a":{"b":[{"c":1,"c":2}]}}`)),
 	} {
 		var bad *DecodeError
-		if ns, err := Decode([]byte(body), testTime()); !errors.As(err, &bad) {
+		if ns, err := Decode([]byte(body), testArrival()); !errors.As(err, &bad) {
 			t.Errorf("%s: %+v", name, ns)
 		}
 	}
@@ -281,7 +281,7 @@ func TestVariants(t *testing.T) {
 	if inv.Call.Tenant != testTenant || inv.CallChain != testCall || inv.ObservedUser != testCall || inv.ObservedParticipant != testCall {
 		t.Errorf("GUIDs in canonical form: %+v", inv)
 	}
-	if _, err := Decode([]byte(batchOf(entryOf("created", "", `{"state":"incoming","tenantId":"../common"}`))), testTime()); err == nil {
+	if _, err := Decode([]byte(batchOf(entryOf("created", "", `{"state":"incoming","tenantId":"../common"}`))), testArrival()); err == nil {
 		t.Error("a tenant that is no GUID would reach the authority's URL")
 	}
 	n = decodeOK(t, batchOf(entryOf("updated", "", `{"state":"established","brandNew":1,"@odata.etag":"x"}`)))[0]

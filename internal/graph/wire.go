@@ -50,6 +50,7 @@ type (
 		BotData *wireBotData `json:"botData"`
 	}
 	wireBotData struct {
+		CallID            string `json:"callId"` // of the conversation
 		MediaHostedRegion string `json:"mediaHostedRegion"`
 		PolicyIdentifier  string `json:"policyIdentifier"`
 		User              struct {
@@ -106,7 +107,7 @@ type (
 	wireDelta struct {
 		Type           string            `json:"@odata.type"`
 		SequenceNumber flexInt           `json:"sequenceNumber"`
-		Participants   []wireParticipant `json:"participants"`
+		Participants   []json.RawMessage `json:"participants"`
 	}
 )
 
