@@ -41,8 +41,10 @@ type tokens struct {
 	log     *zap.Logger
 	flight  singleflight.Group
 
-	mu   sync.Mutex // guards held
-	held map[string]token
+	mu      sync.Mutex // guards all below
+	held    map[string]token
+	wake    map[string]chan struct{} // of the tenants that are kept fresh
+	lastErr error                    // of the newest purchase that failed
 }
 
 type token struct {
@@ -52,7 +54,7 @@ type token struct {
 }
 
 func newTokens(o Options, client *http.Client, m *metrics) (*tokens, error) {
-	t := &tokens{opts: o, http: client, metrics: m, log: o.Log, held: make(map[string]token)}
+	t := &tokens{opts: o, http: client, metrics: m, log: o.Log, held: make(map[string]token), wake: make(map[string]chan struct{})}
 	if _, err := t.credential(); err != nil {
 		return nil, err
 	}
@@ -98,18 +100,28 @@ func (t *tokens) get(ctx context.Context, tenant string) (string, error) {
 	t.mu.Lock()
 	held, ok := t.held[tenant]
 	t.mu.Unlock()
-	if ok && now.Before(held.expires.Add(-tokenLeast)) {
+	if ok && held.good(now) {
 		return held.value, nil
 	}
 	return t.renew(ctx, tenant)
 }
 
-// drop forgets a token that was refused, unless it has been replaced already.
+// good tells whether the token outlives a request that is made with it now.
+func (t token) good(now time.Time) bool { return now.Before(t.expires.Add(-tokenLeast)) }
+
+// drop forgets a token that was refused, unless it has been replaced already,
+// and has another bought: a bot without a token is not ready, is sent no calls,
+// and would else buy none before the old one's time.
 func (t *tokens) drop(tenant, value string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[tenant].value == value {
-		delete(t.held, tenant)
+	if t.held[tenant].value != value {
+		return
+	}
+	delete(t.held, tenant)
+	select {
+	case t.wake[tenant] <- struct{}{}:
+	default: // it is awake, or the tenant is not kept fresh
 	}
 }
 
@@ -133,62 +145,113 @@ func (t *tokens) renew(ctx context.Context, tenant string) (string, error) {
 	}
 }
 
-// acquire makes a client of its own, since MSAL would give out the token it
-// has as long as it is good, and we renew earlier.
+// acquire buys a token, and keeps it or what was wrong. Whoever found none, and
+// comes after the one who bought it, buys no other.
 func (t *tokens) acquire(ctx context.Context, tenant string) (string, error) {
-	began := time.Now()
-	outcome := "failed"
-	defer func() { t.metrics.tokens.WithLabelValues(outcome).Observe(time.Since(began).Seconds()) }()
+	t.mu.Lock()
+	held := t.held[tenant]
+	t.mu.Unlock()
+	if now := time.Now(); held.good(now) && now.Before(held.renew) {
+		return held.value, nil
+	}
+	began, outcome := time.Now(), "issued"
+	bought, err := t.buy(ctx, tenant)
+	if err != nil {
+		outcome = "failed"
+	}
+	t.metrics.tokens.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		t.lastErr = err
+		return "", err
+	}
+	t.held[tenant] = bought
+	return bought.value, nil
+}
+
+// buy makes a client of its own, since MSAL would give out the token it has as
+// long as it is good, and we renew earlier.
+func (t *tokens) buy(ctx context.Context, tenant string) (token, error) {
 	cred, err := t.credential()
 	if err != nil {
-		return "", err
+		return token{}, &tokenError{code: "credential", err: err, remedy: "the application's credential can't be read: check app.credential and the file's permissions"}
 	}
 	client, err := confidential.New(t.opts.Authority+"/"+tenant, t.opts.AppID, cred,
 		confidential.WithHTTPClient(t.http), confidential.WithInstanceDiscovery(false))
 	if err != nil {
-		return "", fmt.Errorf("get an access token: %w", err)
+		return token{}, fmt.Errorf("get an access token: %w", err)
 	}
 	result, err := client.AcquireTokenByCredential(ctx, []string{t.opts.Root + "/.default"})
 	if err != nil {
-		return "", readTokenError(err)
+		return token{}, readTokenError(err)
 	}
-	outcome = "issued"
 	now := time.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.held[tenant] = token{
+	return token{
 		value: result.AccessToken, expires: result.ExpiresOn, renew: now.Add(max(result.ExpiresOn.Sub(now)/2, refreshSoon)),
-	}
-	return result.AccessToken, nil
+	}, nil
 }
 
-// Warm gets a token for each tenant and keeps it fresh until ctx ends. It does
-// not wait.
+// Warm gets a token for each tenant and keeps it fresh until ctx ends, however
+// often it fails. It does not wait.
 func (c *Client) Warm(ctx context.Context, tenants []string) {
 	for _, tenant := range tenants {
-		go c.tokens.keepFresh(ctx, tenant)
+		wake := make(chan struct{}, 1)
+		c.tokens.mu.Lock()
+		c.tokens.wake[tenant] = wake
+		c.tokens.mu.Unlock()
+		go c.tokens.keepFresh(ctx, tenant, wake)
 	}
 }
 
-func (t *tokens) keepFresh(ctx context.Context, tenant string) {
+// Ready says why no call could be answered for want of an access token, and
+// what to do. It is nil as soon as one of the tenants that are kept fresh (see
+// Warm) has a good token: the others' calls are refused with their own reason.
+func (c *Client) Ready() error { return c.tokens.ready(time.Now()) }
+
+func (t *tokens) ready(now time.Time) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for tenant := range t.wake {
+		if held, ok := t.held[tenant]; ok && held.good(now) {
+			return nil
+		}
+	}
+	if t.lastErr == nil {
+		return errors.New("graph: no access token yet")
+	}
+	return t.lastErr
+}
+
+func (t *tokens) keepFresh(ctx context.Context, tenant string, wake <-chan struct{}) {
 	for {
-		pause := refreshRetry
-		if _, err := t.renew(ctx, tenant); err != nil {
-			if ctx.Err() != nil {
-				return
+		pause := t.left(tenant)
+		if pause <= 0 {
+			pause = refreshRetry
+			if _, err := t.renew(ctx, tenant); err == nil {
+				pause = max(t.left(tenant), refreshSoon)
+			} else if ctx.Err() == nil {
+				t.log.Warn("access token not renewed", zap.String("tenant", tenant), zap.Error(err))
 			}
-			t.log.Warn("access token not renewed", zap.String("tenant", tenant), zap.Error(err))
-		} else {
-			t.mu.Lock()
-			pause = max(time.Until(t.held[tenant].renew), refreshSoon)
-			t.mu.Unlock()
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
+		case <-wake:
+			timer.Stop()
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		}
 	}
+}
+
+// left returns how long the tenant's token needs no renewal.
+func (t *tokens) left(tenant string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if held, ok := t.held[tenant]; ok {
+		return time.Until(held.renew)
+	}
+	return 0
 }
