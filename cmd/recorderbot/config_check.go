@@ -49,9 +49,9 @@ func (c *configCheck) publicURL() {
 	u, err := url.Parse(c.cfg.PublicURL)
 	switch {
 	case err != nil || u.Host == "":
-		c.fault(key, fmt.Sprintf("%q is not a URL", c.cfg.PublicURL), remedy)
+		c.fault(key, shown(c.cfg.PublicURL)+" is not a URL", remedy)
 	case u.Scheme != "https":
-		c.fault(key, fmt.Sprintf("%q is not https, and Teams accepts no other callbackUri", c.cfg.PublicURL), remedy)
+		c.fault(key, shown(c.cfg.PublicURL)+" is not https, and Teams accepts no other callbackUri", remedy)
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		c.fault(key, "has a query, a fragment or a user", remedy)
 	}
@@ -62,8 +62,14 @@ func (c *configCheck) app() {
 	if len(c.cfg.App.Tenants) == 0 {
 		c.fault("app.tenants", "is empty, so no call would be taken", "list the tenant IDs whose calls are to be recorded")
 	}
+	seen := map[string]bool{}
 	for i, t := range c.cfg.App.Tenants {
-		c.guid(fmt.Sprintf("app.tenants[%d]", i), t, "write the tenant (directory) ID")
+		key := fmt.Sprintf("app.tenants[%d]", i)
+		c.guid(key, t, "write the tenant (directory) ID")
+		if t = strings.ToLower(t); seen[t] {
+			c.fault(key, "is listed twice", "keep one")
+		}
+		seen[t] = true
 	}
 	cr := c.cfg.App.Credential
 	given := 0
@@ -78,7 +84,7 @@ func (c *configCheck) app() {
 	const remedy = "give exactly one of certificateFile and secretFile"
 	switch {
 	case given != 1:
-		c.fault("app.credential", fmt.Sprintf("has %d credentials", given), remedy)
+		c.fault("app.credential", fmt.Sprintf("has %d credentials", given)+c.fromVariables("app.credential."), remedy)
 	case cr.FederatedTokenFile != "":
 		c.fault("app.credential.federatedTokenFile", "is not in this version", remedy)
 	case cr.ManagedIdentity:
@@ -86,7 +92,10 @@ func (c *configCheck) app() {
 	case cr.CertificateFile != "":
 		c.keyPair("app.credential.certificateFile", cr.CertificateFile, cr.CertificateFile)
 	case c.file("app.credential.secretFile", cr.SecretFile):
-		if data, err := os.ReadFile(c.cfg.path(cr.SecretFile)); err == nil && strings.TrimSpace(string(data)) == "" {
+		switch data, err := os.ReadFile(c.cfg.path(cr.SecretFile)); {
+		case err != nil:
+			c.fault("app.credential.secretFile", "cannot be read: "+err.Error(), "make it readable to the bot's user")
+		case strings.TrimSpace(string(data)) == "":
 			c.fault("app.credential.secretFile", "is an empty file", "put the client secret into it")
 		}
 	}
@@ -101,6 +110,9 @@ func (c *configCheck) listeners() {
 		c.address("listen.console.address", l.Console.Address)
 		c.pair("listen.console", l.Console.CertFile, l.Console.KeyFile)
 	}
+	c.apart("listen.ops.address", l.Ops.Address, "listen.callbacks.address", l.Callbacks.Address)
+	c.apart("listen.console.address", l.Console.Address, "listen.callbacks.address", l.Callbacks.Address)
+	c.apart("listen.console.address", l.Console.Address, "listen.ops.address", l.Ops.Address)
 }
 
 func (c *configCheck) endpoints() {
@@ -108,6 +120,11 @@ func (c *configCheck) endpoints() {
 	c.rootURL("endpoints.graph", e.Graph, true)
 	c.rootURL("endpoints.authority", e.Authority, true)
 	c.rootURL("endpoints.openIDConfiguration", e.OpenIDConfiguration, false)
+	for i, issuer := range e.Issuers {
+		if strings.TrimSpace(issuer) == "" {
+			c.fault(fmt.Sprintf("endpoints.issuers[%d]", i), "is empty", "write the issuer as it stands in the callbacks' tokens, or remove the entry")
+		}
+	}
 	if e.CAFile != "" {
 		c.certificates("endpoints.caFile", e.CAFile)
 	}
@@ -147,17 +164,19 @@ func (c *configCheck) recording() {
 }
 
 func (c *configCheck) storage() {
-	if scheme, rest, _ := strings.Cut(c.cfg.Catalogue.URL, ":"); scheme != "sqlite" || rest == "" {
-		c.fault("catalogue.url", fmt.Sprintf("%q is not a catalogue of this version", c.cfg.Catalogue.URL), "write sqlite:FILE")
+	if file, ok := c.place("catalogue.url", c.cfg.Catalogue.URL, "sqlite", "a catalogue", "FILE"); ok {
+		c.onDisk("catalogue.url", file, false)
 	}
-	if scheme, rest, _ := strings.Cut(c.cfg.Archive.URL, ":"); scheme != "file" || rest == "" {
-		c.fault("archive.url", fmt.Sprintf("%q is not an archive of this version", c.cfg.Archive.URL), "write file:FOLDER")
+	if dir, ok := c.place("archive.url", c.cfg.Archive.URL, "file", "an archive", "FOLDER"); ok {
+		c.onDisk("archive.url", dir, true)
 	}
 	if c.cfg.Archive.Retention != 0 {
 		c.fault("archive.retention", "expiry is not in this version", "write 0s: recordings are kept")
 	}
 	if c.cfg.Spool.Dir == "" {
 		c.fault("spool.dir", "is empty", "name a folder on a local disk")
+	} else {
+		c.onDisk("spool.dir", c.cfg.Spool.Dir, true)
 	}
 	if s := c.cfg.Spool.SegmentSize; s < 1<<20 || s > 2<<30 || s%4096 != 0 {
 		c.fault("spool.segmentSize", fmt.Sprintf("%d bytes is not between 1MiB and 2GiB in steps of 4096", s), "write 256MiB")
@@ -192,7 +211,7 @@ func (c *configCheck) address(key, value string) {
 		_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port) // a local table; nothing to wait for
 	}
 	if err != nil || port == "" {
-		c.fault(key, fmt.Sprintf("%q is not an address", value), "write host:port, or :port for all interfaces")
+		c.fault(key, shown(value)+" is not an address", "write host:port, or :port for all interfaces")
 	}
 }
 
@@ -203,9 +222,9 @@ func (c *configCheck) rootURL(key, value string, root bool) {
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https":
-		c.fault(key, fmt.Sprintf("%q is not an https URL", value), "write https://host:port")
+		c.fault(key, shown(value)+" is not an https URL", "write https://host:port")
 	case root && strings.Trim(u.Path, "/") != "":
-		c.fault(key, fmt.Sprintf("%q has a path", value), "write the root only: no version and no tenant")
+		c.fault(key, shown(value)+" has a path", "write the root only: no version and no tenant")
 	}
 }
 
@@ -224,7 +243,12 @@ func (c *configCheck) file(key, name string) bool {
 		c.fault(key, problem, "create it or correct the path (relative paths start at the configuration file)")
 		return false
 	}
+	info, err := f.Stat()
 	_ = f.Close()
+	if err == nil && info.IsDir() {
+		c.fault(key, "is a folder: "+c.cfg.path(name), "name a file in it")
+		return false
+	}
 	return true
 }
 

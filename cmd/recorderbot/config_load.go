@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
@@ -10,23 +11,28 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
 
 // A ConfigError is one thing wrong with the configuration.
 type ConfigError struct {
-	File    string
-	Line    int // 0: not in the file
-	Key     string
-	Problem string
-	Remedy  string
+	File     string
+	Line     int    // 0: not in the file
+	Variable string // instead of the file: where the value came from
+	Key      string
+	Problem  string
+	Remedy   string
 }
 
 // Error says where, what, and what to do.
 func (f *ConfigError) Error() string {
 	at := f.File
-	if f.Line > 0 {
+	switch {
+	case f.Variable != "":
+		at = f.Variable
+	case f.Line > 0:
 		at = fmt.Sprintf("%s:%d", f.File, f.Line)
 	}
 	s := at + ": "
@@ -65,9 +71,11 @@ func loadConfig(name string, environ []string) (*Config, error) {
 		}
 		return nil, ConfigErrors{{File: name, Problem: problem, Remedy: "name the configuration file with --config"}}
 	}
-	l := &configLoader{file: name, lines: map[string]int{}}
-	l.parse(data, &cfg)
-	l.environment(environ, reflect.ValueOf(&cfg).Elem(), "")
+	l := &configLoader{file: name, lines: map[string]int{}, variables: map[string]string{}, broken: map[string]bool{}}
+	if !l.parse(data, &cfg) {
+		return nil, l.faults // nothing could be read: all else would follow from that
+	}
+	l.environment(environ, reflect.ValueOf(&cfg).Elem())
 	(&configCheck{configLoader: l, cfg: &cfg}).all()
 	if len(l.faults) > 0 {
 		sort.SliceStable(l.faults, func(i, j int) bool { return l.faults[i].Line < l.faults[j].Line })
@@ -77,41 +85,76 @@ func loadConfig(name string, environ []string) (*Config, error) {
 }
 
 type configLoader struct {
-	file   string
-	faults ConfigErrors
-	lines  map[string]int // key → line, for faults found later
-	broken map[string]bool
+	file      string
+	faults    ConfigErrors
+	lines     map[string]int    // key → line, for faults found later
+	variables map[string]string // key → the variable that overrides it
+	broken    map[string]bool
 }
 
 func (l *configLoader) fault(key, problem, remedy string) {
-	if l.broken[key] {
-		return // said already
-	}
-	line := l.lines[key]
-	for k := key; line == 0 && k != ""; line = l.lines[k] {
-		i := strings.LastIndexByte(k, '.')
-		k = k[:max(i, 0)]
-	}
-	l.faults = append(l.faults, &ConfigError{File: l.file, Line: line, Key: key, Problem: problem, Remedy: remedy})
-	if l.broken == nil {
-		l.broken = map[string]bool{}
+	if l.told(key) {
+		return
 	}
 	l.broken[key] = true
+	f := &ConfigError{File: l.file, Key: key, Problem: problem, Remedy: remedy}
+	item, _, _ := strings.Cut(key, "[")
+	if f.Variable = l.variables[item]; f.Variable == "" {
+		f.Line = l.lines[key]
+		for k := key; f.Line == 0 && k != ""; f.Line = l.lines[k] {
+			k = k[:max(strings.LastIndexByte(k, '.'), 0)]
+		}
+	}
+	l.faults = append(l.faults, f)
 }
 
-func (l *configLoader) parse(data []byte, cfg *Config) {
-	file, err := parser.ParseBytes(data, 0)
+// told tells whether the key, or what it is part of, has its fault already:
+// what is said of the parts of a section that could not be read is not true.
+func (l *configLoader) told(key string) bool {
+	for k := key; k != ""; k = k[:max(strings.LastIndexAny(k, ".["), 0)] {
+		if l.broken[k] {
+			return true
+		}
+	}
+	return false
+}
+
+// parse reads the file's text. It reports whether there was anything to read
+// keys from; then each fault stands alone, and more may be found.
+func (l *configLoader) parse(data []byte, cfg *Config) bool {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // of editors that mark UTF-8
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		l.faults = append(l.faults, &ConfigError{File: l.file, Problem: "not YAML: " + strings.TrimSpace(err.Error()), Remedy: "correct the syntax at the mark"})
-		return
+		f := &ConfigError{File: l.file, Problem: "not YAML", Remedy: "correct the syntax there"}
+		if syntax, ok := errors.AsType[yaml.Error](err); ok { // its own text quotes the file, secrets and all
+			f.Problem += ": " + syntax.GetMessage()
+			if token := syntax.GetToken(); token != nil && token.Position != nil {
+				f.Line = token.Position.Line
+			}
+		}
+		l.faults = append(l.faults, f)
+		return false
 	}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
-		return
+		return true // empty: all that is required is missing
+	}
+	body := file.Docs[0].Body
+	if _, section := body.(*ast.MappingNode); !section && pairs(body) == nil {
+		l.faults = append(l.faults, &ConfigError{File: l.file, Line: line(body), Problem: "must be a section with keys", Remedy: "begin with publicURL: https://…"})
+		return false
 	}
 	if len(file.Docs) > 1 {
-		l.fault("", "more than one document", "keep one document in the file")
+		l.faults = append(l.faults, &ConfigError{File: l.file, Problem: "has more than one document", Remedy: "keep one document in the file"})
 	}
-	l.bind(file.Docs[0].Body, reflect.ValueOf(cfg).Elem(), "")
+	l.bind(body, reflect.ValueOf(cfg).Elem(), "")
+	return true
+}
+
+func line(node ast.Node) int {
+	if token := node.GetToken(); token != nil && token.Position != nil {
+		return token.Position.Line
+	}
+	return 0
 }
 
 // bind sets v from a node and remembers the line of each key.
@@ -143,7 +186,7 @@ func (l *configLoader) bind(node ast.Node, v reflect.Value, key string) {
 	default:
 		scalar, ok := node.(ast.ScalarNode)
 		if !ok {
-			l.fault(key, "must be a single value", "")
+			l.fault(key, "must be a single value", "write one value, and no list or section")
 			return
 		}
 		l.set(v, key, fmt.Sprint(scalar.GetValue()))
@@ -151,14 +194,14 @@ func (l *configLoader) bind(node ast.Node, v reflect.Value, key string) {
 }
 
 func (l *configLoader) bindStruct(node ast.Node, v reflect.Value, key string) {
+	fields := fieldsOf(v)
 	kvs := pairs(node)
 	if kvs == nil {
 		if _, ok := node.(*ast.MappingNode); !ok {
-			l.fault(key, "must be a section with keys", "")
+			l.fault(key, "must be a section with keys", "write it as {key: value}; known here: "+strings.Join(known(fields), ", "))
 		}
 		return
 	}
-	fields := fieldsOf(v)
 	seen := map[string]bool{}
 	for _, kv := range kvs {
 		name := kv.Key.GetToken().Value
@@ -201,44 +244,11 @@ func (l *configLoader) set(v reflect.Value, key, text string) {
 	case v.Kind() == reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {
-			l.fault(key, fmt.Sprintf("%q is not a whole number", text), "")
+			l.fault(key, fmt.Sprintf("%q is not a whole number", text), "write a whole number, such as 100")
 		}
 		v.SetInt(int64(n))
 	default:
 		l.fault(key, "can't be set", "")
-	}
-}
-
-// environment overrides keys from variables.
-func (l *configLoader) environment(environ []string, v reflect.Value, key string) {
-	vars := map[string]string{}
-	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok {
-			vars[name] = value
-		}
-	}
-	l.override(vars, v, key)
-}
-
-func (l *configLoader) override(vars map[string]string, v reflect.Value, key string) {
-	for name, field := range fieldsOf(v) {
-		child := join(key, name)
-		if field.Kind() == reflect.Struct {
-			l.override(vars, field, child)
-			continue
-		}
-		variable := "RECORDERBOT_" + strings.ToUpper(strings.ReplaceAll(child, ".", "_"))
-		text, ok := vars[variable]
-		if !ok || field.Kind() == reflect.Map {
-			continue
-		}
-		delete(l.lines, child)
-		if field.Kind() == reflect.Slice {
-			items := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-			field.Set(reflect.ValueOf(items))
-			continue
-		}
-		l.set(field, child, text)
 	}
 }
 

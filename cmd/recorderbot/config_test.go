@@ -84,7 +84,7 @@ keys: {kms: x}
 	var got []string
 	for _, f := range faults {
 		got = append(got, fmt.Sprintf("%d %s", f.Line, f.Key))
-		if f.Remedy == "" && f.Key != "recording.participantCapacity" {
+		if f.Remedy == "" {
 			t.Errorf("no remedy: %v", f)
 		}
 	}
@@ -108,19 +108,28 @@ keys: {kms: x}
 func TestBrokenFiles(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"not YAML":      {"publicURL: [", "not YAML"},
+		"not YAML":      {"publicURL: [", "recorderbot.yaml:1: not YAML: "},
 		"a list":        {"- a\n- b\n", "must be a section"},
 		"empty":         {"", "publicURL: is missing"},
 		"section wrong": {strings.Replace(goodConfig, "  callbacks:", "  ops: 7\n  callbacks:", 1), "listen.ops: must be a section"},
 		"list wrong":    {strings.Replace(goodConfig, "[1fdd12d0-4620-44ed-baec-459b611f84b2]", "1fdd12d0-4620-44ed-baec-459b611f84b2", 1), "app.tenants: must be a list"},
-		"twice":         {goodConfig + "cloud: global\ncloud: global\n", "cloud"},
+		"twice":         {goodConfig + "cloud: global\ncloud: global\n", "recorderbot.yaml:10: cloud: given twice"},
+		"section twice": {goodConfig + "app: {}\n", "recorderbot.yaml:9: app: given twice"},
+		"tab":           {"publicURL: https://x\napp:\n\tid: x\n", "recorderbot.yaml:3: not YAML: "},
+		"a word":        {"hello", "recorderbot.yaml:1: must be a section"},
+		"app is a word": {"publicURL: https://x\napp: hello\n" + goodConfig[strings.Index(goodConfig, "listen:"):], "recorderbot.yaml:2: app: must be a section with keys; write it as {key: value}"},
+		"two documents": {goodConfig + "---\n" + goodConfig, "more than one document"},
 		"bad bool":      {goodConfig + "recording: {screenShare: perhaps}\n", "neither true nor false"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := loadConfig(writeConfig(t, tt.text), nil)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %v, want %q", err, tt.want)
+				t.Fatalf("got %v, want %q", err, tt.want)
+			}
+			// One fault is told once, and nothing that only follows from it.
+			if faults, ok := errors.AsType[ConfigErrors](err); name != "empty" && (!ok || len(faults) != 1 || faults[0].Remedy == "") {
+				t.Errorf("%d faults for one: %v", len(faults), err)
 			}
 		})
 	}

@@ -32,8 +32,10 @@ func TestOperationByID(t *testing.T) {
 	t.Parallel()
 	const guid = "0fe0623f-d628-42ed-b4bd-8ac290072cc5"
 	for _, test := range []struct{ path, id, want string }{
-		{"/operations/" + guid, "", guid}, {"/operations/" + guid, `"id":"` + guid + `",`, guid},
-		{"/operations", `"id":"` + guid + `",`, guid}, {"/operations/" + strings.ToUpper(guid), `"id":"` + guid + `",`, guid},
+		{"/operations/" + guid, "", guid},
+		{"/operations/" + guid, `"id":"` + guid + `",`, guid},
+		{"/operations", `"id":"` + guid + `",`, guid},
+		{"/operations/" + strings.ToUpper(guid), `"id":"` + guid + `",`, guid},
 		{"/operations", "", ""},
 	} {
 		n := decodeOK(t, batchOf(entryOf("deleted", test.path, `{`+test.id+`"status":"completed"}`)))[0]

@@ -44,8 +44,12 @@ func TestRefusedForGood(t *testing.T) {
 		call recorder.CallRef
 		want recorder.FaultKind
 	}{
-		{a, recorder.FaultThrottled}, {b, recorder.FaultThrottled}, {other, 0},
-		{b, recorder.FaultRefused}, {other, 0}, {a, recorder.FaultRefused},
+		{a, recorder.FaultThrottled},
+		{b, recorder.FaultThrottled},
+		{other, 0},
+		{b, recorder.FaultRefused},
+		{other, 0},
+		{a, recorder.FaultRefused},
 		{a, recorder.FaultRefused}, // failed is announced in vain, once
 	} {
 		got, f := announce(t, c, step.call)
