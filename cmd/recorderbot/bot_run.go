@@ -76,6 +76,7 @@ func (b *bot) readyChecks() []readyCheck {
 			return nil
 		}},
 		{"signing keys", b.callbacks.Ready},
+		{"tokens", b.graph.Ready},
 		{"media hosts", b.mediaReady},
 		{"storage", b.media.Failed},
 		{"catalogue", func() error {
