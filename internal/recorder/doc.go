@@ -26,10 +26,20 @@
 //     every event, and says what is to be done as values (Command). The table
 //     of all of them is testdata/transitions.golden.
 //   - A Permit comes out of mint and nowhere else; its zero value is inert.
+//   - Announcements of one call are one at a time: a newer one cuts the request
+//     before it and waits until that is over, so that what we said last is what
+//     the platform heard last.
 //   - What is done, and what came of it, is in the journal (Ledger) before the
 //     machine learns of it: an event about an announcement does not exist
 //     until it is durable. A crash between any two lines leaves a journal that
 //     says what was asked, and a spool that says what was allowed.
+//   - TestEveryReachableState explores the machine itself, not a model of it:
+//     from an invite, every outcome of every piece of work in any order, with any
+//     notification, fault, stop, panic and clock at any moment and as often as it
+//     likes, up to four announcements of a call. In each state the laws hold, a
+//     clock or some work leads on, and an end can be reached. Not in it: time as
+//     such (that what is owed comes within two seconds is the clocks' lengths,
+//     and tests in virtual time), and recovery after a crash.
 //   - A monitor that shares no code with the machine watches the commands and
 //     refuses one that would break the order (order_violations_total).
 //
