@@ -107,6 +107,7 @@ func (b *bot) serveCallbacks(ctx context.Context) error {
 	server := callbacks.NewHTTPServer("", b.callbacks.Handler(), &tls.Config{
 		MinVersion: tls.VersionTLS12, GetCertificate: certs.GetCertificate,
 	})
+	server.ErrorLog = callbacks.ErrorLog(b.log.Named("callbacks"))
 	b.running.Go(func() {
 		if err := server.ServeTLS(b.callbackListener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 			b.log.Error("callback listener", zap.Error(err))

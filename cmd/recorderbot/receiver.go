@@ -70,9 +70,17 @@ func (r *receiver) hand(from callbacks.Caller, n *graph.Notification) error {
 	return nil
 }
 
+// mostRawRoster bounds, in bytes, the rosters that are kept as written too: of a big
+// meeting each one would be a megabyte.
+const mostRawRoster = 64 << 10
+
 func (r *receiver) note(n *graph.Notification) error {
 	if n.Roster != nil {
-		return r.registry.NoteRoster(n.Call, *n.Roster)
+		err := r.registry.NoteRoster(n.Call, *n.Roster)
+		if err != nil || n.Unknown == 0 || len(n.Raw) > mostRawRoster {
+			return err
+		}
+		// Something in it is new to us: the evidence is what the platform wrote.
 	}
 	return r.registry.Note(n.Call, recorder.EntryNotification, notificationData{
 		Kind: n.Kind.String(), Change: n.Change, Raw: string(n.Raw),
