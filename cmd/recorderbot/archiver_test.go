@@ -183,6 +183,9 @@ func (a *attic) chain(t *testing.T, want int) {
 	if len(all) != want {
 		t.Errorf("%d recordings are archived, want %d", len(all), want)
 	}
+	for i, r := range all {
+		all[i].Path = folderOf(a.assembler.Dir(), r)
+	}
 	for _, f := range checkArchive(all) {
 		t.Error(f)
 	}

@@ -41,8 +41,8 @@ func (cmd checkCommand) Run(c *console) error {
 		}
 		fmt.Fprintf(c.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, report.Sealed+report.Unsealed)
 	}
-	err = withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, _ *Config) error {
-		calls, recordings, faults, fault := checkCatalogue(c.ctx, cat)
+	err = withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
+		calls, recordings, faults, fault := checkCatalogue(c.ctx, cat, archiveDir)
 		found = append(found, faults...)
 		fmt.Fprintf(c.out, "catalogue: %d calls, %d archived recordings\n", calls, recordings)
 		if fault != nil || live {
@@ -90,8 +90,9 @@ func checkWaiting(ctx context.Context, cat *catalogue.Catalogue, spooled spool.R
 	return faults, err
 }
 
-// checkCatalogue checks every call's journal and every archived folder.
-func checkCatalogue(ctx context.Context, cat *catalogue.Catalogue) (calls, recordings int, faults []error, err error) {
+// checkCatalogue checks every call's journal and every folder of the archive that
+// it names.
+func checkCatalogue(ctx context.Context, cat *catalogue.Catalogue, archiveDir string) (calls, recordings int, faults []error, err error) {
 	ids, err := cat.Calls(ctx)
 	if err != nil {
 		return 0, 0, nil, err
@@ -99,6 +100,9 @@ func checkCatalogue(ctx context.Context, cat *catalogue.Catalogue) (calls, recor
 	all, err := cat.Recordings(ctx, catalogue.Filter{Limit: 1 << 30})
 	if err != nil {
 		return 0, 0, nil, err
+	}
+	for i, r := range all {
+		all[i].Path = folderOf(archiveDir, r)
 	}
 	sealedAt := seals(all)
 	for _, id := range ids {

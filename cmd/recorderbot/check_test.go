@@ -126,7 +126,7 @@ func TestCheckAsksForSeals(t *testing.T) {
 	a := newAttic(t)
 	a.keep(t, "r1", 1, recorder.EntrySealed)
 	for _, archived := range []int{0, 1} {
-		_, n, faults, err := checkCatalogue(t.Context(), a.catalogue)
+		_, n, faults, err := checkCatalogue(t.Context(), a.catalogue, a.assembler.Dir())
 		if err != nil || n != archived {
 			t.Fatal(n, err)
 		}

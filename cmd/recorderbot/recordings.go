@@ -24,8 +24,12 @@ type recordingsCommand struct {
 
 // withCatalogue opens the catalogue of a configuration for reading, beside a
 // running service.
-func withCatalogue(c *console, config string, f func(*catalogue.Catalogue, *Config) error) error {
+func withCatalogue(c *console, config string, f func(cat *catalogue.Catalogue, archiveDir string) error) error {
 	cfg, err := loadConfig(config, c.environ)
+	if err != nil {
+		return err
+	}
+	dir, err := cfg.archiveDir()
 	if err != nil {
 		return err
 	}
@@ -34,7 +38,21 @@ func withCatalogue(c *console, config string, f func(*catalogue.Catalogue, *Conf
 		return err
 	}
 	defer func() { _ = cat.Close(context.WithoutCancel(c.ctx)) }()
-	return f(cat, cfg)
+	return f(cat, dir)
+}
+
+// archiveDir is where the configuration's archive is.
+func (c *Config) archiveDir() (string, error) {
+	return archive.Directory(c.Archive.URL, filepath.Dir(c.file))
+}
+
+// folderOf is a recording's folder in an archive, wherever it was when it was
+// published: a copied state is read as the copy. Empty: it has none.
+func folderOf(archiveDir string, r catalogue.Recording) string {
+	if r.Path == "" {
+		return ""
+	}
+	return archive.Folder(archiveDir, r.Path)
 }
 
 type recordingsList struct {
@@ -61,10 +79,13 @@ func (cmd recordingsList) Run(c *console) error {
 	if cmd.Since > 0 {
 		filter.Since = time.Now().Add(-cmd.Since)
 	}
-	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, _ *Config) error {
+	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
 		all, err := cat.Recordings(c.ctx, filter)
 		if err != nil {
 			return err
+		}
+		for i, r := range all {
+			all[i].Path = folderOf(archiveDir, r)
 		}
 		if cmd.JSON {
 			return writeJSONLines(c.out, all)
@@ -117,7 +138,7 @@ type recordingsShow struct {
 
 // Run shows one recording.
 func (cmd recordingsShow) Run(c *console) error {
-	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, _ *Config) error {
+	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
 		r, err := cat.Recording(c.ctx, cmd.Recording)
 		if err != nil {
 			return err
@@ -134,7 +155,7 @@ func (cmd recordingsShow) Run(c *console) error {
 		for _, row := range [][2]string{
 			{"recording", r.ID},
 			{"state", string(r.State)},
-			{"path", r.Path},
+			{"path", folderOf(archiveDir, r)},
 			{"manifest", r.ManifestSHA256},
 			{"started", clockTime(r.StartedAt)},
 			{"length", length(r.Samples + gapsBeyond(r))},
@@ -203,7 +224,7 @@ type recordingsExport struct {
 
 // Run writes a track as WAV.
 func (cmd recordingsExport) Run(c *console) error {
-	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, _ *Config) error {
+	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
 		r, err := cat.Recording(c.ctx, cmd.Recording)
 		if err != nil {
 			return err
@@ -211,7 +232,7 @@ func (cmd recordingsExport) Run(c *console) error {
 		if r.State != catalogue.StateArchived {
 			return fmt.Errorf("recording %s is %s, not archived; try again when its call is over", r.ID, r.State)
 		}
-		if err = archive.ExportWAV(r.Path, cmd.Track, cmd.Out); err != nil {
+		if err = archive.ExportWAV(folderOf(archiveDir, r), cmd.Track, cmd.Out); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(c.out, cmd.Out)

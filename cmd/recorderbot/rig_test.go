@@ -128,7 +128,7 @@ func (r *rig) proof(t *testing.T) {
 		t.Errorf("spool: %v", f)
 	}
 	r.read(t, func(ctx context.Context, c catalogueReader) error {
-		_, _, faults, err := checkCatalogue(ctx, c)
+		_, _, faults, err := checkCatalogue(ctx, c, r.config.Archive)
 		for _, f := range faults {
 			t.Error(f)
 		}

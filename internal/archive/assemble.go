@@ -47,7 +47,7 @@ type Assembler struct {
 // Open opens the archive that url names, and makes its directory. Relative
 // paths are relative to baseDir.
 func Open(url, baseDir string, o Options) (*Assembler, error) {
-	dir, err := directory(url, baseDir)
+	dir, err := Directory(url, baseDir)
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// directory returns the directory that an archive's URL names.
-func directory(url, baseDir string) (string, error) {
+// Directory returns the directory that an archive's URL names, there or not. A
+// relative one is relative to baseDir.
+func Directory(url, baseDir string) (string, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	switch {
 	case url == "":
@@ -36,4 +37,15 @@ func directory(url, baseDir string) (string, error) {
 		dir = filepath.Join(baseDir, dir)
 	}
 	return filepath.Abs(dir)
+}
+
+// Folder returns where a recording's folder is in the archive's directory, from
+// what was entered of it when it was published. Its name counts alone: catalogues
+// hold whole paths from before, and the archive may have been moved or copied.
+func Folder(dir, entered string) string {
+	name := filepath.Base(entered)
+	if !validID(name) {
+		name = "." // nothing of ours: the directory itself, which is no recording
+	}
+	return filepath.Join(dir, name)
 }

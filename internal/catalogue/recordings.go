@@ -42,7 +42,7 @@ type Recording struct {
 	Discarded      int64 // frames refused before consent or after the seal
 	LastSeq        int64
 	State          State
-	Path           string // in the archive
+	Path           string // the folder's name in the archive; a whole path where an older version entered it
 	ManifestSHA256 string
 	Bytes          int64 // in the archive
 	Detail         string
@@ -51,7 +51,7 @@ type Recording struct {
 // An Archived is what the archive says of a recording that it has verified.
 type Archived struct {
 	Recording      string
-	Path           string
+	Path           string // relative to the archive: it may be moved
 	ManifestSHA256 string
 	Samples        int64
 	GapSamples     int64
