@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -232,7 +234,13 @@ func (cmd recordingsExport) Run(c *console) error {
 		if r.State != catalogue.StateArchived {
 			return fmt.Errorf("recording %s is %s, not archived; try again when its call is over", r.ID, r.State)
 		}
-		if err = archive.ExportWAV(folderOf(archiveDir, r), cmd.Track, cmd.Out); err != nil {
+		err = archive.ExportWAV(c.ctx, folderOf(archiveDir, r), r.ManifestSHA256, cmd.Track, cmd.Out)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			return fmt.Errorf("--out %s is there already; name another file, or remove it", cmd.Out)
+		case errors.Is(err, archive.ErrChanged):
+			return fmt.Errorf("recording %s is not exported; recorderbot check says all that is wrong with it: %w", r.ID, err)
+		case err != nil:
 			return err
 		}
 		_, err = fmt.Fprintln(c.out, cmd.Out)

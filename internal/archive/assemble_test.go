@@ -8,10 +8,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -245,9 +247,10 @@ func TestExportWAV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dst := filepath.Join(t.TempDir(), "a.wav")
+	var dst string
 	for _, track := range []string{"", "audio-mixed"} {
-		if err = archive.ExportWAV(r.Path, track, dst); err != nil {
+		dst = filepath.Join(t.TempDir(), "a.wav")
+		if err = archive.ExportWAV(t.Context(), r.Path, r.ManifestSHA256, track, dst); err != nil {
 			t.Fatal(err)
 		}
 		f, err := os.Open(dst)
@@ -270,13 +273,84 @@ func TestExportWAV(t *testing.T) {
 	if raw := output(t, "ffmpeg", "-v", "error", "-xerror", "-i", dst, "-f", "s16le", "-"); !bytes.Equal(raw, toBytes(s.want["audio-mixed"])) {
 		t.Error("ffmpeg reads other samples from the wav")
 	}
-	if err := archive.ExportWAV(r.Path, "audio-7", dst); err == nil || !strings.Contains(err.Error(), "audio-mixed") {
-		t.Errorf("error %v, want one that names the tracks there are", err)
+}
+
+// TestExportWAVRefuses: nothing is written where something is, nor from a folder
+// that is not, to the last byte of all its files, what was published.
+func TestExportWAVRefuses(t *testing.T) {
+	t.Parallel()
+	none := func(*testing.T, string, string) {}
+	file := func(name string, change func([]byte) []byte) func(*testing.T, string, string) {
+		return func(t *testing.T, folder, _ string) {
+			t.Helper()
+			path := filepath.Join(folder, name)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err = errors.Join(os.Remove(path), os.WriteFile(path, change(b), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	flip(t, filepath.Join(r.Path, "audio-mixed.flac"), 500)
-	if err := archive.ExportWAV(r.Path, "", filepath.Join(t.TempDir(), "b.wav")); err == nil {
-		t.Error("a damaged track was exported")
+	cut := func(b []byte) []byte { return b[:len(b)-10] }
+	for name, tt := range map[string]struct {
+		track string
+		spoil func(t *testing.T, folder, dst string)
+		want  error  // nil: any
+		text  string // in the error
+	}{
+		"file there": {"", func(t *testing.T, _, dst string) {
+			t.Helper()
+			if err := os.WriteFile(dst, []byte("mine"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, fs.ErrExist, "a.wav"},
+		"link to nowhere there": {"", func(t *testing.T, _, dst string) {
+			t.Helper()
+			if err := os.Symlink("nowhere", dst); err != nil {
+				t.Fatal(err)
+			}
+		}, fs.ErrExist, "a.wav"},
+		"unknown track":   {"audio-7", none, nil, "audio-mixed"},
+		"damaged track":   {"", file("audio-mixed.flac", func(b []byte) []byte { b[500] ^= 1; return b }), archive.ErrChanged, "audio-mixed.flac"},
+		"edited manifest": {"", file(archive.ManifestName, func(b []byte) []byte { return bytes.Replace(b, []byte("callEnded"), []byte("callGone"), 1) }), archive.ErrChanged, "SHA-256"},
+		"cut events":      {"", file(archive.EventsName, cut), archive.ErrChanged, archive.EventsName},
+		"cut manifest":    {"", file(archive.ManifestName, cut), archive.ErrChanged, archive.ManifestName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := open(t).Assemble(t.Context(), ordinary(t).job(t, recorder.OutcomeRecordedWithGaps))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dst := filepath.Join(t.TempDir(), "a.wav")
+			tt.spoil(t, r.Path, dst)
+			before := names(t, filepath.Dir(dst))
+			err = archive.ExportWAV(t.Context(), r.Path, r.ManifestSHA256, tt.track, dst)
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("error %v, want %v with %q", err, tt.want, tt.text)
+			}
+			if after := names(t, filepath.Dir(dst)); !slices.Equal(before, after) {
+				t.Errorf("it left %v", after)
+			}
+			if b, err := os.ReadFile(dst); err == nil && string(b) != "mine" {
+				t.Error("what was there is another file now")
+			}
+		})
 	}
+}
+
+func names(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return all
 }
 
 func TestOpen(t *testing.T) {

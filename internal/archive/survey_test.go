@@ -28,7 +28,7 @@ func TestNothingArrived(t *testing.T) {
 	if len(findings) > 0 || len(m.Tracks) != 0 || m.Samples != 0 {
 		t.Errorf("findings %v, tracks %v", findings, m.Tracks)
 	}
-	if err := archive.ExportWAV(r.Path, "", filepath.Join(t.TempDir(), "a.wav")); err == nil {
+	if err := archive.ExportWAV(t.Context(), r.Path, r.ManifestSHA256, "", filepath.Join(t.TempDir(), "a.wav")); err == nil {
 		t.Error("a wav of nothing was exported")
 	}
 }

@@ -95,6 +95,45 @@ func TestFailedCommitKeepsTheOldFile(t *testing.T) {
 	}
 }
 
+// TestCommitNew: the name was free when the file was begun. Whatever took it
+// meanwhile stays, and nothing hidden is left.
+func TestCommitNew(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(path string) error{
+		"free":      func(string) error { return nil },
+		"file":      func(path string) error { return os.WriteFile(path, []byte("theirs"), 0o600) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"link":      func(path string) error { return os.Symlink("nowhere", path) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path := filepath.Join(dir, "a")
+			h, err := CreateHidden(path, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = h.WriteString("ours"); err != nil {
+				t.Fatal(err)
+			}
+			if err = take(path); err != nil {
+				t.Fatal(err)
+			}
+			err = h.CommitNew()
+			if free := name == "free"; free != (err == nil) || !free && !errors.Is(err, fs.ErrExist) {
+				t.Errorf("error %v", err)
+			}
+			want := map[string]string{"free": "ours", "file": "theirs"}[name]
+			if b, _ := os.ReadFile(path); string(b) != want {
+				t.Errorf("%q is there, want %q", b, want)
+			}
+			if ns := names(t, dir); len(ns) != 1 {
+				t.Errorf("left: %v", ns)
+			}
+		})
+	}
+}
+
 func TestMkdirAll(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // hiddenSuffix ends the name of a file that is not yet one.
@@ -45,7 +47,14 @@ func IsHidden(name string) bool {
 // Commit makes the file durable and gives it its name, replacing what had the
 // name before. When it returns nil the file outlives a power cut. When it fails
 // before the rename, nothing has changed and the hidden file is gone.
-func (h *Hidden) Commit() error {
+func (h *Hidden) Commit() error { return h.commit(Rename) }
+
+// CommitNew is Commit where nobody else's file may be lost: if something has the
+// name already the error wraps fs.ErrExist, and nothing has changed but that the
+// hidden file is gone.
+func (h *Hidden) CommitNew() error { return h.commit(linkNew) }
+
+func (h *Hidden) commit(rename func(from, to string) error) error {
 	if h.done {
 		return fmt.Errorf("committing %s: %w", h.final, fs.ErrClosed)
 	}
@@ -59,11 +68,28 @@ func (h *Hidden) Commit() error {
 	// The commit point is the rename. If we crash before it, only a hidden file
 	// is left; after it, the file is whole, but its name is durable only with
 	// the directory.
-	if err := Rename(h.Name(), h.final); err != nil {
+	if err := rename(h.Name(), h.final); err != nil {
 		_ = os.Remove(h.Name())
 		return err
 	}
 	return nil
+}
+
+// linkNew gives a file another name that nothing has yet, whatever others do
+// meanwhile, and makes it durable. Where the filesystem knows neither way of
+// refusing by itself, nothing is named: to look first would not keep others out.
+func linkNew(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		// Crash between the two: the file has both names, and is whole.
+		if err = os.Link(from, to); err == nil {
+			err = os.Remove(from)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("naming %s: %w", to, err)
+	}
+	return SyncParent(to)
 }
 
 // Discard takes back a file that was not committed. After Commit it does
