@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
@@ -27,98 +29,124 @@ func (cmd checkCommand) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	var found []error
-	report, err := spool.Check(cfg.path(cfg.Spool.Dir))
-	live := errors.Is(err, durable.ErrLocked)
-	switch {
-	case live:
-		fmt.Fprintln(c.out, "spool: in use by a running recorderbot, and not checked; stop it, or check a copy")
-	case err != nil:
-		return fmt.Errorf("check the spool: %w", err)
-	default:
-		for _, f := range report.Findings {
-			found = append(found, fmt.Errorf("spool: %w", &spool.FindingError{Finding: f}))
-		}
-		fmt.Fprintf(c.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, report.Sealed+report.Unsealed)
-	}
-	err = withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
-		calls, recordings, faults, fault := checkCatalogue(c.ctx, cat, archiveDir)
-		found = append(found, faults...)
-		fmt.Fprintf(c.out, "catalogue: %d calls, %d archived recordings\n", calls, recordings)
-		if fault != nil || live {
-			return fault
-		}
-		faults, fault = checkWaiting(c.ctx, cat, report)
-		found = append(found, faults...)
-		return fault
-	})
-	if err != nil {
+	p := &proof{out: c.out, spoolDir: cfg.path(cfg.Spool.Dir)}
+	if p.archiveDir, err = cfg.archiveDir(); err != nil {
 		return err
 	}
-	for _, f := range found {
+	cat, err := catalogue.Open(c.ctx, cfg.Catalogue.URL, filepath.Dir(cfg.file), catalogue.Options{ReadOnly: true})
+	if errors.Is(err, fs.ErrNotExist) && hollow(p.spoolDir) && hollow(p.archiveDir) {
+		return errors.New("nothing to check yet: spool, catalogue and archive are made by the first \"recorderbot serve\"")
+	}
+	p.checkSpool()
+	if err == nil {
+		err = p.checkCatalogue(c.ctx, cat)
+		_ = cat.Close(context.WithoutCancel(c.ctx)) // it was only read
+	}
+	if err != nil {
+		p.found = append(p.found, fmt.Errorf("catalogue: %w: %w", errStore, err))
+	}
+	p.checkFolders()
+	p.checkWaiting()
+	if err = c.ctx.Err(); err != nil {
+		return err // what was found means nothing
+	}
+	for _, f := range p.found {
 		fmt.Fprintln(c.out, "VIOLATION", f)
 	}
-	if len(found) > 0 {
-		return fmt.Errorf("%d violations", len(found))
+	if len(p.found) > 0 {
+		return fmt.Errorf("%d violations", len(p.found))
 	}
 	_, err = fmt.Fprintln(c.out, "no violation")
 	return err
 }
 
-// checkWaiting holds the recordings that are not archived against the spool: it
-// has those with frames, and each seal that the catalogue knows of.
-func checkWaiting(ctx context.Context, cat *catalogue.Catalogue, spooled spool.Report) (faults []error, err error) {
-	all, err := cat.Recordings(ctx, catalogue.Filter{Limit: 1 << 30})
-	waiting, sealed := 0, 0
-	for _, r := range all {
-		if r.State == catalogue.StateArchived {
-			continue
-		}
-		if r.Frames > 0 {
-			waiting++
-		}
-		if !r.SealedAt.IsZero() {
-			sealed++
-		}
-	}
-	if kept := spooled.Sealed + spooled.Unsealed; waiting > kept {
-		faults = append(faults, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errRecordingLost, waiting, kept))
-	}
-	if sealed > spooled.Sealed {
-		faults = append(faults, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errSealLost, sealed, spooled.Sealed))
-	}
-	return faults, err
+// A proof goes through the stores, one after the other. A store that is missing or
+// can't be read is a finding and hides none of the others'.
+type proof struct {
+	out                  io.Writer
+	spoolDir, archiveDir string
+	found                []error
+	// spooled is nil where nobody could look: a live service has it, or it is
+	// unreadable.
+	spooled *spool.Report
+	// recordings are the catalogue's, each with its folder in this archive.
+	recordings []catalogue.Recording
+	catalogued bool // recordings could be read
 }
 
-// checkCatalogue checks every call's journal and every folder of the archive that
-// it names.
-func checkCatalogue(ctx context.Context, cat *catalogue.Catalogue, archiveDir string) (calls, recordings int, faults []error, err error) {
-	ids, err := cat.Calls(ctx)
-	if err != nil {
-		return 0, 0, nil, err
+// The findings of the stores, and of recordings between them.
+var (
+	errStore         = errors.New("law 6: it is missing or can't be read, and proves nothing")
+	errRecordingLost = errors.New("law 4: neither in the spool nor in the archive")
+	errGivenUp       = errors.New("law 4: not archived, and given up")
+	errSealLost      = errors.New("law 2: seals that the catalogue was told of are neither in the spool nor in the archive")
+)
+
+// hollow reports whether a store's folder has nothing in it yet: it is not there,
+// or somebody has made it for us.
+func hollow(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !slices.ContainsFunc(entries, ours)
+}
+
+// ours reports whether an entry of a store's folder may be one of ours: not the
+// filesystem's own, and nothing hidden.
+func ours(e fs.DirEntry) bool { return e.Name() != "lost+found" && !strings.HasPrefix(e.Name(), ".") }
+
+func (p *proof) checkSpool() {
+	report, err := spool.Check(p.spoolDir)
+	switch {
+	case errors.Is(err, durable.ErrLocked):
+		fmt.Fprintln(p.out, "spool: in use by a running recorderbot, and not checked; stop it, or check a copy")
+		return
+	case err != nil:
+		p.found = append(p.found, fmt.Errorf("spool: %w: %w", errStore, err))
+		if hollow(p.spoolDir) {
+			p.spooled = &spool.Report{} // what is not there holds nothing
+		}
+		return
 	}
+	p.spooled = &report
+	for _, f := range report.Findings {
+		p.found = append(p.found, fmt.Errorf("spool: %w", &spool.FindingError{Finding: f}))
+	}
+	fmt.Fprintf(p.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, report.Sealed+report.Unsealed)
+}
+
+// checkCatalogue checks every call's journal and outcome.
+func (p *proof) checkCatalogue(ctx context.Context, cat *catalogue.Catalogue) error {
 	all, err := cat.Recordings(ctx, catalogue.Filter{Limit: 1 << 30})
 	if err != nil {
-		return 0, 0, nil, err
+		return err
 	}
+	archived := 0
 	for i, r := range all {
-		all[i].Path = folderOf(archiveDir, r)
+		all[i].Path = folderOf(p.archiveDir, r)
+		if r.State == catalogue.StateArchived {
+			archived++
+		}
+	}
+	p.recordings, p.catalogued = all, true
+	ids, err := cat.Calls(ctx)
+	if err != nil {
+		return err
 	}
 	sealedAt := seals(all)
 	for _, id := range ids {
-		var journal []catalogue.JournalEntry
-		if journal, err = cat.Journal(ctx, id); err != nil {
-			return 0, 0, nil, err
+		journal, end, err := lookUp(ctx, cat, id)
+		if err != nil {
+			return err
 		}
-		for _, f := range checkJournal(journal, sealedAt) {
-			faults = append(faults, fmt.Errorf("call %s: %w", id, f))
+		faults := append(checkJournal(journal, sealedAt), checkOutcome(journal, end)...)
+		if _, err = cat.Call(ctx, id); errors.Is(err, catalogue.ErrUnknown) {
+			faults = append(faults, errCallGone)
+		}
+		for _, f := range faults {
+			p.found = append(p.found, fmt.Errorf("call %s: %w", id, f))
 		}
 	}
-	archived := slices.DeleteFunc(all, func(r catalogue.Recording) bool { return r.State != catalogue.StateArchived })
-	for _, f := range checkArchive(archived) {
-		faults = append(faults, fmt.Errorf("archive: %w", f))
-	}
-	return len(ids), len(archived), faults, nil
+	fmt.Fprintf(p.out, "catalogue: %d calls, %d archived recordings\n", len(ids), archived)
+	return nil
 }
 
 // seals tells when a recording was sealed: of an archived one, what its manifest
@@ -147,44 +175,39 @@ func seals(all []catalogue.Recording) func(recording string) time.Time {
 	}
 }
 
-// checkArchive checks each folder, that it is the one that was entered, and
-// that the manifests are one chain: each names the one before it, and only one
-// names none.
-func checkArchive(all []catalogue.Recording) (faults []error) {
-	sums := map[string]bool{}
-	for _, r := range all {
-		sums[r.ManifestSHA256] = true
+// checkWaiting holds the recordings that are not archived against the spool: it
+// has each that was begun, and each seal that the catalogue knows of. The next
+// start gives up what it does not find, so that is asked for too.
+func (p *proof) checkWaiting() {
+	var waiting []string
+	sealed := 0
+	for _, r := range p.recordings {
+		switch r.State {
+		case catalogue.StateFailed:
+			p.found = append(p.found, fmt.Errorf("recording %s of call %s: %w: %s", r.ID, r.Call, errGivenUp, r.Detail))
+		case catalogue.StateOpen, catalogue.StateSealed:
+			if _, err := os.Lstat(archive.Folder(p.archiveDir, r.ID)); err == nil {
+				continue // published, and not entered yet
+			}
+			waiting = append(waiting, fmt.Sprintf("recording %s of call %s, %s", r.ID, r.Call, r.State))
+			if !r.SealedAt.IsZero() {
+				sealed++
+			}
+		case catalogue.StateArchived: // checkFolders asks for its folder
+		}
 	}
-	named := map[string]string{}
-	for _, r := range all {
-		name := filepath.Base(r.Path)
-		manifest, findings := archive.CheckFolder(r.Path)
-		for _, f := range findings {
-			faults = append(faults, fmt.Errorf("%s: %w", name, f))
-		}
-		if manifest == nil {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(r.Path, "manifest.json"))
-		if sum := fmt.Sprintf("%x", sha256.Sum256(data)); err != nil || sum != r.ManifestSHA256 {
-			faults = append(faults, fmt.Errorf("%s: %w", name, errManifestChanged))
-		}
-		if manifest.Previous != "" && !sums[manifest.Previous] {
-			faults = append(faults, fmt.Errorf("%s: %w: %s", name, errChainBroken, manifest.Previous))
-		}
-		if other, twice := named[manifest.Previous]; twice {
-			faults = append(faults, fmt.Errorf("%s: %w: %s names the same", name, errChainForked, other))
-		}
-		named[manifest.Previous] = name
+	if p.spooled == nil {
+		return
 	}
-	return faults
+	// The spool's report counts; where it has some of them, it can't say which.
+	switch kept := p.spooled.Sealed + p.spooled.Unsealed; {
+	case len(waiting) > kept && kept == 0:
+		for _, w := range waiting {
+			p.found = append(p.found, fmt.Errorf("%s: %w", w, errRecordingLost))
+		}
+	case len(waiting) > kept:
+		p.found = append(p.found, fmt.Errorf("%d of %d recordings: %w: among %s", len(waiting)-kept, len(waiting), errRecordingLost, strings.Join(waiting, "; ")))
+	case sealed > p.spooled.Sealed:
+		p.found = append(p.found, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errSealLost, sealed, p.spooled.Sealed))
+	}
 }
-
-// The findings of the archive as a whole.
-var (
-	errRecordingLost   = errors.New("law 4: recordings are neither in the spool nor in the archive")
-	errSealLost        = errors.New("law 2: seals that the catalogue was told of are neither in the spool nor in the archive")
-	errManifestChanged = errors.New("law 6: the manifest is not the one that was entered in the catalogue")
-	errChainBroken     = errors.New("law 6: the manifest before is missing")
-	errChainForked     = errors.New("law 6: two manifests name the same one before")
-)

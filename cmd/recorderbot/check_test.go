@@ -125,25 +125,27 @@ func TestCheckAsksForSeals(t *testing.T) {
 	t.Parallel()
 	a := newAttic(t)
 	a.keep(t, "r1", 1, recorder.EntrySealed)
-	for _, archived := range []int{0, 1} {
-		_, n, faults, err := checkCatalogue(t.Context(), a.catalogue, a.assembler.Dir())
-		if err != nil || n != archived {
-			t.Fatal(n, err)
-		}
-		for _, f := range faults {
-			t.Errorf("%d archived: %v", archived, f)
-		}
-		faults, err = checkWaiting(t.Context(), a.catalogue, spool.Report{Unsealed: 1})
-		if got := errors.Join(faults...); err != nil || errors.Is(got, errSealLost) != (archived == 0) || errors.Is(got, errRecordingLost) {
-			t.Errorf("%d archived, none sealed in the spool: %v, %v", archived, got, err)
-		}
-		faults, err = checkWaiting(t.Context(), a.catalogue, spool.Report{Sealed: 1 - archived})
-		if len(faults) > 0 || err != nil {
-			t.Errorf("%d archived: %v, %v", archived, faults, err)
-		}
-		if err := a.drain(t.Context()); err != nil {
+	found := func(spooled spool.Report) error {
+		t.Helper()
+		p := proof{out: t.Output(), archiveDir: a.assembler.Dir(), spooled: &spooled}
+		if err := p.checkCatalogue(t.Context(), a.catalogue); err != nil {
 			t.Fatal(err)
 		}
+		p.checkFolders()
+		p.checkWaiting()
+		return errors.Join(p.found...)
+	}
+	if err := found(spool.Report{Unsealed: 1}); !errors.Is(err, errSealLost) || errors.Is(err, errRecordingLost) {
+		t.Errorf("the spool has it without its seal: %v", err)
+	}
+	if err := found(spool.Report{Sealed: 1}); err != nil {
+		t.Errorf("the spool has it: %v", err)
+	}
+	if err := a.drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := found(spool.Report{}); err != nil {
+		t.Errorf("the archive has it: %v", err)
 	}
 }
 

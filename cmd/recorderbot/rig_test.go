@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable/durabletest"
-	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
 	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
 )
@@ -120,20 +119,14 @@ func (r *rig) outcomes(t *testing.T) map[string]int {
 // proof checks spool, journals and archive from the disk, as check does.
 func (r *rig) proof(t *testing.T) {
 	t.Helper()
-	report, err := spool.Check(r.cfg.path(r.cfg.Spool.Dir))
-	if err != nil {
-		t.Fatal(err)
+	p := proof{out: t.Output(), spoolDir: r.cfg.path(r.cfg.Spool.Dir), archiveDir: r.config.Archive}
+	p.checkSpool()
+	r.read(t, func(ctx context.Context, c catalogueReader) error { return p.checkCatalogue(ctx, c) })
+	p.checkFolders()
+	p.checkWaiting()
+	for _, f := range p.found {
+		t.Error(f)
 	}
-	for _, f := range report.Findings {
-		t.Errorf("spool: %v", f)
-	}
-	r.read(t, func(ctx context.Context, c catalogueReader) error {
-		_, _, faults, err := checkCatalogue(ctx, c, r.config.Archive)
-		for _, f := range faults {
-			t.Error(f)
-		}
-		return err
-	})
 }
 
 // awaitReadyz waits until /readyz gives a reason that begins with the word.

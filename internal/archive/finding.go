@@ -27,6 +27,7 @@ const (
 	FindingUnpaired  FindingKind = "unpaired"  // law 5: an outcome without its intention
 	FindingLost      FindingKind = "lost"      // law 4: frames that were durable are not here
 	FindingOutcome   FindingKind = "outcome"   // law 4: the outcome contradicts what is stored
+	FindingSilent    FindingKind = "silent"    // law 3: it failed, and the outcome does not say so
 	FindingChronicle FindingKind = "chronicle" // steps or times in an order that cannot be
 )
 
@@ -74,6 +75,7 @@ func unreadable(findings []Finding) error {
 const (
 	lawPermit   = 1
 	lawSeal     = 2
+	lawLoud     = 3
 	lawOutcome  = 4
 	lawJournal  = 5
 	lawEvidence = 6

@@ -30,6 +30,7 @@ func checkOrder(m *Manifest) []Finding {
 	c.media()
 	c.seal()
 	c.outcome()
+	c.loud()
 	return c.findings
 }
 
@@ -207,5 +208,24 @@ func (c *orderCheck) outcome() {
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but no sample is stored", o)
 	case o == recorder.OutcomeRecordedWithGaps && missing == 0:
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but nothing is missing", o)
+	}
+}
+
+// loud: law 3. What failed is not told as recorded. The outcome's own cause says
+// nothing of it: of a process that died after a good end, all is recorded.
+func (c *orderCheck) loud() {
+	o, _ := recorder.ParseOutcome(c.m.Outcome)
+	if o != recorder.OutcomeRecorded && o != recorder.OutcomeRecordedWithGaps {
+		return
+	}
+	if c.m.Seal.Recovered || c.m.Seal.Cause == string(recorder.CauseProcessDied) {
+		c.found(FindingSilent, lawLoud, "outcome %s, but a later process had to seal it", o)
+	}
+	permit, ok := c.at[StepPermit]
+	for i, s := range c.m.Order {
+		if ok && i > permit && s.Step == StepAnnouncing && s.Status == recorder.StatusFailed.String() {
+			c.found(FindingSilent, lawLoud, "outcome %s, but failed was announced after the permit", o)
+			return
+		}
 	}
 }

@@ -136,7 +136,7 @@ func TestLaws(t *testing.T) {
 		"failure announced in good time": {
 			func(m *archive.Manifest) {
 				m.Order[at(m, archive.StepAnnouncing, "notRecording")].Status = "failed"
-				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status = "failed"
+				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status, m.Outcome = "failed", "failed"
 				move(m, archive.StepAnnouncing, "failed", at(m, archive.StepLastDurable, ""))
 			}, nil,
 		},
@@ -145,14 +145,14 @@ func TestLaws(t *testing.T) {
 				unnumbered(m)
 				i := at(m, archive.StepAnnouncing, "notRecording")
 				m.Order[i].Status, m.Order[i].At = "failed", m.Order[at(m, archive.StepLastDurable, "")].At.Add(-3*time.Second)
-				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status = "failed"
+				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status, m.Outcome = "failed", "failed"
 			}, one(2, archive.FindingLate),
 		},
 		"stored long after failure was announced, before the seal": {
 			func(m *archive.Manifest) {
 				i := at(m, archive.StepAnnouncing, "notRecording")
 				m.Order[i].Status, m.Order[i].At = "failed", m.Order[at(m, archive.StepLastDurable, "")].At.Add(-3*time.Second)
-				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status = "failed"
+				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status, m.Outcome = "failed", "failed"
 				move(m, archive.StepAnnouncing, "failed", at(m, archive.StepLastDurable, ""))
 			}, one(2, archive.FindingLate),
 		},
@@ -199,6 +199,30 @@ func TestLaws(t *testing.T) {
 		},
 		"recorded, but nothing": {
 			func(m *archive.Manifest) { m.StoredSamples = 0 }, one(4, archive.FindingOutcome),
+		},
+		"recorded, but failed was announced": {
+			func(m *archive.Manifest) {
+				m.Order[at(m, archive.StepAnnouncing, "notRecording")].Status = "failed"
+				m.Order[at(m, archive.StepAnnounced, "notRecording")].Status = "failed"
+			}, one(3, archive.FindingSilent),
+		},
+		"recorded, but failed was announced before the permit": { // and recording again, which worked
+			func(m *archive.Manifest) {
+				failed := archive.Step{Step: archive.StepAnnouncing, Status: "failed", ClientContext: "x", At: start()}
+				m.Order = slices.Insert(m.Order, at(m, archive.StepAnnouncing, "recording"), failed)
+			}, nil,
+		},
+		"recorded, but sealed by a later process": {
+			func(m *archive.Manifest) { m.Seal.Recovered = true }, one(3, archive.FindingSilent),
+		},
+		"recorded, but its process died": {
+			func(m *archive.Manifest) { m.Seal.Cause = string(recorder.CauseProcessDied) }, one(3, archive.FindingSilent),
+		},
+		"failed, and sealed by a later process": {
+			func(m *archive.Manifest) { m.Seal.Recovered, m.Outcome = true, "failed" }, nil,
+		},
+		"recorded, and the process died after a good end": {
+			func(m *archive.Manifest) { m.Cause = recorder.CauseProcessDied }, nil,
 		},
 		"rejected, but recorded": {func(m *archive.Manifest) { m.Outcome = "rejected" }, one(4, archive.FindingOutcome)},
 	}

@@ -14,6 +14,7 @@ import (
 // failing turns a script's call into one whose end is announced as failed.
 func failing(tb testing.TB, j *archive.Job) {
 	tb.Helper()
+	j.Conclusion.Outcome = recorder.OutcomeFailed
 	for i, e := range j.Events {
 		if e.Kind == string(recorder.EntryAnnounce) && i > 5 {
 			j.Events[i].Data = marshal(tb, map[string]any{"status": "failed", "clientContext": string(call) + "/2/notRecording"})

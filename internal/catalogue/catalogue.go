@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -24,7 +25,7 @@ type Options struct {
 	Log        *zap.Logger           // nil: no log
 	// ReadOnly opens an existing catalogue for queries alone, beside a process
 	// that writes it. Nothing is created or migrated, and every write is refused
-	// with ErrClosed.
+	// with ErrClosed. Where there is no file, the error wraps fs.ErrNotExist.
 	ReadOnly bool
 }
 
@@ -61,8 +62,11 @@ func Open(ctx context.Context, url, baseDir string, o Options) (*Catalogue, erro
 	c := &Catalogue{log: o.Log, queue: newQueue(), written: make(chan struct{})}
 	c.metrics = newMetrics(o.Registerer, c.queue.length)
 	if o.ReadOnly {
-		if !exists(path) {
-			return nil, fmt.Errorf("catalogue: there is no file %s; it is made by \"recorderbot serve\"", path)
+		switch _, err = os.Stat(path); {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("catalogue: there is no file %s, it is made by \"recorderbot serve\": %w", path, fs.ErrNotExist)
+		case err != nil:
+			return nil, fmt.Errorf("catalogue: %w", err)
 		}
 		c.queue.close()
 		close(c.written)
