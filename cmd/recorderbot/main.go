@@ -22,7 +22,7 @@ type commands struct {
 	Demo        demoCommand        `cmd:"" help:"Record a whole simulated call on this machine; nothing to set up."`
 	CheckConfig checkConfigCommand `cmd:"" help:"Check a configuration file and say all that is wrong with it."`
 	Check       checkCommand       `cmd:"" help:"Prove the order from the disk: spool, catalogue and archive."`
-	Recordings  recordingsCommand  `cmd:"" help:"List, show and export recordings."`
+	Recordings  recordingsCommand  `cmd:"" help:"List what came of invites, show it, export recordings."`
 	Simulate    simulateCommand    `cmd:"" help:"Run the simulator of Teams alone, against a recorderbot of yours."`
 	Version     versionCommand     `cmd:"" help:"Say which version this is."`
 }

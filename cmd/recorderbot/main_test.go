@@ -89,6 +89,10 @@ func TestCommandLine(t *testing.T) {
 		"simulate unknown":    {[]string{"simulate", "--scenario", "doom", "--dir", t.TempDir()}, 1, "--list"},
 		"simulate list":       {[]string{"simulate", "--list"}, 0, "hundred-calls"},
 		"recordings, none":    {[]string{"recordings", "list", "--config", good}, 1, "made by"},
+		"recordings, limit":   {[]string{"recordings", "list", "--config", good, "--limit=0"}, 1, "--limit 0 is not 1 or more"},
+		"recordings, less":    {[]string{"recordings", "list", "--config", good, "--limit=-1"}, 1, "--limit -1 is not 1 or more"},
+		"recordings, since":   {[]string{"recordings", "list", "--config", good, "--since=-5h"}, 1, "--since -5h0m0s is in the future"},
+		"recordings, help":    {[]string{"recordings", "list", "--help"}, 0, "rejected"},
 		"recordings, outcome": {[]string{"recordings", "list", "--config", good, "--outcome", "lost"}, 1, "recordedWithGaps"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/catalogue"
@@ -19,8 +21,8 @@ import (
 )
 
 type recordingsCommand struct {
-	List   recordingsList   `cmd:"" help:"List recordings, newest call first."`
-	Show   recordingsShow   `cmd:"" help:"Show one recording: its call, its order, its files."`
+	List   recordingsList   `cmd:"" help:"List what came of each invite, newest call first: its recordings, or why there is none."`
+	Show   recordingsShow   `cmd:"" help:"Show a recording, or a call: its order, its outcome and cause."`
 	Export recordingsExport `cmd:"" help:"Write a track of a recording as WAV."`
 }
 
@@ -62,27 +64,41 @@ type recordingsList struct {
 	Call    string        `help:"Only of this call."`
 	User    string        `help:"Only of this observed user (object ID)."`
 	Tenant  string        `help:"Only of this tenant."`
-	Outcome string        `help:"Only with this outcome (recorded, recordedWithGaps, notRecorded, failed)."`
+	Outcome string        `help:"Only with this outcome (recorded, recordedWithGaps, notRecorded, failed, rejected)."`
 	Since   time.Duration `help:"Only of calls of the last such time, as 24h."`
 	Limit   int           `default:"100" help:"How many at most."`
 	JSON    bool          `help:"Write JSON lines."`
 }
 
-// Run lists recordings.
-func (cmd recordingsList) Run(c *console) error {
-	if cmd.Outcome != "" {
-		if _, ok := recorder.ParseOutcome(cmd.Outcome); !ok {
-			return fmt.Errorf("--outcome %q is not known; it is one of recorded, recordedWithGaps, notRecorded, failed, rejected", cmd.Outcome)
-		}
+// filter turns the flags into what they ask for.
+func (cmd recordingsList) filter() (catalogue.Filter, error) {
+	_, known := recorder.ParseOutcome(cmd.Outcome)
+	switch {
+	case cmd.Outcome != "" && !known:
+		return catalogue.Filter{}, fmt.Errorf("--outcome %q is not known; it is one of recorded, recordedWithGaps, notRecorded, failed, rejected", cmd.Outcome)
+	case cmd.Limit <= 0:
+		return catalogue.Filter{}, fmt.Errorf("--limit %d is not 1 or more", cmd.Limit)
+	case cmd.Since < 0:
+		return catalogue.Filter{}, fmt.Errorf("--since %v is in the future; write how long ago, as 24h", cmd.Since)
 	}
-	filter := catalogue.Filter{
+	f := catalogue.Filter{
 		Call: recorder.CallID(cmd.Call), ObservedUser: cmd.User, Tenant: cmd.Tenant, Outcome: cmd.Outcome, Limit: cmd.Limit,
 	}
 	if cmd.Since > 0 {
-		filter.Since = time.Now().Add(-cmd.Since)
+		f.Since = time.Now().Add(-cmd.Since)
+	}
+	return f, nil
+}
+
+// Run lists what came of invites: no invite is left out because nothing of it was
+// recorded.
+func (cmd recordingsList) Run(c *console) error {
+	filter, err := cmd.filter()
+	if err != nil {
+		return err
 	}
 	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
-		all, err := cat.Recordings(c.ctx, filter)
+		all, err := cat.Invites(c.ctx, filter)
 		if err != nil {
 			return err
 		}
@@ -93,10 +109,17 @@ func (cmd recordingsList) Run(c *console) error {
 			return writeJSONLines(c.out, all)
 		}
 		w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, "RECORDING\tSTARTED\tLENGTH\tGAPS\tOUTCOME\tSTATE\tUSER\tCALL")
+		fmt.Fprintln(w, "RECORDING\tINVITED\tLENGTH\tGAPS\tOUTCOME\tCAUSE\tSTATE\tUSER\tCALL")
 		for _, r := range all {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, clockTime(r.StartedAt), length(r.Samples+gapsBeyond(r)), length(r.GapSamples),
-				r.Outcome, r.State, r.ObservedUser, r.Call)
+			lasted, missing := "-", "-"
+			if r.ID != "" {
+				lasted, missing = length(r.Samples+gapsBeyond(r)), length(r.GapSamples)
+			}
+			row := []string{r.ID, clockTime(r.InvitedAt), lasted, missing, r.Outcome, string(r.Cause), string(r.State), r.ObservedUser, string(r.Call)}
+			for i := range row {
+				row[i] = cmp.Or(row[i], "-")
+			}
+			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}
 		return w.Flush()
 	})
@@ -134,57 +157,94 @@ func length(samples int64) string {
 
 type recordingsShow struct {
 	Config    string `default:"recorderbot.yaml" help:"Configuration file."`
-	Recording string `arg:"" help:"The recording's ID."`
+	Recording string `arg:"" help:"The recording's ID, or the call's."`
 	Journal   bool   `help:"Show the call's whole journal too."`
 }
 
-// Run shows one recording.
+// Run shows one recording, or all that a call has, and what happened to the call.
 func (cmd recordingsShow) Run(c *console) error {
 	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
-		r, err := cat.Recording(c.ctx, cmd.Recording)
-		if err != nil {
-			return err
-		}
-		call, err := cat.Call(c.ctx, r.Call)
-		if err != nil {
-			return err
-		}
-		journal, err := cat.Journal(c.ctx, r.Call)
+		found, err := cat.Find(c.ctx, cmd.Recording)
 		if err != nil {
 			return err
 		}
 		w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-		for _, row := range [][2]string{
-			{"recording", r.ID},
-			{"state", string(r.State)},
-			{"path", folderOf(archiveDir, r)},
-			{"manifest", r.ManifestSHA256},
-			{"started", clockTime(r.StartedAt)},
-			{"length", length(r.Samples + gapsBeyond(r))},
-			{"gaps", length(r.GapSamples)},
-			{"discarded frames", fmt.Sprint(r.Discarded)},
-			{"call", string(r.Call)},
-			{"call chain", call.Invite.CallChain},
-			{"tenant", r.Tenant},
-			{"observed user", r.ObservedUser},
-			{"observed participant", call.Invite.ObservedParticipant},
-			{"policy", r.Policy},
-			{"direction", r.Direction},
-			{"outcome", r.Outcome},
-			{"cause", string(r.Cause)},
-		} {
-			if row[1] != "" {
-				fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+		for i, r := range found {
+			if r.ID != "" {
+				showRecording(w, r, archiveDir)
 			}
-		}
-		fmt.Fprintln(w, "\norder\t")
-		for _, e := range journal {
-			if cmd.Journal || orderKind(recorder.EntryKind(e.Kind)) {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", clockTime(e.At), e.Kind, brief(e.Data, cmd.Journal))
+			if i+1 < len(found) && found[i+1].Call == r.Call {
+				continue // the call comes after the last
+			}
+			if err := cmd.showCall(c.ctx, w, cat, r); err != nil {
+				return err
 			}
 		}
 		return w.Flush()
 	})
+}
+
+// showRows writes what is known, each on its line: a detail may quote what a
+// server said.
+func showRows(w io.Writer, rows [][2]string) {
+	for _, row := range rows {
+		if row[1] != "" {
+			fmt.Fprintf(w, "%s\t%s\n", row[0], strings.Map(printable, row[1]))
+		}
+	}
+}
+
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return ' '
+}
+
+func showRecording(w io.Writer, r catalogue.Recording, archiveDir string) {
+	showRows(w, [][2]string{
+		{"recording", r.ID},
+		{"state", string(r.State)},
+		{"why", r.Detail},
+		{"path", folderOf(archiveDir, r)},
+		{"manifest", r.ManifestSHA256},
+		{"started", clockTime(r.StartedAt)},
+		{"length", length(r.Samples + gapsBeyond(r))},
+		{"gaps", length(r.GapSamples)},
+		{"discarded frames", fmt.Sprint(r.Discarded)},
+	})
+}
+
+// showCall shows the call that r is of, and its order.
+func (cmd recordingsShow) showCall(ctx context.Context, w io.Writer, cat *catalogue.Catalogue, r catalogue.Recording) error {
+	call, err := cat.Call(ctx, r.Call)
+	if err != nil && !errors.Is(err, catalogue.ErrUnknown) { // its row may be lost; check says so
+		return err
+	}
+	journal, err := cat.Journal(ctx, r.Call)
+	if err != nil {
+		return err
+	}
+	showRows(w, [][2]string{
+		{"call", string(r.Call)},
+		{"invited", clockTime(r.InvitedAt)},
+		{"call chain", call.Invite.CallChain},
+		{"tenant", r.Tenant},
+		{"observed user", r.ObservedUser},
+		{"observed participant", call.Invite.ObservedParticipant},
+		{"policy", r.Policy},
+		{"direction", r.Direction},
+		{"outcome", cmp.Or(r.Outcome, "none yet")},
+		{"cause", string(r.Cause)},
+		{"detail", r.OutcomeDetail},
+	})
+	fmt.Fprintln(w, "\norder\t")
+	for _, e := range journal {
+		if cmd.Journal || orderKind(recorder.EntryKind(e.Kind)) {
+			fmt.Fprintf(w, "%s\t%s\t%s\n", clockTime(e.At), e.Kind, brief(e.Data, cmd.Journal))
+		}
+	}
+	return nil
 }
 
 // orderKind says whether an entry belongs to the order.
@@ -209,7 +269,7 @@ func brief(data json.RawMessage, whole bool) string {
 		return ""
 	}
 	var s strings.Builder
-	for _, k := range []string{"status", "progress", "clientContext", "operation", "recording", "frames", "lastSeq", "outcome", "cause", "fault"} {
+	for _, k := range []string{"status", "progress", "clientContext", "operation", "recording", "frames", "lastSeq", "outcome", "cause", "reason", "fault"} {
 		if v := string(m[k]); v != "" && v != `""` {
 			s.WriteString(k + "=" + v + " ")
 		}
@@ -219,7 +279,7 @@ func brief(data json.RawMessage, whole bool) string {
 
 type recordingsExport struct {
 	Config    string `default:"recorderbot.yaml" help:"Configuration file."`
-	Recording string `arg:"" help:"The recording's ID."`
+	Recording string `arg:"" help:"The recording's ID, or that of a call with one."`
 	Track     string `default:"audio-mixed" help:"The track's ID in the manifest."`
 	Out       string `required:"" help:"The WAV file to write; it must not exist."`
 }
@@ -227,7 +287,7 @@ type recordingsExport struct {
 // Run writes a track as WAV.
 func (cmd recordingsExport) Run(c *console) error {
 	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
-		r, err := cat.Recording(c.ctx, cmd.Recording)
+		r, err := only(cat.Find(c.ctx, cmd.Recording))
 		if err != nil {
 			return err
 		}
@@ -246,4 +306,21 @@ func (cmd recordingsExport) Run(c *console) error {
 		_, err = fmt.Fprintln(c.out, cmd.Out)
 		return err
 	})
+}
+
+// only is the one recording that was found.
+func only(found []catalogue.Recording, err error) (catalogue.Recording, error) {
+	switch {
+	case err != nil:
+		return catalogue.Recording{}, err
+	case found[0].ID == "":
+		return catalogue.Recording{}, fmt.Errorf("call %s has no recording; recordings show says why", found[0].Call)
+	case len(found) > 1:
+		var ids []string
+		for _, r := range found {
+			ids = append(ids, r.ID)
+		}
+		return catalogue.Recording{}, fmt.Errorf("which recording? there are %s", strings.Join(ids, ", "))
+	}
+	return found[0], nil
 }

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
 // TestExportCommand: a WAV is written once, and not from a folder that somebody
@@ -36,5 +42,83 @@ func TestExportCommand(t *testing.T) {
 	export(second, "not what was published", 1)
 	if _, err := os.Lstat(second); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the refused export left a file: %v", err)
+	}
+}
+
+// TestEveryInviteIsVisible: what was not recorded is listed and shown beside what
+// was, with the reason and what an administrator must do.
+func TestEveryInviteIsVisible(t *testing.T) {
+	t.Parallel()
+	const rejected, live, remedy = "0e0e0e0e-aaaa-4bbb-8ccc-000000000001", "0e0e0e0e-aaaa-4bbb-8ccc-000000000002", "have an administrator consent"
+	a := newAttic(t)
+	a.keep(t, "r1", 1)
+	for _, id := range []recorder.CallID{rejected, live} {
+		a.catalogue.Invited(recorder.Invite{
+			Call: recorder.CallRef{ID: id, Tenant: "abc"}, At: time.Now(), ObservedParticipant: "p", ObservedUser: "def",
+		})
+	}
+	err := errors.Join(
+		a.catalogue.Append(t.Context(), recorder.Entry{Call: rejected, Kind: recorder.EntryReject, Data: map[string]string{"reason": "forbidden"}}),
+		a.catalogue.Conclude(t.Context(), recorder.Conclusion{
+			Call: rejected, Outcome: recorder.OutcomeRejected, Cause: recorder.CauseUnknownTenant, Detail: "refused;\n" + remedy,
+		}),
+		a.drain(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := a.shut(t)
+	for _, tt := range []struct {
+		args string
+		code int
+		want []string // patterns, in all that is said
+		none string   // what is not in it
+	}{
+		{"list", 0, []string{`(?m)^r1 .* recorded .*archived .*call-r1$`, `(?m)^- .* rejected +unknownTenant +- +def +` + rejected, `(?m)^- .*Z +- +- +- +- +- +def +` + live}, ""},
+		{"list --outcome rejected", 0, []string{rejected}, "r1"},
+		{"list --outcome recorded", 0, []string{"call-r1"}, rejected},
+		{"list --limit 1", 0, []string{live}, rejected},
+		{"list --tenant ABC --user DEF", 0, []string{rejected, live}, "r1"},
+		{"list --call " + strings.ToUpper(rejected), 0, []string{rejected}, live},
+		{"show " + strings.ToUpper(rejected), 0, []string{`outcome +rejected`, `cause +unknownTenant`, `detail +refused; ` + remedy, `reject +reason="forbidden"`}, "recording "},
+		{"show " + live, 0, []string{`outcome +none yet`, ` invite`}, "cause"},
+		{"show R1", 0, []string{`recording +r1`, `state +archived`, `call +call-r1`, `outcome +recorded`}, ""},
+		{"show CALL-R1", 0, []string{`recording +r1`, `outcome +recorded`, `notRecording`}, ""},
+		{"show nobody", 1, []string{`recording or call "nobody": .*unknown`}, ""},
+		{"export --out x.wav " + rejected, 1, []string{"has no recording"}, ""},
+		{"export --out x.wav nobody", 1, []string{"unknown"}, ""},
+	} {
+		code, out := command(dir, append([]string{"recordings"}, strings.Fields(tt.args)...)...)
+		if code != tt.code || tt.none != "" && strings.Contains(out, tt.none) {
+			t.Errorf("%s: exit code %d, want %d without %q:\n%s", tt.args, code, tt.code, tt.none, out)
+		}
+		for _, want := range tt.want {
+			if !regexp.MustCompile(want).MatchString(out) {
+				t.Errorf("%s: %q is not in:\n%s", tt.args, want, out)
+			}
+		}
+	}
+	code, out := command(dir, "recordings", "list", "--json", "--outcome", "rejected")
+	var row catalogue.Recording
+	if err := json.Unmarshal([]byte(out), &row); code != 0 || err != nil || row.ID != "" || row.Call != rejected || row.Cause != recorder.CauseUnknownTenant || !strings.Contains(row.OutcomeDetail, remedy) {
+		t.Errorf("as JSON: %d, %v\n%s", code, err, out)
+	}
+}
+
+// TestExportAsksWhich: a call with two recordings is shown whole, and exported
+// only by the recording's name.
+func TestExportAsksWhich(t *testing.T) {
+	t.Parallel()
+	a := newAttic(t)
+	a.keep(t, "r1", 1)
+	if err := a.catalogue.RecordingSealed(t.Context(), "call-r1", recorder.SealReport{Recording: "r2"}); err != nil {
+		t.Fatal(err)
+	}
+	dir := a.shut(t)
+	code, out := command(dir, "recordings", "show", "call-r1")
+	if code != 0 || strings.Count(out, "\nrecording ")+strings.Count(out, "\ncall ") != 2 || !strings.HasPrefix(out, "recording ") {
+		t.Errorf("exit code %d, want two recordings and one call:\n%s", code, out)
+	}
+	if code, out = command(dir, "recordings", "export", "--out", "x.wav", "call-r1"); code != 1 || !strings.Contains(out, "r1, r2") {
+		t.Errorf("exit code %d:\n%s", code, out)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/recorder"
@@ -22,7 +21,8 @@ const (
 	StateFailed   State = "failed"   // it could not be archived; the spool keeps it
 )
 
-// A Recording is one recording of a call.
+// A Recording is one recording of a call. In a list it may be a call that has
+// none: then the ID, the state and all that is of a recording are empty.
 type Recording struct {
 	ID             string
 	Call           recorder.CallID
@@ -30,8 +30,10 @@ type Recording struct {
 	ObservedUser   string
 	Policy         string
 	Direction      string
+	InvitedAt      time.Time
 	Outcome        string // of the call; empty while it has none
 	Cause          recorder.Cause
+	OutcomeDetail  string // of the call, with what an administrator must do
 	OpenedAt       time.Time
 	SealedAt       time.Time
 	StartedAt      time.Time // first frame
@@ -44,8 +46,8 @@ type Recording struct {
 	State          State
 	Path           string // the folder's name in the archive; a whole path where an older version entered it
 	ManifestSHA256 string
-	Bytes          int64 // in the archive
-	Detail         string
+	Bytes          int64  // in the archive
+	Detail         string // why it could not be archived
 }
 
 // An Archived is what the archive says of a recording that it has verified.
@@ -60,32 +62,21 @@ type Archived struct {
 	EndedAt        time.Time
 }
 
-// A Filter selects recordings. Its zero value selects the newest thousand.
-type Filter struct {
-	Call         recorder.CallID
-	Tenant       string
-	ObservedUser string
-	State        State
-	Outcome      string
-	Since, Until time.Time // of the invite; Until is exclusive
-	Limit        int       // 0: 1000
-}
+const recordingColumns = `SELECT COALESCE(r.id, ''), COALESCE(r.call, c.id), COALESCE(c.tenant, ''), COALESCE(c.observed_user, ''),
+		COALESCE(c.policy, ''), COALESCE(c.direction, ''), COALESCE(c.invited_at, 0), COALESCE(o.outcome, ''), COALESCE(o.cause, ''),
+		COALESCE(o.detail, ''), COALESCE(r.opened_at, 0), COALESCE(r.sealed_at, 0), COALESCE(r.started_at, 0), COALESCE(r.ended_at, 0),
+		COALESCE(r.frames, 0), COALESCE(r.samples, 0), COALESCE(r.gap_samples, 0), COALESCE(r.discarded, 0), COALESCE(r.last_seq, 0),
+		COALESCE(r.state, ''), COALESCE(r.path, ''), COALESCE(r.manifest_sha256, ''), COALESCE(r.bytes, 0), COALESCE(r.detail, '') `
 
-const (
-	defaultLimit     = 1000
-	recordingColumns = `SELECT r.id, r.call, COALESCE(c.tenant, ''), COALESCE(c.observed_user, ''), COALESCE(c.policy, ''),
-		COALESCE(c.direction, ''), COALESCE(o.outcome, ''), COALESCE(o.cause, ''), r.opened_at, r.sealed_at, r.started_at, r.ended_at,
-		r.frames, r.samples, r.gap_samples, r.discarded, r.last_seq, r.state, r.path, r.manifest_sha256, r.bytes, r.detail
-	FROM recordings r LEFT JOIN calls c ON c.id = r.call LEFT JOIN outcomes o ON o.call = r.call `
-)
+const fromRecordings = recordingColumns + `FROM recordings r LEFT JOIN calls c ON c.id = r.call LEFT JOIN outcomes o ON o.call = r.call `
 
 func scanRecording(rs *sql.Rows) (Recording, error) {
 	var r Recording
-	var opened, sealed, started, ended int64
-	err := rs.Scan(&r.ID, &r.Call, &r.Tenant, &r.ObservedUser, &r.Policy, &r.Direction, &r.Outcome, &r.Cause,
-		&opened, &sealed, &started, &ended, &r.Frames, &r.Samples, &r.GapSamples, &r.Discarded, &r.LastSeq,
+	var invited, opened, sealed, started, ended int64
+	err := rs.Scan(&r.ID, &r.Call, &r.Tenant, &r.ObservedUser, &r.Policy, &r.Direction, &invited, &r.Outcome, &r.Cause,
+		&r.OutcomeDetail, &opened, &sealed, &started, &ended, &r.Frames, &r.Samples, &r.GapSamples, &r.Discarded, &r.LastSeq,
 		&r.State, &r.Path, &r.ManifestSHA256, &r.Bytes, &r.Detail)
-	r.OpenedAt, r.SealedAt, r.StartedAt, r.EndedAt = instant(opened), instant(sealed), instant(started), instant(ended)
+	r.InvitedAt, r.OpenedAt, r.SealedAt, r.StartedAt, r.EndedAt = instant(invited), instant(opened), instant(sealed), instant(started), instant(ended)
 	return r, err
 }
 
@@ -127,7 +118,7 @@ func known(n int64, err error) error {
 
 // Recording returns one recording, or ErrUnknown.
 func (c *Catalogue) Recording(ctx context.Context, id string) (Recording, error) {
-	all, err := rows(ctx, c.read, scanRecording, recordingColumns+`WHERE r.id = ?`, id)
+	all, err := rows(ctx, c.read, scanRecording, fromRecordings+`WHERE r.id = ?`, id)
 	switch {
 	case err != nil:
 		return Recording{}, fmt.Errorf("catalogue: recording: %w", err)
@@ -137,42 +128,10 @@ func (c *Catalogue) Recording(ctx context.Context, id string) (Recording, error)
 	return all[0], nil
 }
 
-// Recordings returns the recordings that the filter selects, newest call first.
-func (c *Catalogue) Recordings(ctx context.Context, f Filter) ([]Recording, error) {
-	var where []string
-	var args []any
-	add := func(cond string, arg any) { where, args = append(where, cond), append(args, arg) }
-	for _, eq := range []struct{ column, value string }{
-		{"r.call", string(f.Call)}, {"c.tenant", f.Tenant}, {"c.observed_user", f.ObservedUser}, {"r.state", string(f.State)}, {"o.outcome", f.Outcome},
-	} {
-		if eq.value != "" {
-			add(eq.column+" = ?", eq.value)
-		}
-	}
-	if !f.Since.IsZero() {
-		add("c.invited_at >= ?", f.Since.UnixNano())
-	}
-	if !f.Until.IsZero() {
-		add("c.invited_at < ?", f.Until.UnixNano())
-	}
-	query := recordingColumns
-	if len(where) > 0 {
-		query += "WHERE " + strings.Join(where, " AND ") + " "
-	}
-	if f.Limit <= 0 {
-		f.Limit = defaultLimit
-	}
-	all, err := rows(ctx, c.read, scanRecording, query+"ORDER BY c.invited_at DESC, r.id LIMIT ?", append(args, f.Limit)...)
-	if err != nil {
-		return nil, fmt.Errorf("catalogue: recordings: %w", err)
-	}
-	return all, nil
-}
-
 // PendingArchive returns the recordings that can be archived now, oldest seal
 // first: sealed, and their call has its outcome.
 func (c *Catalogue) PendingArchive(ctx context.Context) ([]Recording, error) {
-	all, err := rows(ctx, c.read, scanRecording, recordingColumns+`WHERE r.state = 'sealed' AND o.call IS NOT NULL ORDER BY r.sealed_at, r.id`)
+	all, err := rows(ctx, c.read, scanRecording, fromRecordings+`WHERE r.state = 'sealed' AND o.call IS NOT NULL ORDER BY r.sealed_at, r.id`)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: recordings to be archived: %w", err)
 	}

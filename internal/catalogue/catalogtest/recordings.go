@@ -42,7 +42,7 @@ func recordingsGoForward(s *suite) {
 		Call: "a", Outcome: recorder.OutcomeRecordedWithGaps, Cause: recorder.CauseCallEnded, At: at(5), Recordings: []recorder.SealReport{report("r")},
 	}))
 	want := catalogue.Recording{
-		ID: "r", Call: "a", Tenant: "tenant", ObservedUser: "user", Policy: "policy", Direction: "callee",
+		ID: "r", Call: "a", Tenant: "tenant", ObservedUser: "user", Policy: "policy", Direction: "callee", InvitedAt: at(0),
 		Outcome: "recordedWithGaps", Cause: recorder.CauseCallEnded, OpenedAt: at(1), SealedAt: at(4), StartedAt: at(2), EndedAt: at(3),
 		Frames: 10, Samples: 3200, GapSamples: 640, Discarded: 3, LastSeq: 12, State: catalogue.StateSealed,
 	}
@@ -121,6 +121,62 @@ func archiveIsAChain(s *suite) {
 	must(t, s.c.RecordingArchived(t.Context(), archived("r3", "sum-r3"))) // again, after a crash
 	s.reopen(t)
 	equal(t, "after a repetition", last(), "sum-r2")
+}
+
+// invitesAreAllThere: a call without a recording is listed as what it is, and each
+// call and recording is found by its name.
+func invitesAreAllThere(s *suite) {
+	t := s.t
+	ctx := t.Context()
+	for i, id := range []string{"a", "b", "C"} {
+		inv := invite(recorder.CallID(id), i)
+		inv.Call.Tenant = "Tenant-" + id
+		s.c.Invited(inv)
+	}
+	must(t, s.c.RecordingSealed(ctx, "a", report("R1")))
+	must(t, s.c.RecordingSealed(ctx, "a", report("r2")))
+	must(t, s.c.RecordingSealed(ctx, "x", report("r3"))) // of a call that is not here
+	must(t, s.c.RecordingSealed(ctx, "x", report("R3")))
+	must(t, s.c.Conclude(ctx, recorder.Conclusion{
+		Call: "b", Outcome: recorder.OutcomeRejected, Cause: recorder.CauseNoMediaHost, Detail: "start one",
+	}))
+	names := func(all []catalogue.Recording, err error) string {
+		t.Helper()
+		must(t, err)
+		var s []string
+		for _, r := range all {
+			s = append(s, string(r.Call)+"/"+r.ID)
+		}
+		return strings.Join(s, " ")
+	}
+	for name, test := range map[string]struct {
+		f    catalogue.Filter
+		want string
+	}{
+		"all":     {catalogue.Filter{}, "C/ b/ a/R1 a/r2 x/R3 x/r3"},
+		"newest":  {catalogue.Filter{Limit: 3}, "C/ b/ a/R1"},
+		"call":    {catalogue.Filter{Call: "c"}, "C/"},
+		"tenant":  {catalogue.Filter{Tenant: "TENANT-b"}, "b/"},
+		"user":    {catalogue.Filter{ObservedUser: "USER", Until: at(1)}, "a/R1 a/r2"},
+		"outcome": {catalogue.Filter{Outcome: "rejected"}, "b/"},
+		"state":   {catalogue.Filter{State: catalogue.StateSealed, Since: at(0)}, "a/R1 a/r2"},
+	} {
+		equal(t, name, names(s.c.Invites(ctx, test.f)), test.want)
+	}
+	got, err := s.c.Find(ctx, "B")
+	must(t, err)
+	equal(t, "a call without a recording", got, []catalogue.Recording{{
+		Call: "b", Tenant: "Tenant-b", ObservedUser: "user", Policy: "policy", Direction: "callee", InvitedAt: at(1),
+		Outcome: "rejected", Cause: recorder.CauseNoMediaHost, OutcomeDetail: "start one",
+	}})
+	for id, want := range map[string]string{"R1": "a/R1", "r1": "a/R1", "R2": "a/r2", "A": "a/R1 a/r2", "r3": "x/r3", "R3": "x/R3"} {
+		equal(t, id, names(s.c.Find(ctx, id)), want)
+	}
+	for _, id := range []string{"", "r4", "' OR 1=1 --"} {
+		if all, err := s.c.Find(ctx, id); !errors.Is(err, catalogue.ErrUnknown) {
+			t.Errorf("%q: %v, %v", id, all, err)
+		}
+	}
 }
 
 func filtersSelect(s *suite) {

@@ -36,6 +36,7 @@ func Run(t *testing.T, place Place) {
 		{"RecordingsComeFromTheJournal", recordingsComeFromTheJournal},
 		{"ArchiveIsAChain", archiveIsAChain},
 		{"FiltersSelect", filtersSelect},
+		{"InvitesAreAllThere", invitesAreAllThere},
 		{"OddTextIsKept", oddTextIsKept},
 		{"BadInputIsRefused", badInputIsRefused},
 		{"ClosedRefuses", closedRefuses},
