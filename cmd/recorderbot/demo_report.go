@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -208,13 +209,13 @@ func (d *demo) tell(r *demoReport, m *archive.Manifest, folder string) {
 			fmt.Fprintf(d.console.out, "  %-20s %9d bytes\n", f, info.Size())
 		}
 	}
-	audio := shortPath(filepath.Join(folder, "audio-mixed.flac"))
+	ours, config := ourName(), pasted(d.config.File)
 	fmt.Fprintf(d.console.out, `
 Play it:      ffplay -autoexit -nodisp %s
 Look closer:  %s recordings show --config %s %s
 Prove it:     %s check --config %s
 Report:       %s
-`, audio, ourName(), shortPath(d.config.File), r.Recording, ourName(), shortPath(d.config.File), shortPath(filepath.Join(d.dir, "report.json")))
+`, pasted(filepath.Join(folder, "audio-mixed.flac")), ours, config, quoted(r.Recording), ours, config, shortPath(filepath.Join(d.dir, "report.json")))
 }
 
 // ourName is what a person types to start this program again.
@@ -223,7 +224,48 @@ func ourName() string {
 	if err != nil || strings.Contains(self, "go-build") {
 		return "go run ./cmd/recorderbot"
 	}
-	return shortPath(self)
+	return typed(self)
+}
+
+// typed is what starts a program in a POSIX shell: a shell looks for a bare name
+// on its PATH alone.
+func typed(program string) string {
+	name := filepath.Base(program)
+	if same(program, name) {
+		return quoted("./" + name)
+	}
+	if found, err := exec.LookPath(name); err == nil && same(program, found) {
+		return quoted(name)
+	}
+	return quoted(program)
+}
+
+// same reports whether two names are one file's.
+func same(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// pasted is a path as a person in the working folder can paste it into a POSIX
+// shell, and no program takes it for a flag.
+func pasted(path string) string {
+	path = shortPath(path)
+	if strings.HasPrefix(path, "-") {
+		path = "./" + path
+	}
+	return quoted(path)
+}
+
+// quoted is one word for a POSIX shell.
+func quoted(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./,:+@%", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 // shortPath is a path as a person in the working folder would write it.
