@@ -60,7 +60,7 @@ func TestEveryInviteIsVisible(t *testing.T) {
 	err := errors.Join(
 		a.catalogue.Append(t.Context(), recorder.Entry{Call: rejected, Kind: recorder.EntryReject, Data: map[string]string{"reason": "forbidden"}}),
 		a.catalogue.Conclude(t.Context(), recorder.Conclusion{
-			Call: rejected, Outcome: recorder.OutcomeRejected, Cause: recorder.CauseUnknownTenant, Detail: "refused;\n" + remedy,
+			Call: rejected, Outcome: recorder.OutcomeRejected, Cause: recorder.CauseNoMediaHost, Detail: "refused;\n" + remedy,
 		}),
 		a.drain(t.Context()))
 	if err != nil {
@@ -73,13 +73,13 @@ func TestEveryInviteIsVisible(t *testing.T) {
 		want []string // patterns, in all that is said
 		none string   // what is not in it
 	}{
-		{"list", 0, []string{`(?m)^r1 .* recorded .*archived .*call-r1$`, `(?m)^- .* rejected +unknownTenant +- +def +` + rejected, `(?m)^- .*Z +- +- +- +- +- +def +` + live}, ""},
+		{"list", 0, []string{`(?m)^r1 .* recorded .*archived .*call-r1$`, `(?m)^- .* rejected +noMediaHost +- +def +` + rejected, `(?m)^- .*Z +- +- +- +- +- +def +` + live}, ""},
 		{"list --outcome rejected", 0, []string{rejected}, "r1"},
 		{"list --outcome recorded", 0, []string{"call-r1"}, rejected},
 		{"list --limit 1", 0, []string{live}, rejected},
 		{"list --tenant ABC --user DEF", 0, []string{rejected, live}, "r1"},
 		{"list --call " + strings.ToUpper(rejected), 0, []string{rejected}, live},
-		{"show " + strings.ToUpper(rejected), 0, []string{`outcome +rejected`, `cause +unknownTenant`, `detail +refused; ` + remedy, `reject +reason="forbidden"`}, "recording "},
+		{"show " + strings.ToUpper(rejected), 0, []string{`outcome +rejected`, `cause +noMediaHost`, `detail +refused; ` + remedy, `reject +reason="forbidden"`}, "recording "},
 		{"show " + live, 0, []string{`outcome +none yet`, ` invite`}, "cause"},
 		{"show R1", 0, []string{`recording +r1`, `state +archived`, `call +call-r1`, `outcome +recorded`}, ""},
 		{"show CALL-R1", 0, []string{`recording +r1`, `outcome +recorded`, `notRecording`}, ""},
@@ -99,7 +99,7 @@ func TestEveryInviteIsVisible(t *testing.T) {
 	}
 	code, out := command(dir, "recordings", "list", "--json", "--outcome", "rejected")
 	var row catalogue.Recording
-	if err := json.Unmarshal([]byte(out), &row); code != 0 || err != nil || row.ID != "" || row.Call != rejected || row.Cause != recorder.CauseUnknownTenant || !strings.Contains(row.OutcomeDetail, remedy) {
+	if err := json.Unmarshal([]byte(out), &row); code != 0 || err != nil || row.ID != "" || row.Call != rejected || row.Cause != recorder.CauseNoMediaHost || !strings.Contains(row.OutcomeDetail, remedy) {
 		t.Errorf("as JSON: %d, %v\n%s", code, err, out)
 	}
 }
