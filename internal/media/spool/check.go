@@ -46,6 +46,10 @@ func checkFiles(disk files, dir string) (Report, error) {
 	// checked too, as long as it is whole.
 	last := newLog(Options{Dir: dir, files: disk}, nil)
 	last.log = all[0].first.log
+	all, wiped, extra, err := twins(disk, dir, all)
+	if err != nil {
+		return Report{}, fmt.Errorf("checking spool: %w", err)
+	}
 	from, table, torn, err := latest(disk, dir, all)
 	if err != nil {
 		return Report{}, fmt.Errorf("checking spool: %w", err)
@@ -57,8 +61,8 @@ func checkFiles(disk files, dir string) (Report, error) {
 		return Report{}, fmt.Errorf("checking spool: %w", err)
 	}
 	// adopt also says what is missing.
-	last.damage = nil
-	last.adopt(all)
+	last.damage = twinFindings(all, append(extra, wiped...)...)
+	last.adopt(slices.DeleteFunc(slices.Clone(all), func(f found) bool { return slices.Contains(torn, f) }))
 	for _, f := range all {
 		if slices.Contains(torn, f) {
 			continue

@@ -33,11 +33,19 @@ func (l *Log) recover(ctx context.Context) error {
 		return l.create()
 	}
 	l.log = all[len(all)-1].first.log
+	all, wiped, extra, err := twins(l.opt.files, l.opt.Dir, all)
+	if err != nil {
+		return err
+	}
+	l.damage = twinFindings(all, append(extra, wiped...)...)
 	from, table, torn, err := latest(l.opt.files, l.opt.Dir, all)
 	if err != nil {
 		return err
 	}
-	for _, f := range torn {
+	for _, f := range append(wiped, torn...) {
+		if err = l.blank(f.slot); err != nil {
+			return err
+		}
 		l.spares = append(l.spares, f.slot)
 	}
 	if len(from) == 0 {

@@ -19,6 +19,8 @@ type found struct {
 	first header // of the first commit, or of the first that is whole; gen 0: there is none
 }
 
+func (f found) path(dir string) string { return filepath.Join(dir, slotName(f.slot)) }
+
 // survey lists the segments of a log, the newest generation last, those without
 // a readable first commit before all others.
 func survey(disk files, dir string) ([]found, error) {
@@ -73,18 +75,20 @@ func look(disk files, path string) (found, error) {
 		if errors.Is(err, errNoCommit) {
 			// It may never have been used, or be torn; or what was acknowledged behind
 			// it is all that is left of it.
-			f.first, err = sc.orphan()
+			f.first, err = sc.orphan(tableWindow)
 		}
 		return err
 	})
 	return f, err
 }
 
-// orphan looks for a commit behind a first one that is not whole; gen 0: there
-// is none. Its window holds the largest table that is to be expected.
-func (s *scanner) orphan() (header, error) {
-	const window = 4 << 20
-	off, err := s.search(blockBytes, min(s.size, window), 0)
+// tableWindow holds the largest table that is to be expected, in bytes.
+const tableWindow = 4 << 20
+
+// orphan looks for a commit behind a first one that is not whole, up to an
+// offset; gen 0: there is none.
+func (s *scanner) orphan(to int64) (header, error) {
+	off, err := s.search(blockBytes, min(s.size, to), 0)
 	if err != nil || off < 0 {
 		return header{}, err
 	}
@@ -95,7 +99,7 @@ func (s *scanner) orphan() (header, error) {
 // table reads what the first commit of a segment says; nil: it is not whole.
 func (f found) table(disk files, dir string) (*state, error) {
 	var t *state
-	err := reading(disk, filepath.Join(dir, slotName(f.slot)), func(r readFile) error {
+	err := reading(disk, f.path(dir), func(r readFile) error {
 		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
 		_, body, err := sc.commitAt(0)
 		if err == nil {
@@ -110,19 +114,6 @@ func (f found) table(disk files, dir string) (*state, error) {
 		return err
 	})
 	return t, err
-}
-
-// torn reports whether the segment holds a first header and nothing else that is
-// whole: a crash came while it was begun.
-func (f found) torn(disk files, dir string) (bool, error) {
-	var h header
-	err := reading(disk, filepath.Join(dir, slotName(f.slot)), func(r readFile) error {
-		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
-		var err error
-		h, err = sc.orphan()
-		return err
-	})
-	return h.gen == 0, err
 }
 
 // latest returns the segments from the last one that has a whole table on, that
