@@ -21,6 +21,9 @@ func (s *Service) OnFailure(err error) {
 	if !s.failure.CompareAndSwap(nil, &err) {
 		return
 	}
+	// First, for it frees whoever waits for the disk: the readers of the links, and
+	// seals. It does not call back.
+	s.opts.Spool.Refuse(err)
 	s.late.stop()
 	s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
 	for _, one := range s.all() {

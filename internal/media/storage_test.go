@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -154,5 +155,36 @@ func TestStorageFails(t *testing.T) {
 	}
 	if err := w.service.Failed(); !errors.Is(err, planted) || strings.Contains(err.Error(), "another") {
 		t.Errorf("Failed says %v", err)
+	}
+}
+
+// TestRunEndsWhileDiskHangs: a process whose disk has failed by hanging ends: the
+// reader that waits for room in the spool is let go of, and the spool closes.
+func TestRunEndsWhileDiskHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	_, hs := w.record("c")
+	w.stall(hs)
+	for range 40 {
+		hs.capture(100) // more than waits outside the spool
+	}
+	eventually(t, "a reader that waits in the spool", func() bool {
+		since := w.service.hosts[0].writing.Load()
+		return since != 0 && time.Since(time.Unix(0, since)) > 50*time.Millisecond
+	})
+	began := time.Now()
+	w.service.OnFailure(errors.New("the disk hangs"))
+	w.end("c")
+	w.stop()
+	select {
+	case <-w.done:
+	case <-time.After(3 * time.Second):
+		t.Fatal("Run has not returned")
+	}
+	if err := w.spool.Close(t.Context()); !errors.Is(err, spool.ErrFailed) {
+		t.Errorf("the spool closed with %v", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the end took %v", took)
 	}
 }

@@ -24,12 +24,16 @@ func (l *Log) commitForever() {
 }
 
 // await returns the next commit when its time has come, nil when the log is
-// closed and empty. What comes from now on goes into the other buffer.
+// closed and empty, or was given up meanwhile. What comes from now on goes into the other buffer.
 func (l *Log) await() *buffer {
 	timer := time.NewTimer(l.opt.CommitInterval)
 	defer timer.Stop()
 	for {
 		l.mu.Lock()
+		if l.failure != nil {
+			l.mu.Unlock()
+			return nil
+		}
 		wait, some := l.due(time.Now())
 		if some && wait <= 0 {
 			buf := l.fill
@@ -172,14 +176,10 @@ func (l *Log) publish(buf *buffer, h header, now time.Time) []Durable {
 // failed is not tried again.
 func (l *Log) fail(buf *buffer, cause error) {
 	err := fmt.Errorf("%w: %w", ErrFailed, cause)
+	l.refuse(err)
 	l.mu.Lock()
-	l.failure = err
-	if l.err == nil {
-		l.err = err
-	}
 	buf.resolve(err)
 	l.fill.resolve(err)
-	l.room.Broadcast()
 	l.mu.Unlock()
 	l.metrics.failures.Inc()
 	if l.opt.OnFailure != nil {

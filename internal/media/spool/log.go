@@ -40,7 +40,7 @@ type Log struct {
 	closing bool      // Close was called: commit what there is
 	closed  bool      // and has returned
 	err     error     // set: nothing can be appended
-	failure error     // why not, if the disk is the cause
+	failure error     // why not, if the disk is the cause; nothing is written any more
 
 	// known guards what is durable: the recordings, and where they are.
 	known   sync.Mutex
@@ -69,6 +69,7 @@ type Log struct {
 
 	wake, chores  chan struct{} // capacity 1
 	done          chan struct{} // closed: the keeper ends
+	refused       chan struct{} // closed: failure is set
 	stopped, kept chan struct{} // closed: the committer, the keeper has ended
 }
 
@@ -104,7 +105,7 @@ func newLog(o Options, lock io.Closer) *Log {
 		ids: make(map[string]*track), orphans: make(map[string]*Recording), infos: make(map[string]Info),
 		segs: make(map[uint64]*segment), pending: make(map[uint64]*index),
 		wake: make(chan struct{}, 1), chores: make(chan struct{}, 1),
-		done: make(chan struct{}), stopped: make(chan struct{}), kept: make(chan struct{}),
+		done: make(chan struct{}), refused: make(chan struct{}), stopped: make(chan struct{}), kept: make(chan struct{}),
 	}
 	l.room = sync.NewCond(&l.mu)
 	return l
@@ -177,8 +178,8 @@ func (t *track) info(i Info) Info {
 
 // Close refuses everything new, commits what is waiting, and ends the log. It
 // returns the failure that ended the log before, if there was one. Where ctx
-// ends first the disk still hangs, and the directory stays locked until Close is
-// called again and the disk has answered.
+// ends first, or the log has given up (Refuse), the disk still hangs, and the
+// directory stays locked until Close is called again and the disk has answered.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.closing {
@@ -191,12 +192,8 @@ func (l *Log) Close(ctx context.Context) error {
 	l.room.Broadcast()
 	l.mu.Unlock()
 	l.signal()
-	for _, c := range []chan struct{}{l.stopped, l.kept} {
-		select {
-		case <-c:
-		case <-ctx.Done():
-			return fmt.Errorf("closing spool: waiting for the disk: %w", context.Cause(ctx))
-		}
+	if err := l.awaitEnd(ctx); err != nil {
+		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

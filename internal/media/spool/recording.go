@@ -62,14 +62,12 @@ func (l *Log) Begin(ctx context.Context, p recorder.Permit, id string, meta []by
 		l.unreserve(t)
 		return nil, fmt.Errorf("beginning recording %s: %w", id, err)
 	}
-	select {
-	case <-ticket.done:
-	case <-ctx.Done():
+	known, err := l.outcome(ctx, ticket)
+	if !known {
 		l.giveUp(r)
-		return nil, fmt.Errorf("beginning recording %s: %w", id, context.Cause(ctx))
 	}
-	if ticket.err != nil {
-		return nil, fmt.Errorf("beginning recording %s: %w", id, ticket.err)
+	if err != nil {
+		return nil, fmt.Errorf("beginning recording %s: %w", id, err)
 	}
 	return r, nil
 }
@@ -170,13 +168,8 @@ func (r *Recording) sealBody(s Seal) ([]byte, error) {
 
 // sealed waits for a seal's commit.
 func (l *Log) sealed(ctx context.Context, t *track, seal *ticket) (Sealed, error) {
-	select {
-	case <-seal.done:
-	case <-ctx.Done():
-		return Sealed{}, fmt.Errorf("sealing recording %s: waiting for the disk: %w", t.id, context.Cause(ctx))
-	}
-	if seal.err != nil {
-		return Sealed{}, fmt.Errorf("sealing recording %s: %w", t.id, seal.err)
+	if _, err := l.outcome(ctx, seal); err != nil {
+		return Sealed{}, fmt.Errorf("sealing recording %s: %w", t.id, err)
 	}
 	l.known.Lock()
 	defer l.known.Unlock()
@@ -233,8 +226,7 @@ func (l *Log) Release(id string) error {
 		}
 	}, false)
 	if err == nil {
-		<-wait.done
-		err = wait.err
+		_, err = l.outcome(context.Background(), wait)
 	}
 	if err != nil {
 		return fmt.Errorf("releasing recording %s: %w", id, err)
