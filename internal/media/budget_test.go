@@ -1,6 +1,7 @@
 package media
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // openedAgo is a session that was opened so long ago; its first frame is 1.
 func (w *world) openedAgo(tb testing.TB, ago time.Duration) *session {
 	tb.Helper()
-	s := w.direct(tb, "budget-"+tb.Name()[len("Test"):])
+	s := w.direct(tb, "budget-"+strings.NewReplacer("/", "-", ",", "").Replace(tb.Name()))
 	tb.Cleanup(s.link.Detach)
 	s.Opened(1)
 	s.mu.Lock()

@@ -131,8 +131,9 @@ func (s *session) due() int64 {
 	return s.lastTime + frame.TicksPerFrame
 }
 
-// silence records the time for which the host had closed its own gate: its
-// numbers don't show it. Nothing to do otherwise. Under mu.
+// silence records the time for which the host had closed its own gate, in whole
+// frames, for it is told by jittering times: its numbers don't show it. Nothing to
+// do otherwise. Under mu.
 func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
 	if !s.resumed {
 		return
@@ -141,9 +142,11 @@ func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
 	g := frame.Gap{
 		Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseLink,
 	}
-	if s.lastTime == 0 || f.Seq != s.next || length(g) < frameLength {
+	frames := (length(g) + frameLength/2) / frameLength
+	if s.lastTime == 0 || f.Seq != s.next || frames == 0 {
 		return
 	}
+	g.ToTime = g.FromTime + int64(frames)*frame.TicksPerFrame
 	if !s.spend(g, now) {
 		s.impossible(g) // the frame's place tells, the clock does not
 		return

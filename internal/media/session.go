@@ -44,7 +44,7 @@ type session struct {
 	mu *sync.Mutex // the host's gates: guards what follows; see doc.go
 	// What every frame touches, close together.
 	gate      gate
-	resumed   bool // the host had closed its gate during a cut: the clock tells what is missing
+	resumed   bool // the host had closed its own gate and is open again: the clock tells what is missing
 	kind      frame.Kind
 	recording *spool.Recording
 	line      *timeline.Timeline
@@ -61,6 +61,7 @@ type session struct {
 	permit    recorder.Permit
 	news      chan struct{} // closed, and replaced, when something here changes
 	attached  bool
+	hostShut  bool   // the host's own gate was closed when it attached us again
 	hostNext  uint64 // the host's next number when it attached us
 	lost      *link.Loss
 	failed    bool // the call was told
@@ -179,6 +180,8 @@ func (s *session) Attached(a link.Attached) {
 		away, s.cutAt = time.Since(s.cutAt), time.Time{}
 	}
 	recording := s.gate == gateOpen
+	// Until it is open again, however many cuts that takes.
+	s.hostShut = s.hostShut || (recording && !a.Open)
 	behind := recording && a.Next < s.next
 	s.tell()
 	s.mu.Unlock()
@@ -225,7 +228,8 @@ func (s *session) Opened(first uint64) {
 			s.line.Expect(s.kind, 0)
 		}
 	case gateOpen:
-		s.resumed = true
+		// Where the host never closed its gate the numbers tell what is missing.
+		s.resumed, s.hostShut = s.resumed || s.hostShut, false
 	case gateClosed, gatePaused, gateShut:
 	}
 	s.tell()
