@@ -167,8 +167,11 @@ func (t *Timeline) skipped(g frame.Gap) {
 	case samples == 0:
 		t.sum.AbsurdGaps++
 		tr.suspect, tr.atLeast = g.Cause, 1
-	case !tr.foretold(g.FirstSeq, samples, g.Cause):
-		tr.owe(debt{fromSeq: g.FirstSeq, samples: samples, cause: g.Cause})
+	default:
+		samples = tr.explainTime(g.FirstSeq, samples, g.Cause)
+		if samples > 0 && !tr.foretold(g.FirstSeq, samples, g.Cause) {
+			tr.owe(debt{fromSeq: g.FirstSeq, samples: samples, cause: g.Cause})
+		}
 	}
 }
 

@@ -136,6 +136,42 @@ func (tr *track) explain(g frame.Gap) {
 	}
 }
 
+// explainTime gives a gap that the clock has found the cause that an announcement
+// brought late, and returns how many samples of the announcement are not in it.
+// The clock places a gap by jittering times, and at the earliest a window of
+// frames behind it: so much may the numbers differ.
+func (tr *track) explainTime(seq uint64, samples int64, cause frame.GapCause) int64 {
+	best, off := -1, uint64(window)
+	for i := len(tr.Gaps) - 1; i >= 0 && tr.Gaps[i].BeforeSeq+window > seq; i-- {
+		g := &tr.Gaps[i]
+		if g.Frames > 0 || (g.Cause != byClock && g.Cause != Idle) || cause == g.Cause {
+			continue
+		}
+		if d := max(g.BeforeSeq, seq) - min(g.BeforeSeq, seq); d < off {
+			best, off = i, d
+		}
+	}
+	if best < 0 {
+		return samples
+	}
+	g := &tr.Gaps[best]
+	found := g.Samples
+	if found-samples >= frame.AudioSamples { // only part of it is explained
+		rest := *g
+		rest.AtSample, rest.Samples, g.Samples = g.AtSample+samples, found-samples, samples
+		tr.Gaps = slices.Insert(tr.Gaps, best+1, rest)
+		g = &tr.Gaps[best]
+	}
+	if g.Cause == Idle {
+		tr.IdleSamples -= g.Samples
+	}
+	g.Cause = cause
+	if left := samples - found; left >= frame.AudioSamples {
+		return left
+	}
+	return 0
+}
+
 // finish places what is left.
 func (tr *track) finish() {
 	if tr.audio {
