@@ -99,6 +99,20 @@ func (s *session) foretold(seq uint64) bool {
 	return false
 }
 
+// promised returns the last frame that there was, where last is known to be one: the
+// announced gaps that begin right behind it say that there were more. Under mu.
+func (s *session) promised(last uint64) uint64 {
+	for again := true; again; {
+		again = false
+		for _, g := range s.announced {
+			if end := g.FirstSeq + g.Count; g.FirstSeq <= last+1 && end > last+1 {
+				last, again = end-1, true
+			}
+		}
+	}
+	return last
+}
+
 // hole records what is missing before f, but for what was announced. Under mu.
 func (s *session) hole(b *spool.Batch, f *frame.Frame) {
 	for at := s.next; at < f.Seq; {

@@ -126,7 +126,7 @@ func (s *session) drain(ctx context.Context) {
 func (s *session) close(asked time.Time) *ending {
 	s.mu.Lock()
 	cause, last := s.ended()
-	g, missing := s.tail(asked, cause)
+	g, missing := s.tail(asked, cause, last)
 	s.gate = gateShut
 	s.tell()
 	s.mu.Unlock()
@@ -143,15 +143,16 @@ func (s *session) close(asked time.Time) *ending {
 	return e
 }
 
-// ended says how the recording ends, by what is known now. Under mu.
+// ended says how the recording ends, by what is known now, and with which frame:
+// one that was announced as missing is a frame, too. Under mu.
 func (s *session) ended() (end string, last uint64) {
 	if s.openedAt.IsZero() {
 		return sealUnused, 0
 	}
-	last = s.next - 1
+	last = s.promised(max(s.last, s.next-1))
 	switch {
 	case s.last > 0 || s.gate == gatePaused:
-		return sealPaused, max(s.last, last)
+		return sealPaused, last
 	case s.lost != nil && s.lost.Reason == link.LossClosed:
 		return sealClosed, last
 	case s.gate == gateShut || !s.permit.Live():

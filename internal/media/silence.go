@@ -22,11 +22,11 @@ func (s *session) silent(now time.Time) (is, first bool) {
 
 // tail is the gap at the end of a recording that the numbers don't show: the time
 // from the last frame until the end was asked for, or the host closed. It is told
-// by our clock, in whole frames, less what is known to be missing there; the
-// numbers, where they tell, stay exact. Where the host said which frame was its
+// by our clock, in whole frames, less what is known to be missing there: up to the
+// number last the numbers tell, and stay exact. Where the host said which frame was its
 // last, or closed in good order, a moment without frames is no loss; where it did
 // not, nearly any is. Under mu.
-func (s *session) tail(asked time.Time, end string) (frame.Gap, bool) {
+func (s *session) tail(asked time.Time, end string, last uint64) (frame.Gap, bool) {
 	if s.openedAt.IsZero() {
 		return frame.Gap{}, false
 	}
@@ -44,17 +44,15 @@ func (s *session) tail(asked time.Time, end string) (frame.Gap, bool) {
 	}
 	since := latest(s.lastAt, s.openedAt)
 	away := until.Sub(since) - s.skipped
-	if s.last >= s.next {
-		away -= time.Duration(s.last-s.next+1) * frameLength //nolint:gosec // G115: Paused bounds it
-	}
-	if away <= usual {
+	numbered := time.Duration(last-(s.next-1)) * frameLength //nolint:gosec // G115: Paused and announced gaps are bounded
+	if away -= numbered; away <= usual {
 		return frame.Gap{}, false
 	}
-	g := frame.Gap{Kind: s.kind, FirstSeq: s.next, FromTime: s.due(), Cause: frame.CauseTail}
+	g := frame.Gap{Kind: s.kind, FirstSeq: last + 1, FromTime: s.due(), Cause: frame.CauseTail}
 	if g.FromTime == 0 {
 		g.FromTime = frame.Ticks(since)
 	}
-	g.FromTime += int64(s.skipped / 100)
+	g.FromTime += int64((s.skipped + numbered) / 100)
 	g.ToTime = g.FromTime + int64((away+frameLength/2)/frameLength)*frame.TicksPerFrame
 	if !orderly && !s.attached {
 		g.Cause = frame.CauseLink

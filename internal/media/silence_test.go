@@ -145,7 +145,7 @@ func TestTail(t *testing.T) {
 			if tt.heard > 0 {
 				s.next, s.lastAt, s.lastTime = 100, opened.Add(tt.heard), frame.Ticks(opened.Add(tt.heard))
 			}
-			g, missing := s.tail(opened.Add(tt.asked), tt.end)
+			g, missing := s.tail(opened.Add(tt.asked), tt.end, max(s.last, s.next-1))
 			if missing != (tt.want > 0) || g.ToTime-g.FromTime != tt.want*frame.TicksPerFrame || g.Cause != tt.cause {
 				t.Errorf("%v: %d frames, cause %q", missing, (g.ToTime-g.FromTime)/frame.TicksPerFrame, g.Cause)
 			}
@@ -183,4 +183,57 @@ func TestSilenceNeedsALink(t *testing.T) {
 			t.Errorf("%s: noted twice", name)
 		}
 	}
+}
+
+// TestAnnouncedBeforeTheEnd: what was announced as missing and never passed by a
+// frame keeps its cause, and the time until the end does not count it again.
+func TestAnnouncedBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testHost, *testSession){
+		"Pause is not answered": func(h *testHost, _ *testSession) { h.change(func() { h.mutePaus = true }) },
+		"paused":                func(*testHost, *testSession) {},
+		"cut":                   func(h *testHost, _ *testSession) { h.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldOptions{})
+			s, hs := w.record("c")
+			opened := time.Now()
+			hs.capture(1)
+			w.stored(s, 1)
+			announce(hs, 2, 30, pb.Gap_REASON_OVERFLOW)
+			announce(hs, 32, 20, pb.Gap_REASON_PLATFORM)
+			eventually(t, "the announcements", func() bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return len(s.announced) == 2
+			})
+			end(w.hosts[0], hs)
+			<-time.After(1200*time.Millisecond - time.Since(opened))
+			most := uint64(time.Since(opened)/frameLength) + 10
+			w.hangUp("c")
+			w.end("c")
+			r := w.report("c")
+			if missing := r.GapSamples / frame.AudioSamples; missing < 50 || missing > most || r.LastSeq != 51 {
+				t.Errorf("%d frames are missing of %d, the last one is %d", missing, most, r.LastSeq)
+			}
+			if n := w.missed(frame.CauseOverflow); n != 30 {
+				t.Errorf("%v frames of overflow", n)
+			}
+			if n := w.missed(frame.CausePlatform); n != 20 {
+				t.Errorf("%v frames of platform", n)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if gaps := s.line.Finish(0).Tracks[0].Gaps; len(gaps) < 2 || gaps[0].FirstSeq != 2 || gaps[1].FirstSeq != 32 {
+				t.Errorf("gaps %+v", gaps)
+			}
+		})
+	}
+}
+
+// missed is the metric of missing audio by a cause, in frames.
+func (w *world) missed(cause frame.GapCause) float64 {
+	w.tb.Helper()
+	return w.metric(`recorderbot_media_gap_samples_total{cause="`+string(cause)+`"}`) / frame.AudioSamples
 }

@@ -1,6 +1,8 @@
 package timeline
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
@@ -37,6 +39,14 @@ func newTrack(t *Timeline, kind frame.Kind, source uint32) *track {
 	tr.audio = kind == frame.MixedAudio || kind == frame.UnmixedAudio
 	tr.clock.bursts = kind == frame.UnmixedAudio
 	return tr
+}
+
+// behind sorts debts before the end: by number, then those without.
+func (d debt) behind() uint64 {
+	if d.count == 0 {
+		return math.MaxUint64
+	}
+	return d.first
 }
 
 func (tr *track) owe(d debt) { tr.owed = append(tr.owed, d) }
@@ -177,6 +187,8 @@ func (tr *track) finish() {
 	if tr.audio {
 		tr.settle()
 	}
+	// The numbers say what is missing next; times, what is missing behind that.
+	slices.SortStableFunc(tr.owed, func(a, b debt) int { return cmp.Compare(a.behind(), b.behind()) })
 	tr.pay(0)
 	if tr.suspect != "" && tr.atLeast > 0 {
 		tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: tr.atLeast * frame.AudioSamples, Cause: tr.suspect})
