@@ -160,13 +160,17 @@ func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {
 		if r.Note.Kind == openedNote && json.Unmarshal(r.Note.Data, &note) == nil {
 			s.begin(tl, note.FirstSeq)
 		}
+		var belief timeline.Belief
+		if r.Note.Kind == timeline.BeliefNote && json.Unmarshal(r.Note.Data, &belief) == nil {
+			s.feed(tl, belief)
+		}
 	case spool.SealType:
 		s.seal, s.sealAt = r.Seal, r.At
 	}
 	return nil
 }
 
-// feed gives a header or a gap to the timeline, once it is known where the
+// feed gives a header, a gap or a belief to the timeline, once it is known where the
 // recording starts.
 func (s *survey) feed(tl *timeline.Timeline, v any) {
 	switch v := v.(type) {
@@ -178,6 +182,11 @@ func (s *survey) feed(tl *timeline.Timeline, v any) {
 	case frame.Gap:
 		if s.ready {
 			tl.Gap(v)
+			return
+		}
+	case timeline.Belief:
+		if s.ready {
+			tl.Believe(v)
 			return
 		}
 	}

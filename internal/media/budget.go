@@ -1,11 +1,14 @@
 package media
 
 import (
+	"encoding/json"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
 
 // A session misses no more than time has passed: numbers and times that say
@@ -25,18 +28,30 @@ const (
 	maxSources = 64
 )
 
-// elapsed is how much time may be missing of one stream. Under mu.
+// elapsed is how much time may have passed of one stream. A machine that slept
+// counts that only on one of its clocks. Under mu.
 func (s *session) elapsed(now time.Time) time.Duration {
-	return max(now.Sub(s.openedAt), 0) + ahead
+	return max(now.Sub(s.openedAt), now.Round(0).Sub(s.openedAt.Round(0)), 0) + ahead
+}
+
+// allowed is how long one stream may be. Under mu.
+func (s *session) allowed(now time.Time) time.Duration {
+	return s.elapsed(now) + time.Duration(s.held)*frameLength //nolint:gosec // G115: bounded by maxHeld
+}
+
+// room is how much of one stream may be missing behind so many samples: one
+// budget for what the numbers, the announced times and the clock say. Under mu.
+func (s *session) room(now time.Time, samples int64) time.Duration {
+	return max(s.allowed(now)-time.Duration(samples)*sampleLength, 0)
 }
 
 // missable is how many more numbers may be missing. Under mu.
 func (s *session) missable(now time.Time) uint64 {
-	streams := uint64(1)
-	if s.kind == frame.UnmixedAudio {
-		streams = unmixedStreams
+	if s.kind == frame.MixedAudio {
+		return uint64(s.room(now, s.line.Length(s.kind, 0)) / frameLength) //nolint:gosec // G115: never negative
 	}
-	most := streams * (uint64(s.elapsed(now)/frameLength) + s.held) //nolint:gosec // G115: never negative
+	// Nobody can tell whose number is missing, so the streams have it together.
+	most := unmixedStreams * uint64(s.allowed(now)/frameLength) //nolint:gosec // G115: never negative
 	return most - min(s.missing, most)
 }
 
@@ -63,6 +78,11 @@ func (s *session) spend(g frame.Gap, now time.Time) bool {
 	if s.spent[g.Source]+cost > s.elapsed(now) {
 		return false
 	}
+	// What lies behind the last frame makes the line longer; what lies before it may
+	// be there already.
+	if s.kind == frame.MixedAudio && g.ToTime > s.lastTime && length(g) > s.room(now, s.line.Length(s.kind, 0)) {
+		return false
+	}
 	s.spent[g.Source] += cost
 	return true
 }
@@ -78,6 +98,31 @@ func (s *session) named(source uint32) bool {
 		s.spent[source] = 0
 	}
 	return true
+}
+
+// judge leaves a belief in the log where the time of a frame is ahead of its place,
+// and the timeline would believe it though so much cannot have passed, or the
+// other way round. Live and from the log the same is missing then. Under mu, inside
+// spool.Update, before the frame.
+func (s *session) judge(b *spool.Batch, f *frame.Frame, now time.Time) {
+	ticks, place := s.line.Ahead(f.Header)
+	if ticks < timeline.Late {
+		return
+	}
+	most := int64(s.room(now, place) / 100)
+	if ticks > most {
+		s.host.visit.wildTimes++
+	}
+	if (ticks > most) == (ticks > s.believed) {
+		return
+	}
+	belief := timeline.Belief{BeforeSeq: f.Seq, MostTicks: most}
+	data, err := json.Marshal(belief)
+	if err != nil || !b.Note(s.recording, timeline.BeliefNote, data) {
+		return // two numbers always marshal; without a permit the frame is refused, too
+	}
+	s.line.Believe(belief)
+	s.believed = most
 }
 
 // impossible counts a gap that can't be, and says so.

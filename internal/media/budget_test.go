@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -53,7 +54,7 @@ func TestNumbersFollowTheClock(t *testing.T) {
 // missing beside what our clock allows, but no more than hosts hold.
 func TestHeldFramesMayBeMissing(t *testing.T) {
 	t.Parallel()
-	s := &session{kind: frame.MixedAudio}
+	s := &session{kind: frame.MixedAudio, line: timeline.New()}
 	now := time.Now()
 	s.openedAt = now
 	for _, tt := range []struct{ oldest, next, want uint64 }{

@@ -41,6 +41,7 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		s.hole(b, f)
 		s.silence(b, f, now)
 	}
+	s.judge(b, f, now)
 	// The spool asks the permit, last: it may be withdrawn at any moment.
 	if !b.Frame(s.recording, *f) {
 		s.discarded[afterSeal]++
@@ -218,8 +219,11 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 	return true
 }
 
-// faultGap is a label of media_host_faults_total, beside the link's.
-const faultGap = "impossibleGap"
+// Labels of media_host_faults_total, beside the link's.
+const (
+	faultGap  = "impossibleGap"
+	faultTime = "impossibleTime"
+)
 
 // announce keeps an announcement for hole. It reports false where it says
 // nothing new. Under mu.

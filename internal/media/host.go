@@ -150,6 +150,7 @@ type visit struct {
 	warm      uint64      // see warmUp
 	stored    [frame.Screen + 1]uint64
 	discarded [reasons]uint64
+	wildTimes uint64 // frames whose time was not believed
 }
 
 // fill is one message's way through the gates: one lock for all its frames.
@@ -221,6 +222,11 @@ func (v *visit) count() {
 			m.stored[k].Add(float64(n))
 			v.stored[k] = 0
 		}
+	}
+	if n := v.wildTimes; n > 0 {
+		v.wildTimes = 0
+		m.faults.WithLabelValues(faultTime).Add(float64(n))
+		v.host.complain(faultTime, "a media clock jumped further than time can have passed")
 	}
 	for r, n := range v.discarded {
 		if n == 0 {

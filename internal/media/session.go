@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -53,6 +54,7 @@ type session struct {
 	last      uint64        // last frame of all, once paused
 	missing   uint64        // numbers passed over
 	held      uint64        // numbers that the host had before it attached us; see hold
+	believed  int64         // ticks by which the line lets a time be ahead; see judge
 	lastTime  int64         // media time of the last frame stored
 	lastAt    time.Time     // when it came
 	stuckAt   time.Time     // since when every frame is refused
@@ -84,7 +86,7 @@ func newSession(s *Service, h *host, call recorder.CallRef, id string) *session 
 		service: s, host: h, mu: &h.gates, call: call, id: id, kind: frame.MixedAudio,
 		log:   h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
 		turns: make(chan struct{}, 1), ending: make(chan struct{}), news: make(chan struct{}),
-		line: timeline.New(), spent: make(map[uint32]time.Duration),
+		line: timeline.New(), believed: math.MaxInt64, spent: make(map[uint32]time.Duration),
 	}
 	if s.opts.Audio == "unmixed" {
 		one.kind = frame.UnmixedAudio

@@ -62,7 +62,8 @@ func (s *session) tail(asked time.Time, end string, last uint64) (frame.Gap, boo
 
 // Lengths of time.
 const (
-	frameLength = 20 * time.Millisecond
+	frameLength  = 20 * time.Millisecond
+	sampleLength = frameLength / frame.AudioSamples
 	// tailUsual is further apart than frames ever are.
 	tailUsual = 100 * time.Millisecond
 	// tailOrderly is how much earlier than its end a call may fall silent: the

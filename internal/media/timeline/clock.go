@@ -6,9 +6,9 @@ import "github.com/recorderbot/recorderbot/internal/media/frame"
 const (
 	millisecond = 10_000
 	day         = 24 * 60 * 60 * 1000 * millisecond
-	// lateBy makes a frame late: a frame's length, less what the smoothed
-	// lateness may lag behind a drifting clock.
-	lateBy = 19 * millisecond
+	// Late makes a frame late: a frame's length, less what the smoothed lateness may
+	// lag behind a drifting clock.
+	Late = 19 * millisecond
 	// lateAtFirst does, while too few frames were seen to know the clock: more
 	// than two frames' jitter can make.
 	lateAtFirst = 40 * millisecond
@@ -75,13 +75,13 @@ func (tr *track) observe(h frame.Header, flag frame.GapCause) bool {
 	}
 	by := now - c.origin - at*frame.TicksPerSample
 	lateness := by - c.base>>8
-	if lateness > day || lateness < -lateAtFirst-c.slack {
+	if lateness > max(tr.t.most, Late-1) || lateness < -lateAtFirst-c.slack {
 		tr.t.sum.AbsurdTimes++
 		tr.astray(by)
 		return false
 	}
 	c.stray = 0
-	limit := int64(lateBy)
+	limit := int64(Late)
 	if c.seen < warm {
 		limit = lateAtFirst + c.slack
 	}
@@ -111,7 +111,7 @@ func (tr *track) begin(h frame.Header) {
 	if tr.t.first == nil {
 		tr.t.first, c.start = tr, c.origin
 	}
-	if lead := c.origin - tr.t.first.clock.start; tr.t.first != tr && c.bursts && lead > 0 && lead <= day {
+	if lead := c.origin - tr.t.first.clock.start; tr.t.first != tr && c.bursts && lead > 0 && lead <= tr.t.most {
 		c.origin = tr.t.first.clock.start
 		tr.placeBefore(tr.FirstSeq, 0, lead/frame.TicksPerSample, Idle)
 	}

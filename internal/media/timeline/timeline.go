@@ -79,12 +79,13 @@ type Timeline struct {
 	// FirstSeq. The host may announce one while earlier frames are on their way.
 	announced []frame.Gap
 	first     *track // the first track of audio with a time: the common clock
+	most      int64  // by so many ticks a frame's time may be ahead of its place; see Believe
 	sum       Summary
 	finished  bool
 }
 
 // New returns an empty timeline.
-func New() *Timeline { return &Timeline{} }
+func New() *Timeline { return &Timeline{most: day} }
 
 // Start names the recording's first frame: what is missing before the first one
 // that comes is a gap too. It is called before anything else, or not at all.
