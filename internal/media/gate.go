@@ -211,7 +211,7 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 	case g.Count > 0 && !s.announce(g):
 		return true
 	}
-	s.wokenAt = now
+	s.wokenAt, s.gapHeard = now, true
 	if g.Count == 0 && g.ToTime > s.lastTime {
 		s.skipped += length(g)
 	}

@@ -39,6 +39,7 @@ const (
 	downAlert     = 2 * time.Second         // a link is down for the alert's sake
 	stuckLimit    = time.Second             // all frames of an open session are refused
 	silentLimit   = 5 * time.Second         // an open session hears nothing
+	muteLimit     = 10 * time.Second        // an open session has never heard anything: it fails
 	stallLimit    = 1500 * time.Millisecond // a commit is under way: open recordings fail
 	storageLimit  = 10 * time.Second        // a commit is under way, or the spool takes nothing: the process fails
 	watchEvery    = 250 * time.Millisecond

@@ -73,6 +73,7 @@ type session struct {
 	closedAt  time.Time // the host closed the session
 	wokenAt   time.Time // when something but a frame last said that frames flow
 	quiet     bool      // nothing flows, and that was noted
+	gapHeard  bool      // the host said that something is missing, and was believed
 	announced []frame.Gap
 	spent     map[uint32]time.Duration // by source: announced as missing by times alone
 	discarded [reasons]uint64

@@ -10,7 +10,8 @@ import (
 // silent reports that the session is open and its link up, and that neither frame
 // nor gap has come for too long: mixed audio always flows, silence included. first
 // is true once for each such time. Nothing is lost by that yet: when frames come
-// again their times tell, and when the seal comes, tail does.
+// again their times tell, and when the seal comes, tail does. It is another thing
+// where nothing ever came: see mute.
 func (s *session) silent(now time.Time) (is, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -18,6 +19,16 @@ func (s *session) silent(now time.Time) (is, first bool) {
 	first = is && !s.quiet
 	s.quiet = is
 	return is, first
+}
+
+// mute reports that the session has been open and attached for long, and that the
+// host never said anything of its media: neither a frame nor that one is missing.
+// Somebody believes to be recorded, and nothing is: law 3.
+func (s *session) mute(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kind == frame.MixedAudio && s.gate == gateOpen && s.attached && !s.failed && s.next == s.first && !s.gapHeard &&
+		now.Sub(latest(s.openedAt, s.wokenAt)) > muteLimit
 }
 
 // tail is the gap at the end of a recording that the numbers don't show: the time
@@ -94,6 +105,9 @@ func (s *Service) listen(now time.Time) {
 	for _, one := range s.all() {
 		if one.stuck(now) {
 			one.fail(recorder.CauseMediaLost, "the media host's frames don't fit together: all were refused for a second")
+		}
+		if one.mute(now) {
+			one.fail(recorder.CauseMediaLost, "the media host has sent nothing since it opened "+muteLimit.String()+" ago, and did not say why")
 		}
 		is, first := one.silent(now)
 		if is {

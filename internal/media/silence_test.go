@@ -237,3 +237,61 @@ func (w *world) missed(cause frame.GapCause) float64 {
 	w.tb.Helper()
 	return w.metric(`recorderbot_media_gap_samples_total{cause="`+string(cause)+`"}`) / frame.AudioSamples
 }
+
+// TestMute: a session that was opened and never heard anything fails: somebody
+// believes to be recorded. What was heard once may be silent for long.
+func TestMute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	now := time.Now()
+	for name, tt := range map[string]struct {
+		change func(*session)
+		want   bool
+	}{
+		"nothing ever":        {func(*session) {}, true},
+		"not for long":        {func(s *session) { s.openedAt = now.Add(-9 * time.Second) }, false},
+		"a frame":             {func(s *session) { s.next++ }, false},
+		"a gap, and no frame": {func(s *session) { s.gapHeard = true }, false},
+		"cut":                 {func(s *session) { s.attached = false }, false},
+		"just back":           {func(s *session) { s.Attached(link.Attached{Next: 1, Again: true}) }, false},
+		"paused":              {func(s *session) { s.gate = gatePaused }, false},
+		"unmixed":             {func(s *session) { s.kind = frame.UnmixedAudio }, false},
+		"failed already":      {func(s *session) { s.failed = true }, false},
+	} {
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s.gate, s.attached, s.first, s.next, s.openedAt = gateOpen, true, 1, 1, now.Add(-11*time.Second)
+		tt.change(s)
+		if got := s.mute(now); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestMuteFails: law 3 for a session that never hears anything.
+func TestMuteFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, _ := w.record("c")
+	s.mu.Lock()
+	s.openedAt, s.wokenAt = s.openedAt.Add(-muteLimit), s.wokenAt.Add(-muteLimit)
+	s.mu.Unlock()
+	if end := w.end("c"); end.Outcome != recorder.OutcomeFailed || end.Cause != recorder.CauseMediaLost || !w.heard("c failed") {
+		t.Errorf("%+v", end)
+	}
+}
+
+// TestGapInsteadOfFrames: a host that says why nothing comes is believed.
+func TestGapInsteadOfFrames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	announce(hs, 1, 5, pb.Gap_REASON_PLATFORM)
+	eventually(t, "the announcement", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.gapHeard
+	})
+	if s.mute(time.Now().Add(time.Hour)) {
+		t.Error("mute")
+	}
+}

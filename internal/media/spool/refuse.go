@@ -61,7 +61,9 @@ func (l *Log) cause() error {
 // owns nothing but the buffers and the file that it writes, and these stay.
 func (l *Log) awaitEnd(ctx context.Context) error {
 	refused := l.refused
-	late := make(<-chan time.Time)
+	late := time.NewTimer(closeLimit)
+	late.Stop() // for now
+	defer late.Stop()
 	for _, ended := range []chan struct{}{l.stopped, l.kept} {
 		for waiting := true; waiting; {
 			select {
@@ -71,10 +73,8 @@ func (l *Log) awaitEnd(ctx context.Context) error {
 				return fmt.Errorf("closing spool: waiting for the disk: %w", context.Cause(ctx))
 			case <-refused:
 				refused = nil
-				timer := time.NewTimer(closeLimit)
-				defer timer.Stop()
-				late = timer.C
-			case <-late:
+				late.Reset(closeLimit)
+			case <-late.C:
 				return fmt.Errorf("closing spool: the disk still hangs: %w", l.cause())
 			}
 		}
