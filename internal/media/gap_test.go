@@ -8,6 +8,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -110,5 +111,61 @@ func TestGaps(t *testing.T) {
 				t.Errorf("gaps: -want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestPastGapsAreBounded: announcements that explain nothing are not stored,
+// however often they come; one that does is.
+func TestPastGapsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(10)
+	hs.skip(2)
+	hs.capture(10)
+	w.stored(s, 22)
+	for i := range uint64(2000) {
+		announce(hs, 2, 1, pb.Gap_REASON_OVERFLOW)            // is there
+		announce(hs, 11, 2, pb.Gap_REASON_PLATFORM)           // explains once
+		announce(hs, 22-i%20, 3+i%20, pb.Gap_REASON_PLATFORM) // is new once
+	}
+	hs.skip(2)
+	hs.capture(10)
+	w.hangUp("c")
+	w.end("c")
+	r := w.report("c")
+	k := w.kept(r.Recording)
+	if len(k.gaps) != 3 || r.GapSamples != 4*320 {
+		t.Errorf("%d gaps stored, %d samples missing", len(k.gaps), r.GapSamples)
+	}
+	if n := w.missed(frame.CausePlatform); n != 4 {
+		t.Errorf("%v frames of platform", n)
+	}
+}
+
+// TestSpeakersAreBounded: what a host says of who speaks is neither large nor much.
+func TestSpeakersAreBounded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 0)
+	s.Speakers(1, make([]uint32, maxSpeakers+1), 0)
+	for range 5000 {
+		s.Speakers(1, make([]uint32, maxSpeakers), 0)
+	}
+	if n := w.faults(faultSpeakers); n < 4000 {
+		t.Errorf("%v counted", n)
+	}
+	w.again(s, 0)
+	notes := 0
+	for r, err := range w.spool.Read(s.recording.ID()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Type == spool.NoteType {
+			notes++
+		}
+	}
+	if most := speakersAtOnce + 10*speakersASecond; notes < speakersAtOnce || notes > most {
+		t.Errorf("%d notes, at most %d", notes, most)
 	}
 }

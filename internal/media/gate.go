@@ -2,7 +2,6 @@ package media
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -221,25 +220,27 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 
 // Labels of media_host_faults_total, beside the link's.
 const (
-	faultGap  = "impossibleGap"
-	faultTime = "impossibleTime"
+	faultGap      = "impossibleGap"
+	faultTime     = "impossibleTime"
+	faultSpeakers = "tooManySpeakers"
 )
 
 // announce keeps an announcement for hole. It reports false where it says
-// nothing new. Under mu.
+// nothing new: such are as many as the host likes, and so not stored. Under mu.
 func (s *session) announce(g frame.Gap) bool {
-	end := g.FirstSeq + g.Count
+	first, end := max(g.FirstSeq, s.next), g.FirstSeq+g.Count
+	if end <= s.next {
+		return s.line.Explains(g)
+	}
 	for _, old := range s.announced {
-		if old.FirstSeq <= g.FirstSeq && end <= old.FirstSeq+old.Count {
-			return false
+		if old.FirstSeq <= first && end <= old.FirstSeq+old.Count {
+			return s.line.Explains(g)
 		}
 	}
-	if end > s.next {
-		if len(s.announced) >= maxAnnounced {
-			return false // what is missing is found out when the next frame comes
-		}
-		s.announced = append(s.announced, g)
+	if len(s.announced) >= maxAnnounced {
+		return false // what is missing is found out when the next frame comes
 	}
+	s.announced = append(s.announced, g)
 	return true
 }
 
@@ -267,22 +268,4 @@ func (s *session) writeWithin(ctx context.Context, f func(*spool.Batch)) {
 	case <-written:
 	case <-ctx.Done():
 	}
-}
-
-// Speakers implements link.Owner. Who speaks is derived from media: it goes the
-// same way, under the same permit.
-func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
-	data, err := json.Marshal(struct {
-		BeforeSeq uint64   `json:"beforeSeq"`
-		Sources   []uint32 `json:"sources"`
-		Dominant  uint32   `json:"dominant"`
-	}{before, sources, dominant})
-	if err != nil {
-		return // three numbers always marshal
-	}
-	s.write(func(b *spool.Batch) {
-		if s.gate == gateOpen && s.permit.Live() && before >= s.first {
-			b.Note(s.recording, "speakers", data)
-		}
-	})
 }

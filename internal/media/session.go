@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/link"
@@ -36,11 +37,12 @@ type session struct {
 	log     *zap.Logger
 	link    *link.Session // set before the session can be found
 
-	turns  chan struct{} // one of Open, Seal and Release works at a time
-	ending chan struct{} // closed: Seal or Release wants its turn
-	end    sync.Once
-	ends   *ending // set by the first Seal, in its turn
-	late   bool    // the seal waits for the disk; guarded by Service.mu
+	turns    chan struct{} // one of Open, Seal and Release works at a time
+	ending   chan struct{} // closed: Seal or Release wants its turn
+	end      sync.Once
+	ends     *ending       // set by the first Seal, in its turn
+	speakers *rate.Limiter // of notes about who speaks
+	late     bool          // the seal waits for the disk; guarded by Service.mu
 
 	mu *sync.Mutex // the host's gates: guards what follows; see doc.go
 	// What every frame touches, close together.
@@ -88,6 +90,7 @@ func newSession(s *Service, h *host, call recorder.CallRef, id string) *session 
 		log:   h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
 		turns: make(chan struct{}, 1), ending: make(chan struct{}), news: make(chan struct{}),
 		line: timeline.New(), believed: math.MaxInt64, spent: make(map[uint32]time.Duration),
+		speakers: newSpeakersLimit(),
 	}
 	if s.opts.Audio == "unmixed" {
 		one.kind = frame.UnmixedAudio

@@ -139,7 +139,7 @@ func (t *Timeline) Gap(g frame.Gap) {
 	case t.known && g.FirstSeq+g.Count <= t.door.next:
 		// We had noticed already; now we know why.
 		if tr := t.find(g.Kind, g.Source); tr != nil {
-			tr.explain(g)
+			tr.explains(g, func(p *Gap) { p.Cause = g.Cause })
 		}
 	default:
 		at, _ := slices.BinarySearchFunc(t.announced, g, func(a, b frame.Gap) int {
@@ -147,6 +147,14 @@ func (t *Timeline) Gap(g frame.Gap) {
 		})
 		t.announced = slices.Insert(t.announced, at, g)
 	}
+}
+
+// Explains reports whether a gap with a count that lies wholly before the next
+// frame says something new: it names frames of which nobody knew why they are
+// missing.
+func (t *Timeline) Explains(g frame.Gap) bool {
+	tr := t.find(g.Kind, g.Source)
+	return tr != nil && tr.explains(g, func(*Gap) {})
 }
 
 // skipped takes a gap without a count: the platform delivered nothing, and no

@@ -131,19 +131,22 @@ func (tr *track) placeBefore(seq uint64, at, samples int64, cause frame.GapCause
 	tr.place(i, Gap{AtSample: at, Samples: samples, BeforeSeq: seq, Cause: cause})
 }
 
-// explain gives an unannounced gap the cause that an announcement brought late.
-// One that covers only part of it explains nothing.
-func (tr *track) explain(g frame.Gap) {
+// explains calls fn with each unannounced gap whose cause an announcement brings
+// late, and reports whether there is one. An announcement that covers only part of
+// a gap explains nothing.
+func (tr *track) explains(g frame.Gap, fn func(*Gap)) (found bool) {
 	for i := len(tr.Gaps) - 1; i >= 0; i-- {
 		p := &tr.Gaps[i]
 		switch {
 		case p.Cause != unannounced || p.Frames == 0:
 		case p.FirstSeq >= g.FirstSeq && p.FirstSeq+p.Frames <= g.FirstSeq+g.Count:
-			p.Cause = g.Cause
+			found = true
+			fn(p)
 		case p.FirstSeq+p.Frames <= g.FirstSeq:
-			return // the list is in order
+			return found // the list is in order
 		}
 	}
+	return found
 }
 
 // explainTime gives a gap that the clock has found the cause that an announcement

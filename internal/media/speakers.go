@@ -1,0 +1,45 @@
+package media
+
+import (
+	"encoding/json"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+)
+
+// Bounds of what a host may say of who speaks: it is a note for each word.
+const (
+	maxSpeakers     = 64 // at a time; the platform has few
+	speakersASecond = 10
+	speakersAtOnce  = 50
+)
+
+func newSpeakersLimit() *rate.Limiter { return rate.NewLimiter(speakersASecond, speakersAtOnce) }
+
+// speakersNote is the data of the note "speakers".
+type speakersNote struct {
+	BeforeSeq uint64   `json:"beforeSeq"`
+	Sources   []uint32 `json:"sources"`
+	Dominant  uint32   `json:"dominant"`
+}
+
+// Speakers implements link.Owner. Who speaks is derived from media: it goes the
+// same way, under the same permit.
+func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
+	if len(sources) > maxSpeakers || !s.speakers.Allow() {
+		s.service.metrics.faults.WithLabelValues(faultSpeakers).Inc()
+		s.host.complain(faultSpeakers, "media host said too much of who speaks", zap.Int("sources", len(sources)))
+		return
+	}
+	data, err := json.Marshal(speakersNote{before, sources, dominant})
+	if err != nil {
+		return // three numbers always marshal
+	}
+	s.write(func(b *spool.Batch) {
+		if s.gate == gateOpen && s.permit.Live() && before >= s.first {
+			b.Note(s.recording, "speakers", data)
+		}
+	})
+}
