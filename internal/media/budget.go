@@ -126,7 +126,7 @@ func (s *session) judge(b *spool.Batch, f *frame.Frame, now time.Time) {
 }
 
 // impossible counts a gap that can't be, and says so.
-func (s *session) impossible(g frame.Gap) {
-	s.service.metrics.faults.WithLabelValues(faultGap).Inc()
-	s.host.complain(faultGap, "media host announced an impossible gap", zap.Uint64("first", g.FirstSeq), zap.Uint64("count", g.Count))
+func (h *host) impossible(g frame.Gap) {
+	h.service.metrics.faults.WithLabelValues(faultGap).Inc()
+	h.complain(faultGap, "media host announced an impossible gap", zap.Uint64("first", g.FirstSeq), zap.Uint64("count", g.Count))
 }

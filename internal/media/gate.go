@@ -162,8 +162,9 @@ func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
 	}
 	g.ToTime = g.FromTime + int64(frames)*frame.TicksPerFrame
 	if !s.spend(g, now) {
-		s.impossible(g) // the frame's place tells, the clock does not
-		return
+		v := &s.host.visit // said behind the locks
+		v.wrongGaps, v.wrongGap = v.wrongGaps+1, g
+		return // the frame's place tells, the clock does not
 	}
 	s.keepGap(b, g)
 }
@@ -182,13 +183,13 @@ func (s *session) Gap(g frame.Gap) {
 	// pass them over without a sample for what is missing.
 	foreign := g.Kind != s.kind || (s.kind == frame.MixedAudio && g.Source != 0)
 	if foreign || g.Count > maxGap || g.FirstSeq+g.Count < g.FirstSeq || (g.Count > 0 && g.FirstSeq == 0) {
-		s.impossible(g)
+		s.host.impossible(g)
 		return
 	}
 	refused := false
 	s.write(func(b *spool.Batch) { refused = !s.hearGap(b, g, time.Now()) })
 	if refused {
-		s.impossible(g)
+		s.host.impossible(g)
 	}
 }
 

@@ -93,15 +93,16 @@ func (h *host) Changed() {
 	h.service.countHosts()
 }
 
-// complain logs what a host may do as often as it likes.
+// complain logs what a host may do as often as it likes. Never under a lock: a log
+// may hang.
 func (h *host) complain(key, message string, fields ...zap.Field) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	s := h.noisy[key]
 	if s == nil {
 		s = &rate.Sometimes{First: 1, Interval: logEvery}
 		h.noisy[key] = s
 	}
+	h.mu.Unlock()
 	s.Do(func() { h.log.Warn(message, fields...) })
 }
 
@@ -150,7 +151,11 @@ type visit struct {
 	warm      uint64      // see warmUp
 	stored    [frame.Screen + 1]uint64
 	discarded [reasons]uint64
+	// What is to be complained of, behind the locks.
 	wildTimes uint64 // frames whose time was not believed
+	wrongGaps uint64 // times of a closed gate that cannot be
+	wrongGap  frame.Gap
+	fault     error // of a malformed frame
 }
 
 // fill is one message's way through the gates: one lock for all its frames.
@@ -211,10 +216,10 @@ func (v *visit) malformed(s *session, err *frame.PackError) {
 	if s != nil {
 		s.discarded[malformed]++
 	}
-	v.host.complain("malformed", "media host sent a malformed frame", zap.Error(err))
+	v.fault = err
 }
 
-// count moves the numbers of a message to the metrics.
+// count moves the numbers of a message to the metrics, and complains.
 func (v *visit) count() {
 	m := v.host.service.metrics
 	for k, n := range v.stored {
@@ -222,11 +227,6 @@ func (v *visit) count() {
 			m.stored[k].Add(float64(n))
 			v.stored[k] = 0
 		}
-	}
-	if n := v.wildTimes; n > 0 {
-		v.wildTimes = 0
-		m.faults.WithLabelValues(faultTime).Add(float64(n))
-		v.host.complain(faultTime, "a media clock jumped further than time can have passed")
 	}
 	for r, n := range v.discarded {
 		if n == 0 {
@@ -237,5 +237,22 @@ func (v *visit) count() {
 		if r := reason(r); r != malformed {
 			v.host.complain(r.String(), "frames discarded", zap.Stringer("reason", r), zap.Uint64("frames", n))
 		}
+	}
+	v.complain()
+}
+
+// complain says what was wrong with a message besides what was discarded.
+func (v *visit) complain() {
+	if v.fault != nil {
+		v.host.complain("malformed", "media host sent a malformed frame", zap.Error(v.fault))
+		v.fault = nil
+	}
+	if n := v.wildTimes; n > 0 {
+		v.wildTimes = 0
+		v.host.service.metrics.faults.WithLabelValues(faultTime).Add(float64(n))
+		v.host.complain(faultTime, "a media clock jumped further than time can have passed")
+	}
+	for ; v.wrongGaps > 0; v.wrongGaps-- {
+		v.host.impossible(v.wrongGap)
 	}
 }

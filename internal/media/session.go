@@ -147,17 +147,23 @@ func (s *session) shut() {
 }
 
 // fail tells the call, once, that it can't be recorded completely.
-func (s *session) fail(cause recorder.Cause, detail string) {
+func (s *session) fail(cause recorder.Cause, detail string) { s.tellFailed(cause, detail)() }
+
+// tellFailed is fail without the log, which may hang: what it returns is called
+// when everybody else was told.
+func (s *session) tellFailed(cause recorder.Cause, detail string) (log func()) {
 	s.mu.Lock()
 	told := s.failed || s.report != nil
 	s.failed = true
 	s.mu.Unlock()
 	if told {
-		return
+		return func() {}
 	}
-	s.log.Error("recording can't go on", zap.String("cause", string(cause)), zap.String("detail", detail))
-	s.note("failed", detail)
 	s.service.mail.send(s.call.ID, recorder.MediaFailed{Cause: cause, Detail: detail})
+	s.note("failed", detail)
+	return func() {
+		s.log.Error("recording can't go on", zap.String("cause", string(cause)), zap.String("detail", detail))
+	}
 }
 
 // mediaEntry is the data of a journal entry of kind media.

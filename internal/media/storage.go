@@ -25,12 +25,17 @@ func (s *Service) OnFailure(err error) {
 	// seals. It does not call back.
 	s.opts.Spool.Refuse(err)
 	s.late.stop()
-	s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
-	for _, one := range s.all() {
-		one.fail(recorder.CauseStorageFailed, err.Error())
+	all := s.all()
+	say := make([]func(), 0, len(all))
+	for _, one := range all {
+		say = append(say, one.tellFailed(recorder.CauseStorageFailed, err.Error()))
 	}
 	if s.opts.OnFailure != nil {
 		s.opts.OnFailure(err)
+	}
+	s.log.Error("storage failed; all recordings end as failed", zap.Error(err))
+	for _, log := range say {
+		log()
 	}
 }
 
@@ -57,10 +62,11 @@ func (s *Service) watchStorage(ctx context.Context) {
 		case <-tick.C:
 		}
 		stalled := s.opts.Spool.Stalled()
+		var say []func()
 		if stalled > stallLimit {
 			for _, one := range s.all() {
 				if one.needsDisk() {
-					one.fail(recorder.CauseStorageFailed, fmt.Sprintf("nothing has become durable for %v", stallLimit))
+					say = append(say, one.tellFailed(recorder.CauseStorageFailed, fmt.Sprintf("nothing has become durable for %v", stallLimit)))
 				}
 			}
 		}
@@ -71,6 +77,9 @@ func (s *Service) watchStorage(ctx context.Context) {
 		}
 		if stalled > storageLimit {
 			s.OnFailure(fmt.Errorf("the spool has taken nothing for %v", storageLimit))
+		}
+		for _, log := range say {
+			log()
 		}
 	}
 }

@@ -60,6 +60,7 @@ type worldOptions struct {
 	bridge time.Duration
 	audio  string
 	asks   bool // consent must be given with w.agree
+	log    *zap.Logger
 }
 
 // blankWorld is a world in which nothing has begun.
@@ -104,13 +105,17 @@ func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so s
 		}
 		hooks.OnDurable(ds)
 	}
+	log := o.log
+	if log == nil {
+		log = zap.NewNop()
+	}
 	var err error
 	if w.spool, err = spool.Open(tb.Context(), so); err != nil {
 		tb.Fatal(err)
 	}
 	w.service, err = New(Options{
 		Hosts: addresses, TLS: conf, Spool: w.spool, Audio: o.audio, Hooks: hooks, Bridge: o.bridge, OnFailure: w.fail,
-		Registerer: w.reg, Log: zap.NewNop(), Note: w.Note, LateSeal: w.sealedLate,
+		Registerer: w.reg, Log: log, Note: w.Note, LateSeal: w.sealedLate,
 		Post: func(id recorder.CallID, ev recorder.Event) bool { return w.registry.Post(id, ev) == nil },
 	})
 	if err != nil {

@@ -113,10 +113,10 @@ func (l *Link) checkEpoch(info Info) {
 	if !changed {
 		return
 	}
-	l.log.Warn("media host restarted", zap.String("host", info.HostID))
 	for _, s := range l.live() {
 		l.lose(s, Loss{LossEpoch, "the media host's process was restarted"})
 	}
+	l.log.Warn("media host restarted", zap.String("host", info.HostID))
 }
 
 // rise marks the link as up and attaches all sessions.
@@ -160,15 +160,15 @@ func (l *Link) cut(ctx context.Context, why error) {
 	if ctx.Err() != nil {
 		return
 	}
-	if was {
-		l.log.Warn("link to the media host cut", zap.Int("sessions", len(cut)), zap.Error(why))
-		l.opts.Handler.Changed()
-	} else {
-		l.log.Debug("media host not reached", zap.Error(why))
-	}
 	for _, s := range cut {
 		s.owner.Cut(why.Error())
 	}
+	if !was {
+		l.log.Debug("media host not reached", zap.Error(why))
+		return
+	}
+	l.opts.Handler.Changed()
+	l.log.Warn("link to the media host cut", zap.Int("sessions", len(cut)), zap.Error(why))
 }
 
 // sendAll is the connection's sender: control messages in order, then what is
