@@ -170,6 +170,33 @@ func TestRecovered(t *testing.T) {
 	}
 }
 
+// What is missing at the end is there with the seal, in one commit, or not at all.
+func TestMissingBeforeSeal(t *testing.T) {
+	t.Parallel()
+	d := newMemDisk()
+	l := open(t, small(d))
+	store(t, l, begin(t, l, permits(t, 1)[0], "rec"), 1, 5)
+	d = d.killed()
+	l = open(t, small(d))
+	before := l.number
+	g := frame.Gap{Kind: frame.MixedAudio, FirstSeq: 6, FromTime: 1, ToTime: 1 + 50*frame.TicksPerFrame, Cause: frame.CauseCrash}
+	s, err := l.SealRecovered(context.Background(), "rec", Seal{Cause: "crash", Missing: &g})
+	if err != nil || s.Commit != before+1 {
+		t.Fatalf("%+v, %v, after commit %d", s, err, before)
+	}
+	recs := read(t, l, "rec")
+	n := len(recs)
+	if recs[n-1].Type != SealType || recs[n-2].Type != GapType || recs[n-2].Gap != g {
+		t.Fatalf("%+v", recs[n-2:])
+	}
+	// Asked again it is there once.
+	if again, err := l.SealRecovered(context.Background(), "rec", Seal{Missing: &g}); err != nil || again != s || len(read(t, l, "rec")) != n {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	shut(t, l)
+	sound(t, d)
+}
+
 // Law: no frame without a live permit, none after the seal.
 func TestGate(t *testing.T) {
 	t.Parallel()

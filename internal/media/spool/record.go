@@ -83,6 +83,9 @@ type Seal struct {
 	LastSeq uint64 // the last frame there was; 0: unknown or none
 	Cause   string
 	Meta    []byte // JSON; may be nil
+	// Missing, where not nil, is a gap that is appended right before the seal, in the
+	// same commit: both are there, or none.
+	Missing *frame.Gap
 }
 
 // Sealed says what was sealed.

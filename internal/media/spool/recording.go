@@ -149,7 +149,13 @@ func (r *Recording) appendSeal(ctx context.Context, s Seal) (*ticket, error) {
 			return
 		}
 		var body []byte
-		if body, failed = r.sealBody(s); failed == nil && b.append(r, diskSeal, 0, body) {
+		if body, failed = r.sealBody(s); failed != nil {
+			return
+		}
+		if g := s.Missing; g != nil && !b.append(r, diskGap, g.Kind, gapBody(*g)) {
+			return
+		}
+		if b.append(r, diskSeal, 0, body) {
 			r.seal = b.buf.wait()
 			t = r.seal
 		}
@@ -177,7 +183,7 @@ func (l *Log) sealed(ctx context.Context, t *track, seal *ticket) (Sealed, error
 }
 
 // SealRecovered seals a recording that Open found unsealed: what is durable is
-// what there is. It returns when the seal is durable. For one that is already
+// what there is, and Seal.Missing says what there is not. It returns when the seal is durable. For one that is already
 // sealed it returns what was sealed; for one that this process began it fails.
 func (l *Log) SealRecovered(ctx context.Context, id string, s Seal) (Sealed, error) {
 	if err := checkMeta(s.Meta); err != nil {
