@@ -113,13 +113,22 @@ func (h *host) stop(ctx context.Context, id, reason string) error {
 	defer cancel()
 	err := h.link.StopSession(ctx, id, reason)
 	if err != nil {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if len(h.unstop) < 10_000 {
-			h.unstop = append(h.unstop, id)
-		}
+		h.stopLater(id)
 	}
 	return err
+}
+
+// mostUnstopped bounds the sessions that wait to be stopped. What is too much the
+// host disposes of itself, for nobody attaches it.
+const mostUnstopped = 10_000
+
+// stopLater has a session stopped when the link is up.
+func (h *host) stopLater(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.unstop) < mostUnstopped {
+		h.unstop = append(h.unstop, id)
+	}
 }
 
 // retryStops is called now and then while the link is up.
@@ -130,9 +139,9 @@ func (h *host) retryStops(ctx context.Context) {
 	h.mu.Unlock()
 	for i, id := range ids {
 		if h.stop(ctx, id, "left over") != nil {
-			h.mu.Lock()
-			h.unstop = append(h.unstop, ids[i+1:]...)
-			h.mu.Unlock()
+			for _, id := range ids[i+1:] {
+				h.stopLater(id)
+			}
 			return
 		}
 	}

@@ -45,6 +45,14 @@ func (m *mail) send(call recorder.CallID, event recorder.Event) {
 	}
 }
 
+// now is send that hands the event over before it returns, where the call takes
+// it; it may overtake what is queued for the call.
+func (m *mail) now(call recorder.CallID, event recorder.Event) {
+	if !m.post(call, event) {
+		m.send(call, event)
+	}
+}
+
 func (m *mail) run(ctx context.Context) {
 	for {
 		select {

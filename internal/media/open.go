@@ -173,8 +173,13 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 	recording, err := s.service.opts.Spool.Begin(ctx, permit, uuid.NewString(), data)
 	s.setBeginning(false)
 	if err != nil {
-		if !errors.Is(err, recorder.ErrNotPermitted) && ctx.Err() == nil {
+		switch {
+		case errors.Is(err, recorder.ErrNotPermitted):
+		case ctx.Err() == nil:
 			s.fail(recorder.CauseStorageFailed, err.Error())
+		case isTimeout(err) && s.service.opts.Spool.Stalled() > hangsAtOpen:
+			// At once, before our caller says that it was the host.
+			s.tellFailed(s.service.mail.now, recorder.CauseStorageFailed, err.Error())()
 		}
 		return fmt.Errorf("make the permit durable: %w", err)
 	}

@@ -26,10 +26,15 @@ func TestOpenIsUnanswered(t *testing.T) {
 	})
 	hs.raw(canary(1))
 	w.refused(s, beforeOpened, 1)
+	armed := time.Now()
 	w.onEnd = func(recorder.CallID) {
 		hs.say(&pb.FromHost{Message: &pb.FromHost_Opened{Opened: &pb.Opened{Handle: hs.handle, FirstSeq: 1}}})
 		hs.raw(canary(1), canary(2))
 		w.refused(s, afterSeal, 2)
+	}
+	eventually(t, "failed", func() bool { return w.heard("c failed") })
+	if took := time.Since(armed); took > 2*time.Second {
+		t.Errorf("failed was announced after %v", took)
 	}
 	end := w.end("c")
 	if end.Outcome != recorder.OutcomeFailed || end.Cause != recorder.CauseMediaSilentAtOpen {

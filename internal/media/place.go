@@ -68,15 +68,16 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 	if err != nil {
 		h.mu.Lock()
 		h.avoid = time.Now().Add(avoidFor)
-		if isTimeout(ask.Err()) {
-			h.unstop = append(h.unstop, id) // it may have been made all the same
-		}
 		h.mu.Unlock()
+		if isTimeout(ask.Err()) {
+			h.stopLater(id) // it may have been made all the same
+		}
 		s.metrics.placed.WithLabelValues("failed").Inc()
 		return recorder.Session{}, err
 	}
 	one := newSession(s, h, call, id)
 	if one.link, err = h.link.Attach(id, one); err != nil {
+		h.stopLater(id) // made, and of no use
 		return recorder.Session{}, err
 	}
 	s.mu.Lock()
@@ -87,6 +88,7 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 	s.mu.Unlock()
 	if taken {
 		one.link.Detach()
+		h.stopLater(id)
 		return recorder.Session{}, errors.New("the call has a session already")
 	}
 	s.metrics.sessions.Inc()

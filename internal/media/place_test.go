@@ -2,6 +2,7 @@ package media
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/link"
 	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -183,4 +186,48 @@ func TestMisuse(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+}
+
+// An owner hears nothing that matters here.
+type nobody struct{}
+
+func (nobody) Attached(link.Attached)            {}
+func (nobody) Opened(uint64)                     {}
+func (nobody) Paused(uint64)                     {}
+func (nobody) Gap(frame.Gap)                     {}
+func (nobody) Speakers(uint64, []uint32, uint32) {}
+func (nobody) Cut(string)                        {}
+func (nobody) Lost(link.Loss)                    {}
+
+// TestMadeButNotAttached: a session that was made on the host and cannot be
+// attached is stopped there.
+func TestMadeButNotAttached(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	h := w.hosts[0]
+	h.change(func() { h.muteAtt = true })
+	var all []*link.Session
+	for i := 0; ; i++ {
+		one, err := w.service.hosts[0].link.Attach(fmt.Sprintf("s%d", i), nobody{})
+		if errors.Is(err, link.ErrFull) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	_, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, "")
+	if !errors.Is(err, link.ErrFull) {
+		t.Fatalf("placed: %v", err)
+	}
+	for _, one := range all {
+		one.Detach()
+	}
+	made := h.session(0).id
+	eventually(t, "the session to be stopped", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return slices.Contains(h.stopped, made)
+	})
 }

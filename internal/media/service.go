@@ -32,7 +32,7 @@ const (
 	placeLimit    = 1500 * time.Millisecond // CreateSession, all hosts together
 	placeLeast    = 300 * time.Millisecond  // what one host gets at least
 	unattachedTTL = time.Minute             // the host keeps a session that nobody attached
-	openLimit     = 3 * time.Second         // Open, from permit to Opened
+	openLimit     = 1500 * time.Millisecond // Open, from permit to Opened: then law 3 has two seconds, and failed must be said
 	pausedLimit   = 2 * time.Second         // a graceful seal waits for Paused
 	ackLimit      = 250 * time.Millisecond  // a seal waits for its last acknowledgement to be sent
 	stopLimit     = 2 * time.Second         // StopSession
@@ -41,6 +41,7 @@ const (
 	silentLimit   = 5 * time.Second         // an open session hears nothing
 	muteLimit     = 10 * time.Second        // an open session has never heard anything: it fails
 	stallLimit    = 1500 * time.Millisecond // a commit is under way: open recordings fail
+	hangsAtOpen   = time.Second             // a commit is under way: an Open that ran out of time waited for the disk
 	storageLimit  = 10 * time.Second        // a commit is under way, or the spool takes nothing: the process fails
 	watchEvery    = 250 * time.Millisecond
 	storageEvery  = 100 * time.Millisecond // stallLimit, this, a seal given up and the announcement: law 3's two seconds

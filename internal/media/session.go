@@ -147,11 +147,13 @@ func (s *session) shut() {
 }
 
 // fail tells the call, once, that it can't be recorded completely.
-func (s *session) fail(cause recorder.Cause, detail string) { s.tellFailed(cause, detail)() }
+func (s *session) fail(cause recorder.Cause, detail string) {
+	s.tellFailed(s.service.mail.send, cause, detail)()
+}
 
 // tellFailed is fail without the log, which may hang: what it returns is called
 // when everybody else was told.
-func (s *session) tellFailed(cause recorder.Cause, detail string) (log func()) {
+func (s *session) tellFailed(send func(recorder.CallID, recorder.Event), cause recorder.Cause, detail string) (log func()) {
 	s.mu.Lock()
 	told := s.failed || s.report != nil
 	s.failed = true
@@ -159,7 +161,7 @@ func (s *session) tellFailed(cause recorder.Cause, detail string) (log func()) {
 	if told {
 		return func() {}
 	}
-	s.service.mail.send(s.call.ID, recorder.MediaFailed{Cause: cause, Detail: detail})
+	send(s.call.ID, recorder.MediaFailed{Cause: cause, Detail: detail})
 	s.note("failed", detail)
 	return func() {
 		s.log.Error("recording can't go on", zap.String("cause", string(cause)), zap.String("detail", detail))

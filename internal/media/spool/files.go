@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +54,9 @@ type segmentFile interface {
 }
 
 // disk is the real one.
-type disk struct{}
+type disk struct {
+	syncParent func(path string) error // nil: durable.SyncParent; tests look on
+}
 
 func (disk) MkdirAll(dir string) error { return durable.MkdirAll(dir, 0o700) }
 
@@ -73,16 +74,18 @@ func (disk) List(dir string) ([]string, error) {
 
 func (disk) Lock(path string) (io.Closer, error) { return durable.Lock(path) }
 
-func (disk) Segment(path string) (segmentFile, error) {
-	_, err := os.Stat(path)
-	f, _, oerr := durable.OpenDirect(path, 0o600)
-	if oerr != nil {
-		return nil, oerr
+func (d disk) Segment(path string) (segmentFile, error) {
+	f, _, err := durable.OpenDirect(path, 0o600)
+	if err != nil {
+		return nil, err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = durable.SyncParent(path); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
+	// Also where it was there: whoever made it may have died before this line.
+	sync := d.syncParent
+	if sync == nil {
+		sync = durable.SyncParent
+	}
+	if err = sync(path); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return &diskFile{f}, nil
 }

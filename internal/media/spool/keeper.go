@@ -24,9 +24,9 @@ func (l *Log) keep() {
 	}
 }
 
-// keepForever does what the committer has no time for: it writes the index of
-// segments that are full, has a written segment ready before it is needed, takes
-// away what is too many, and ends what its owner gave up. Nothing of it is needed
+// keepForever does what the committer has no time for: it has a written
+// segment ready before it is needed, takes away what is too many, writes the index
+// of segments that are full, and ends what its owner gave up. Nothing of it is needed
 // for correctness.
 func (l *Log) keepForever() {
 	defer close(l.kept)
@@ -61,20 +61,14 @@ func (l *Log) doChores() (again bool, err error) {
 	for _, r := range abandoned {
 		r.abandon()
 	}
-	for {
-		x, slot := l.nextIndex()
-		if x == nil {
-			break
-		}
-		if err = l.opt.files.WriteFile(l.path(indexName(slot)), x.encode(l.log)); err != nil {
-			return true, err
-		}
-		l.known.Lock()
-		if l.pending[x.gen] == x {
-			delete(l.pending, x.gen)
-		}
-		l.known.Unlock()
-	}
+	// The spares first: where the disk is full, no index can be written before
+	// space was given back.
+	again, err = l.keepSpares()
+	return again, errors.Join(err, l.writeIndexes())
+}
+
+// keepSpares has a spare segment ready, and not too many.
+func (l *Log) keepSpares() (again bool, err error) {
 	l.known.Lock()
 	spares, slot := len(l.spares), l.slots
 	if spares == 0 {
@@ -88,6 +82,24 @@ func (l *Log) doChores() (again bool, err error) {
 		return true, l.trim()
 	}
 	return false, nil
+}
+
+// writeIndexes writes the index of each segment that is full.
+func (l *Log) writeIndexes() error {
+	for {
+		x, slot := l.nextIndex()
+		if x == nil {
+			return nil
+		}
+		if err := l.opt.files.WriteFile(l.path(indexName(slot)), x.encode(l.log)); err != nil {
+			return err
+		}
+		l.known.Lock()
+		if l.pending[x.gen] == x {
+			delete(l.pending, x.gen)
+		}
+		l.known.Unlock()
+	}
 }
 
 // nextIndex returns an index that is to be written.

@@ -17,8 +17,8 @@ import (
 )
 
 // A Log is an append-only log of many recordings. All methods are safe for
-// concurrent use. Two goroutines belong to it: the committer, which alone writes
-// records, and the keeper, which prepares segments.
+// concurrent use. Three goroutines belong to it: the committer, which alone writes
+// records, the keeper, which prepares segments, and one that asks for the room left.
 type Log struct {
 	opt     Options
 	log     uint64 // random; in every commit
@@ -27,6 +27,8 @@ type Log struct {
 	rate    *rate
 	born    time.Time
 	under   atomic.Int64 // when the commit under way began, ns after born, at least 1; 0: there is none
+	free    atomic.Int64 // bytes, as the filesystem said last
+	asked   atomic.Int64 // when it did, ns after born; far in the past: never
 	soft    int          // bytes that may wait; more has to wait itself
 
 	// mu guards what is being appended. It is held for the copying of one batch.
@@ -71,6 +73,7 @@ type Log struct {
 	done          chan struct{} // closed: the keeper ends
 	refused       chan struct{} // closed: failure is set
 	stopped, kept chan struct{} // closed: the committer, the keeper has ended
+	watched       chan struct{} // closed: watchRoom has ended
 }
 
 // Open opens the log in a directory, and makes it where there is none. It takes
@@ -106,8 +109,10 @@ func newLog(o Options, lock io.Closer) *Log {
 		segs: make(map[uint64]*segment), pending: make(map[uint64]*index),
 		wake: make(chan struct{}, 1), chores: make(chan struct{}, 1),
 		done: make(chan struct{}), refused: make(chan struct{}), stopped: make(chan struct{}), kept: make(chan struct{}),
+		watched: make(chan struct{}),
 	}
 	l.room = sync.NewCond(&l.mu)
+	l.asked.Store(-int64(2 * roomStale))
 	return l
 }
 
@@ -135,8 +140,10 @@ func (l *Log) start(ctx context.Context) error {
 		zap.Int("segments", len(l.segs)), zap.Uint64("commit", l.number))
 	l.metrics = newMetrics(l.opt.Registerer, l)
 	l.metrics.damage.Add(float64(len(l.damage)))
+	l.askRoom()
 	go l.commitForever()
 	go l.keepForever()
+	go l.watchRoom()
 	return nil
 }
 

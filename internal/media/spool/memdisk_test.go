@@ -22,6 +22,8 @@ type memDisk struct {
 	files  map[string]*memFile
 	locked bool
 	free   int64
+	statfs func() error // not nil: asked by Available
+	noFile error        // what WriteFile returns
 
 	// before is asked before each write and each sync of a segment; its error is
 	// the operation's.
@@ -150,6 +152,9 @@ func (d *memDisk) Open(path string) (readFile, error) {
 func (d *memDisk) WriteFile(path string, data []byte) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.noFile != nil {
+		return d.noFile
+	}
 	d.files[filepath.Base(path)] = &memFile{view: slices.Clone(data), safe: slices.Clone(data), dirty: make(map[int]bool)}
 	return nil
 }
@@ -163,8 +168,12 @@ func (d *memDisk) Remove(path string) error {
 
 func (d *memDisk) Available(string) (int64, error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.free, nil
+	free, statfs := d.free, d.statfs
+	d.mu.Unlock()
+	if statfs != nil {
+		return free, statfs()
+	}
+	return free, nil
 }
 
 // segments returns how many segment files there are.

@@ -71,32 +71,6 @@ func (l *Log) bytes() int64 {
 	return int64(len(l.segs)) * l.opt.SegmentSize
 }
 
-// streamRate is what one audio stream writes: bytes a second, in round numbers.
-const streamRate = 36_000
-
-// SecondsLeft says for how long there is room at the rate of the last half
-// minute, but at least at that of one audio stream for each open recording. It
-// asks the filesystem. 0 where that fails.
-func (l *Log) SecondsLeft() float64 {
-	free, err := l.opt.files.Available(l.opt.Dir)
-	if err != nil {
-		return 0
-	}
-	l.known.Lock()
-	open := 0
-	for _, t := range l.state.tracks {
-		if !t.sealed {
-			open++
-		}
-	}
-	free += int64(len(l.spares)) * l.opt.SegmentSize
-	if n := len(l.marks); n > 0 {
-		free += l.opt.SegmentSize - int64(l.marks[n-1].off)
-	}
-	l.known.Unlock()
-	return float64(free) / max(l.rate.perSecond(time.Now()), float64(max(open, 1)*streamRate))
-}
-
 // rate is a moving average of bytes a second.
 type rate struct {
 	mu   sync.Mutex

@@ -15,6 +15,9 @@ import (
 
 // recover finds out what is durable and makes ready to append to it.
 func (l *Log) recover(ctx context.Context) error {
+	if err := l.sweep(); err != nil {
+		return err
+	}
 	all, err := survey(l.opt.files, l.opt.Dir)
 	if err != nil {
 		return err
@@ -60,6 +63,23 @@ func (l *Log) recover(ctx context.Context) error {
 		return err
 	}
 	return l.repair(from[len(from)-1], end)
+}
+
+// sweep takes away what a crash has left of files that were being written: they
+// were never committed, so nobody knows them.
+func (l *Log) sweep() error {
+	names, err := l.opt.files.List(l.opt.Dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if durable.IsHidden(name) {
+			if err = l.opt.files.Remove(l.path(name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // create begins a new log.

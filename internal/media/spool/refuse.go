@@ -64,7 +64,7 @@ func (l *Log) awaitEnd(ctx context.Context) error {
 	late := time.NewTimer(closeLimit)
 	late.Stop() // for now
 	defer late.Stop()
-	for _, ended := range []chan struct{}{l.stopped, l.kept} {
+	for _, ended := range []chan struct{}{l.stopped, l.kept, l.watched} {
 		for waiting := true; waiting; {
 			select {
 			case <-ended:
