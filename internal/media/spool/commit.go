@@ -178,6 +178,7 @@ func (l *Log) fail(buf *buffer, cause error) {
 	err := fmt.Errorf("%w: %w", ErrFailed, cause)
 	l.refuse(err)
 	l.mu.Lock()
+	l.broken = err
 	buf.resolve(err)
 	l.fill.resolve(err)
 	l.mu.Unlock()

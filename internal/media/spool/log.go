@@ -43,6 +43,7 @@ type Log struct {
 	closed  bool      // and has returned
 	err     error     // set: nothing can be appended
 	failure error     // why not, if the disk is the cause; nothing is written any more
+	broken  error     // what the disk itself said
 
 	// known guards what is durable: the recordings, and where they are.
 	known   sync.Mutex
@@ -184,8 +185,8 @@ func (t *track) info(i Info) Info {
 }
 
 // Close refuses everything new, commits what is waiting, and ends the log. It
-// returns the failure that ended the log before, if there was one. Where ctx
-// ends first, or the log has given up (Refuse), the disk still hangs, and the
+// returns the disk's failure that ended the log before, if there was one; who has
+// called Refuse knows why. Where ctx ends first, or the log has given up (Refuse), the disk still hangs, and the
 // directory stays locked until Close is called again and the disk has answered.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
@@ -214,5 +215,5 @@ func (l *Log) Close(ctx context.Context) error {
 		}
 	}
 	l.fill, l.idle = nil, nil
-	return errors.Join(l.failure, l.cur.Close(), l.lock.Close())
+	return errors.Join(l.broken, l.cur.Close(), l.lock.Close())
 }
