@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/media"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -132,12 +134,34 @@ func (b *bot) sealLeftovers(ctx context.Context) (reports map[recorder.CallID][]
 	return reports, cut, g.Wait()
 }
 
-func (b *bot) sealLeftover(ctx context.Context, info spool.Info) (recorder.SealReport, error) {
-	report := recorder.SealReport{
-		Recording: info.ID, Frames: info.Frames, LastSeq: info.LastSeq, FirstAt: info.FirstAt, LastAt: info.LastAt, At: info.LastAt,
+// callLives is how long the platform keeps a call that says nothing (protocol.md
+// §3.3): a recording that a dead process has left was over by then.
+const callLives = 45 * time.Minute
+
+// lostUntil is when a recording that the process left was over: when the platform
+// said that the call was, or else now, for all we know.
+func (b *bot) lostUntil(ctx context.Context, info spool.Info) time.Time {
+	until := time.Now()
+	if most := info.LastAt.Add(callLives); most.Before(until) {
+		until = most
 	}
+	journal, err := b.catalogue.Journal(ctx, info.Call)
+	if err != nil {
+		return until // the longer loss is the honest one
+	}
+	for _, e := range journal {
+		var d notificationData
+		if e.Kind == string(recorder.EntryNotification) && json.Unmarshal(e.Data, &d) == nil && d.Change == "deleted" && e.At.Before(until) {
+			until = e.At
+		}
+	}
+	return until
+}
+
+func (b *bot) sealLeftover(ctx context.Context, info spool.Info) (recorder.SealReport, error) {
+	seal, report := media.Recovered(info, b.lostUntil(ctx, info))
 	if !info.Sealed {
-		sealed, err := b.spool.SealRecovered(ctx, info.ID, spool.Seal{LastSeq: info.LastSeq, Cause: string(recorder.CauseProcessDied)})
+		sealed, err := b.spool.SealRecovered(ctx, info.ID, seal)
 		if err != nil {
 			return recorder.SealReport{}, fmt.Errorf("seal recording %s: %w", info.ID, err)
 		}
