@@ -22,8 +22,8 @@
 //     handed a frame over, so it jitters, and drifts against the sample clock. It
 //     makes a gap only where it stays late: 25 frames in a row (10, where the
 //     recording ends sooner) by a frame or more, or from a frame on that the host
-//     flagged. Times that cannot be (0, backwards, more than a day
-//     ahead) are counted and change nothing, unless the clock keeps to them: then
+//     flagged. Times that cannot be (0, backwards, a day ahead,
+//     or more than the gate's last [Belief] allows) are counted and change nothing, unless the clock keeps to them: then
 //     it was set anew, which is no gap either.
 //
 // A track of unmixed audio has frames only while its source speaks. The time
