@@ -26,7 +26,7 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
-	return &metrics{
+	m := &metrics{
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "recorderbot_archive_upload_seconds",
 			Help:    "Time to assemble, check and publish one recording.",
@@ -37,4 +37,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Sealed recordings in the spool that are not archived yet.",
 		}),
 	}
+	for _, outcome := range []string{outcomePublished, outcomeAlready, outcomeFailed} {
+		m.seconds.WithLabelValues(outcome) // there before there is anything to count
+	}
+	return m
 }

@@ -3,10 +3,18 @@ package callbacks
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/recorderbot/recorderbot/internal/graph"
 )
 
 // metrics are this package's counters. All labels come from closed sets: status
 // codes, the reasons of reply.go and of graph.DecodeError, graph.Kind, verdicts.
+// Labels of callback_tokens_total.
+const (
+	tokenCached   = "cache"
+	tokenVerified = "signature"
+)
+
 type metrics struct {
 	requests      *prometheus.CounterVec // code
 	rejected      *prometheus.CounterVec // reason
@@ -60,8 +68,20 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Tokens accepted, by how: remembered (cache) or verified (signature).",
 		}, []string{"source"}),
 	}
+	// 0 from the start: a rate sees only what follows a first value.
 	for _, outcome := range []string{fetchOK, fetchUnreachable, fetchInvalid} {
 		m.fetches.WithLabelValues(outcome)
+	}
+	for _, source := range []string{tokenCached, tokenVerified} {
+		m.tokens.WithLabelValues(source)
+	}
+	m.requests.WithLabelValues("202")
+	for _, why := range append(graph.DecodeReasons(), reasons()...) {
+		m.rejected.WithLabelValues(why)
+	}
+	for _, k := range graph.Kinds() {
+		m.notifications.WithLabelValues(k.String(), verdictAccepted)
+		m.unknown.WithLabelValues(k.String())
 	}
 	return m
 }

@@ -36,6 +36,17 @@ const (
 	reasonPanic        reason = "panic"
 )
 
+// reasons are all of them but those of a body that does not decode.
+func reasons() []string {
+	return []string{
+		string(reasonMethod), string(reasonPath), string(reasonSize), string(reasonNoToken), string(reasonMalformed), string(reasonAlgorithm),
+		string(reasonIssuer), string(reasonAudience), string(reasonExpired), string(reasonNotYetValid), string(reasonTenant),
+		string(reasonUnknownKey), string(reasonNoKeys), string(reasonSignature), string(reasonContentType), string(reasonBody),
+		string(reasonDecode), string(reasonJoinings), string(reasonTenantDiffer), string(reasonForbidden), string(reasonBusy),
+		string(reasonReceiver), string(reasonPanic),
+	}
+}
+
 // A reply is what a request is answered with.
 type reply struct {
 	status  int

@@ -104,7 +104,7 @@ func (v *verifier) authenticate(ctx context.Context, header http.Header) (Caller
 	}
 	sum, now := sha256.Sum256([]byte(token)), time.Now()
 	if caller, ok := v.cache.get(sum, now); ok {
-		v.m.tokens.WithLabelValues("cache").Inc()
+		v.m.tokens.WithLabelValues(tokenCached).Inc()
 		return caller, nil
 	}
 	t, err := v.verify(ctx, token)
@@ -112,7 +112,7 @@ func (v *verifier) authenticate(ctx context.Context, header http.Header) (Caller
 		no := refusal(err)
 		return Caller{}, &no
 	}
-	v.m.tokens.WithLabelValues("signature").Inc()
+	v.m.tokens.WithLabelValues(tokenVerified).Inc()
 	if _, ok := v.tenants[t.caller.Tenant]; !ok {
 		no := unauthorized(reasonTenant)
 		return Caller{}, &no

@@ -19,8 +19,18 @@ const (
 	requestLimit  = 10 * time.Second
 )
 
-// opAnswer is the one operation whose 404 means more than that: too late.
-const opAnswer = "answer"
+// The operations, as labels. opAnswer is the one whose 404 means more than that the
+// call is gone: too late.
+const (
+	opAnswer    = "answer"
+	opReject    = "reject"
+	opAnnounce  = "updateRecordingStatus"
+	opPoll      = "getOperation"
+	opKeepAlive = "keepAlive"
+	opHangUp    = "deleteCall"
+	opAskCall   = "getCall"
+	opAskRoster = "listParticipants"
+)
 
 type (
 	answerBody struct {
@@ -67,7 +77,7 @@ func (c *Client) Answer(ctx context.Context, call recorder.CallRef, blob string)
 // Reject turns an invite down: POST …/reject, 202 (Graph, call: reject).
 func (c *Client) Reject(ctx context.Context, call recorder.CallRef, reason recorder.RejectReason) (recorder.Receipt, error) {
 	re, err := c.send(ctx, call, request{
-		operation: "reject", method: http.MethodPost, path: "/reject", repeat: true, limit: requestLimit, body: rejectBody{reason.String()},
+		operation: opReject, method: http.MethodPost, path: "/reject", repeat: true, limit: requestLimit, body: rejectBody{reason.String()},
 	})
 	return re.receipt, err
 }
@@ -81,7 +91,7 @@ func (c *Client) Announce(ctx context.Context, call recorder.CallRef, status rec
 		return recorder.Operation{}, &recorder.Fault{Kind: recorder.FaultRefused, Message: "not sent: a client context has 1 to 256 characters"}
 	}
 	re, err := c.send(ctx, call, request{
-		operation: "updateRecordingStatus", method: http.MethodPost, path: "/updateRecordingStatus", limit: announceLimit,
+		operation: opAnnounce, method: http.MethodPost, path: "/updateRecordingStatus", limit: announceLimit,
 		body: statusBody{ClientContext: clientContext, Status: status.String()},
 	})
 	if err != nil {
@@ -104,7 +114,7 @@ func (c *Client) PollOperation(ctx context.Context, call recorder.CallRef, id re
 		return recorder.Operation{}, unknown(errors.New("the operation has no ID that could be asked for"), recorder.Receipt{})
 	}
 	re, err := c.send(ctx, call, request{
-		operation: "getOperation", method: http.MethodGet, path: "/operations/" + string(id), repeat: true, limit: requestLimit,
+		operation: opPoll, method: http.MethodGet, path: "/operations/" + string(id), repeat: true, limit: requestLimit,
 	})
 	if err != nil {
 		return recorder.Operation{}, err
@@ -115,14 +125,14 @@ func (c *Client) PollOperation(ctx context.Context, call recorder.CallRef, id re
 // KeepAlive tells that we are here: POST …/keepAlive, 200 (Graph, call: keepAlive; at least every 45
 // minutes).
 func (c *Client) KeepAlive(ctx context.Context, call recorder.CallRef) (recorder.Receipt, error) {
-	re, err := c.send(ctx, call, request{operation: "keepAlive", method: http.MethodPost, path: "/keepAlive", repeat: true, limit: requestLimit})
+	re, err := c.send(ctx, call, request{operation: opKeepAlive, method: http.MethodPost, path: "/keepAlive", repeat: true, limit: requestLimit})
 	return re.receipt, err
 }
 
 // HangUp leaves the call: DELETE …, 204 (Graph, call: delete). It removes our
 // leg only.
 func (c *Client) HangUp(ctx context.Context, call recorder.CallRef) (recorder.Receipt, error) {
-	re, err := c.send(ctx, call, request{operation: "deleteCall", method: http.MethodDelete, repeat: true, limit: requestLimit})
+	re, err := c.send(ctx, call, request{operation: opHangUp, method: http.MethodDelete, repeat: true, limit: requestLimit})
 	return re.receipt, err
 }
 
@@ -134,7 +144,7 @@ type CallState struct {
 
 // GetCall asks for the call: GET …, 200 (Graph, call: get).
 func (c *Client) GetCall(ctx context.Context, call recorder.CallRef) (CallState, error) {
-	re, err := c.send(ctx, call, request{operation: "getCall", method: http.MethodGet, repeat: true, limit: requestLimit})
+	re, err := c.send(ctx, call, request{operation: opAskCall, method: http.MethodGet, repeat: true, limit: requestLimit})
 	if err != nil {
 		return CallState{Receipt: re.receipt}, err
 	}
@@ -190,7 +200,7 @@ func (c *Client) AskRoster(ctx context.Context, call recorder.CallRef) (recorder
 	ctx, cancel := context.WithTimeout(ctx, requestLimit) // for all pages
 	defer cancel()
 	var roster recorder.Roster
-	r := request{operation: "listParticipants", method: http.MethodGet, path: "/participants", repeat: true, limit: requestLimit}
+	r := request{operation: opAskRoster, method: http.MethodGet, path: "/participants", repeat: true, limit: requestLimit}
 	for range maxPages {
 		re, err := c.send(ctx, call, r)
 		if err != nil {
@@ -224,7 +234,7 @@ func (c *Client) addPage(roster *recorder.Roster, body []byte) (next string, err
 		if err != nil {
 			return "", err
 		}
-		c.metrics.unknown.WithLabelValues("listParticipants").Add(float64(l.unknown))
+		c.metrics.unknown.WithLabelValues(opAskRoster).Add(float64(l.unknown))
 		roster.Sequence, roster.Delta = max(roster.Sequence, l.sequence), roster.Delta || l.delta
 		roster.Participants = append(roster.Participants, l.participants...)
 	}

@@ -216,7 +216,7 @@ func (c *Client) once(ctx context.Context, call recorder.CallRef, r request) (re
 	re := reply{token: token, receipt: recorder.Receipt{ClientRequestID: req.Header.Get("client-request-id"), SentAt: time.Now()}}
 	resp, err := c.http.Do(req)
 	re.receipt.RepliedAt = time.Now()
-	code := "error"
+	code := codeNoReply
 	defer func() { c.metrics.request(r.operation, code, re.receipt) }()
 	if err != nil {
 		return re, err

@@ -7,6 +7,13 @@ import (
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
+// Labels.
+const (
+	codeNoReply = "error"
+	tokenIssued = "issued"
+	tokenFailed = "failed"
+)
+
 type metrics struct {
 	requests *prometheus.CounterVec
 	took     *prometheus.HistogramVec
@@ -17,7 +24,7 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) *metrics {
 	f := promauto.With(reg)
 	seconds := []float64{.01, .025, .05, .1, .25, .5, 1, 2, 3, 4, 5, 10}
-	return &metrics{
+	m := &metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "recorderbot_graph_requests_total", Help: "Requests to Graph, by HTTP status; error: no reply.",
 		}, []string{"operation", "code"}),
@@ -31,6 +38,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "recorderbot_graph_unknown_values_total", Help: "Members and values of Graph's replies that no page names.",
 		}, []string{"operation"}),
 	}
+	for _, operation := range []string{opAnswer, opReject, opAnnounce, opPoll, opKeepAlive, opHangUp, opAskCall, opAskRoster} {
+		m.requests.WithLabelValues(operation, codeNoReply) // 0 from the start
+		m.took.WithLabelValues(operation)
+	}
+	m.unknown.WithLabelValues(opAskRoster)
+	for _, outcome := range []string{tokenIssued, tokenFailed} {
+		m.tokens.WithLabelValues(outcome)
+	}
+	return m
 }
 
 func (m *metrics) request(operation, code string, r recorder.Receipt) {

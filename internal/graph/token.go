@@ -154,10 +154,10 @@ func (t *tokens) acquire(ctx context.Context, tenant string) (string, error) {
 	if now := time.Now(); held.good(now) && now.Before(held.renew) {
 		return held.value, nil
 	}
-	began, outcome := time.Now(), "issued"
+	began, outcome := time.Now(), tokenIssued
 	bought, err := t.buy(ctx, tenant)
 	if err != nil {
-		outcome = "failed"
+		outcome = tokenFailed
 	}
 	t.metrics.tokens.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
 	t.mu.Lock()

@@ -93,6 +93,25 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for r := range reasons {
 		m.discarded[r] = discarded.WithLabelValues(r.String())
 	}
+	// 0 from the start: a rate sees only what follows a first value.
+	for _, cause := range frame.GapCauses() {
+		m.gaps.WithLabelValues(string(cause))
+	}
+	for _, outcome := range []string{"sealed", "failed"} {
+		m.seal.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{"placed", "refused", "failed"} {
+		m.placed.WithLabelValues(outcome)
+	}
+	for r := link.LossCut; r <= link.LossReset; r++ {
+		m.lost.WithLabelValues(r.String())
+	}
+	for _, fault := range []string{
+		faultGap, faultTime, faultSpeakers, string(link.FaultUnknownHandle), string(link.FaultUnexpectedOpened),
+		string(link.FaultUnexpectedPaused), string(link.FaultUnexpectedAttach), string(link.FaultUnknownMessage),
+	} {
+		m.faults.WithLabelValues(fault)
+	}
 	return m
 }
 

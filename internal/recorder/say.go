@@ -35,7 +35,11 @@ func (c *call) announce(ctx context.Context, a announcement) {
 		data.Status, data.Context = a.status.String(), a.context
 		if f != nil {
 			data.Fault, data.Receipt = f.Error(), f.Receipt
-			c.log.Warn("announcement", zap.Stringer("status", a.status), zap.Error(f))
+			level := zap.WarnLevel
+			if f.Kind == FaultGone && a.status != StatusRecording {
+				level = zap.InfoLevel // the ordinary end: the call was over when we said so
+			}
+			c.log.Log(level, "announcement", zap.Stringer("status", a.status), zap.Error(f))
 		}
 		if err := c.keep(ctx, a, c.entry(EntryAnnounced, data)); err != nil {
 			return LedgerFailed{err.Error()}

@@ -92,6 +92,13 @@ const (
 	CauseTail        GapCause = "tail"        // the end was never received
 )
 
+// GapCauses are all causes of something lost.
+func GapCauses() []GapCause {
+	return []GapCause{
+		CauseOverflow, CausePlatform, CauseHost, CauseUnannounced, CauseTime, CauseLink, CauseCrash, CauseTail,
+	}
+}
+
 // Valid reports whether the cause is one of the closed set, and so fit for a
 // metric's label.
 func (c GapCause) Valid() bool {
