@@ -3,6 +3,7 @@ package callbacks
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -68,7 +69,30 @@ func (s *Server) serve(handle func(*exchange) reply) http.HandlerFunc {
 		took := time.Since(x.at)
 		s.m.seconds.Observe(took.Seconds())
 		s.access(x, a, took)
+		if a.reason != "" {
+			x.linger()
+		}
 	}
+}
+
+// The bounds of what is read, and thrown away, after a refusal.
+const (
+	lingerBytes = 4 << 20
+	lingerTime  = time.Second
+)
+
+// linger reads on for a moment where a refused sender may still be writing: a
+// connection that is closed over unread bytes is reset, and the reply is lost with
+// it. HTTP/2 has streams for that.
+func (x *exchange) linger() {
+	if x.r.ProtoMajor != 1 {
+		return
+	}
+	conn := http.NewResponseController(x.w)
+	if conn.Flush() != nil || conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, x.r.Body, lingerBytes)
 }
 
 // guard turns a panic into a reply. The panic's value may quote what was

@@ -201,33 +201,46 @@ func TestOverTLS(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, nil)
 	client, address, _ := serveTLS(t, e, nil)
+	old := client.Transport.(*http.Transport).Clone()
+	old.ForceAttemptHTTP2, old.TLSClientConfig.NextProtos = false, []string{"http/1.1"}
+	old.Protocols = new(http.Protocols)
+	old.Protocols.SetHTTP1(true)
+	t.Cleanup(old.CloseIdleConnections)
+	stream := func(s string) io.Reader { return struct{ io.Reader }{strings.NewReader(s)} }
+	huge := strings.Repeat(" ", DefaultMaxBody+1)
 	for name, test := range map[string]struct {
-		body   io.Reader
+		body   func() io.Reader
+		token  string
 		status int
 	}{
-		"plain":               {strings.NewReader(invite(ourTenant, callID)), 202},
-		"chunked":             {struct{ io.Reader }{strings.NewReader(invite(ourTenant, callID))}, 202},
-		"oversized":           {strings.NewReader(strings.Repeat(" ", DefaultMaxBody+1)), 413},
-		"oversized, chunked":  {struct{ io.Reader }{strings.NewReader(strings.Repeat(" ", DefaultMaxBody+1))}, 413},
-		"at the limit":        {strings.NewReader(pad(invite(ourTenant, callID), DefaultMaxBody)), 202},
-		"one above the limit": {struct{ io.Reader }{strings.NewReader(pad(invite(ourTenant, callID), DefaultMaxBody+1))}, 413},
+		"plain":               {func() io.Reader { return strings.NewReader(invite(ourTenant, callID)) }, goodToken().String(), 202},
+		"chunked":             {func() io.Reader { return stream(invite(ourTenant, callID)) }, goodToken().String(), 202},
+		"oversized":           {func() io.Reader { return strings.NewReader(huge) }, goodToken().String(), 413},
+		"oversized, chunked":  {func() io.Reader { return stream(huge) }, goodToken().String(), 413},
+		"oversized, stranger": {func() io.Reader { return strings.NewReader(huge) }, "x", 413},
+		"a stranger's, big":   {func() io.Reader { return stream(huge) }, "x", 401},
+		"a stranger's, 3 MiB": {func() io.Reader { return strings.NewReader(huge + huge + huge) }, "x", 413},
+		"at the limit":        {func() io.Reader { return strings.NewReader(pad(invite(ourTenant, callID), DefaultMaxBody)) }, goodToken().String(), 202},
+		"one above the limit": {func() io.Reader { return stream(pad(invite(ourTenant, callID), DefaultMaxBody+1)) }, goodToken().String(), 413},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+Path, test.body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header = post(t, goodToken().String(), "").Header
-		resp, err := client.Do(r)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		_ = resp.Body.Close()
-		if resp.StatusCode != test.status || resp.ProtoMajor != 2 {
-			t.Errorf("%s: status %d by %s, want %d", name, resp.StatusCode, resp.Proto, test.status)
+		for major, client := range map[int]*http.Client{1: {Transport: old}, 2: client} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+Path, test.body())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header = post(t, test.token, "").Header
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Errorf("%s, HTTP/%d: %v", name, major, err)
+				continue
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Errorf("%s, HTTP/%d: %v", name, major, err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != test.status || resp.ProtoMajor != major {
+				t.Errorf("%s: status %d by %s, want %d by HTTP/%d", name, resp.StatusCode, resp.Proto, test.status, major)
+			}
 		}
 	}
 }
@@ -288,5 +301,35 @@ func TestHTTPServerLimits(t *testing.T) {
 		if config != nil && (s.TLSConfig == config || s.TLSConfig.MinVersion < max(config.MinVersion, tls.VersionTLS12)) {
 			t.Errorf("TLS from version %x", s.TLSConfig.MinVersion)
 		}
+	}
+}
+
+// TestRefusalCanBeRead: a sender that writes all before it reads anything gets its
+// refusal, and no reset connection.
+func TestRefusalCanBeRead(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t, nil)
+	client, address, _ := serveTLS(t, e, nil)
+	config := client.Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos = []string{"http/1.1"}
+	conn, err := (&tls.Dialer{Config: config}).DialContext(t.Context(), "tcp", strings.TrimPrefix(address, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	const size = 4 << 20 // more than the buffers between us hold
+	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", Path, size); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := conn.Write(make([]byte, size)); err != nil {
+		t.Fatalf("after %d bytes: %v", n, err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Error(resp.Status)
 	}
 }
