@@ -318,10 +318,11 @@ func TestRefusalCanBeRead(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	const size = 4 << 20 // more than the buffers between us hold
-	if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", Path, size); err != nil {
+	if _, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", Path, size); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := conn.Write(make([]byte, size)); err != nil {
+	n, err := conn.Write(make([]byte, size))
+	if err != nil {
 		t.Fatalf("after %d bytes: %v", n, err)
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
