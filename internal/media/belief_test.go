@@ -90,7 +90,7 @@ func TestClockJumps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, worldOptions{})
-			s := w.openedAgo(t, 12*time.Second) // 42 s, of which the frames take some
+			s := w.openedAgo(t, 41*time.Second) // 42 s, of which the frames take some
 			w.run(s, 1, 60, 0)
 			w.run(s, 61, 120, tt.jump)
 			w.run(s, 121, 180, tt.jump+tt.then)
@@ -129,7 +129,7 @@ func TestCrawlingClock(t *testing.T) {
 func TestOneBudget(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 15*time.Second) // 45 s
+	s := w.openedAgo(t, 44*time.Second) // 45 s by the clock alone, 74 s else
 	w.run(s, 1, 50, 0)
 	at := audio(51).MediaTime
 	s.Gap(frame.Gap{ // 15 s
@@ -144,9 +144,9 @@ func TestOneBudget(t *testing.T) {
 	}
 	// 35 s and 4 s of frames are on the line.
 	at = audio(701).MediaTime + 25*10_000_000
-	s.Gap(frame.Gap{Kind: s.kind, FirstSeq: 701, FromTime: at, ToTime: at + 500*frame.TicksPerFrame, Cause: frame.CausePlatform})
+	s.Gap(frame.Gap{Kind: s.kind, FirstSeq: 701, FromTime: at, ToTime: at + 2000*frame.TicksPerFrame, Cause: frame.CausePlatform})
 	w.refusedGaps(1)
-	w.run(s, 701+500, 701+500, 25*time.Second) // refused
+	w.run(s, 701+2000, 701+2000, 25*time.Second) // refused
 	w.run(s, 701, 760, 35*time.Second)         // kept, and no gap
 	w.wildTimes(25)
 	tr := w.sameAgain(s)
@@ -160,7 +160,7 @@ func TestOneBudget(t *testing.T) {
 func TestUnmixedClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
+	s := w.openedAgo(t, 39*time.Second)
 	s.kind = frame.UnmixedAudio
 	seq := uint64(0)
 	speak := func(source uint32, at time.Duration) {

@@ -18,6 +18,11 @@ const (
 	// ahead is by how much a host's clock, and what it held before us, may exceed
 	// our time since Opened.
 	ahead = 30 * time.Second
+	// clockAhead is by how much the clock alone may: nothing else says that anything
+	// is missing, and a clock that was set leaps without any time passing. Two clocks
+	// drift apart by clockDrift at most, in parts of a million.
+	clockAhead = time.Second
+	clockDrift = 300
 	// unmixedStreams is how many sources of unmixed audio share the numbers of a
 	// session at a time.
 	unmixedStreams = 4
@@ -43,6 +48,12 @@ func (s *session) allowed(now time.Time) time.Duration {
 // budget for what the numbers, the announced times and the clock say. Under mu.
 func (s *session) room(now time.Time, samples int64) time.Duration {
 	return max(s.allowed(now)-time.Duration(samples)*sampleLength, 0)
+}
+
+// clockRoom is room for what only the clock says. Under mu.
+func (s *session) clockRoom(now time.Time, samples int64) time.Duration {
+	drift := (s.elapsed(now) - ahead) / 1_000_000 * clockDrift
+	return max(s.allowed(now)-ahead+clockAhead+drift-time.Duration(samples)*sampleLength, 0)
 }
 
 // missable is how many more numbers may be missing. Under mu.
@@ -109,7 +120,7 @@ func (s *session) judge(b *spool.Batch, f *frame.Frame, now time.Time) {
 	if ticks < timeline.Late {
 		return
 	}
-	most := int64(s.room(now, place) / 100)
+	most := int64(s.clockRoom(now, place) / 100)
 	if ticks > most {
 		s.host.visit.wildTimes++
 	}

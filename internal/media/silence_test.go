@@ -41,11 +41,11 @@ func TestSilence(t *testing.T) {
 	if n := w.silences("c"); n != 1 {
 		t.Errorf("noted %d times", n)
 	}
-	// Frames come again, 300 frames later by their times.
+	// Frames come again, 250 frames later by their times.
 	hs.skip(50) // before the first of them is acknowledged
 	for seq := uint64(51); seq <= 100; seq++ {
 		f := audio(seq)
-		f.MediaTime += 300 * frame.TicksPerFrame
+		f.MediaTime += 250 * frame.TicksPerFrame
 		hs.raw(f)
 	}
 	w.stored(s, 100)
@@ -59,7 +59,7 @@ func TestSilence(t *testing.T) {
 	if end.Outcome != recorder.OutcomeRecordedWithGaps || r.Samples != 100*320 || len(k.gaps) != 1 || k.seal.Cause != sealPaused {
 		t.Fatalf("%+v\n%+v\n%+v", end, r, k.gaps)
 	}
-	tail := int64(r.GapSamples) - 300*320
+	tail := int64(r.GapSamples) - 250*320
 	if low, high := int64(75*320), int64(90*320); tail < low || tail > high || tail%320 != 0 {
 		t.Errorf("%d samples are missing at the end, want %d to %d", tail, low, high)
 	}
