@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
@@ -63,6 +62,9 @@ func checkFiles(disk files, dir string) (Report, error) {
 	// adopt also says what is missing.
 	last.damage = twinFindings(all, append(extra, wiped...)...)
 	last.adopt(slices.DeleteFunc(slices.Clone(all), func(f found) bool { return slices.Contains(torn, f) }))
+	if err = last.markCut(all); err != nil {
+		return Report{}, fmt.Errorf("checking spool: %w", err)
+	}
 	for _, f := range all {
 		if slices.Contains(torn, f) {
 			continue
@@ -119,15 +121,10 @@ func (c *checker) segment(f found, needed bool) error {
 		c.state = newState()
 	}
 	c.state.records, c.state.frames = 0, 0
-	var w scanned
-	err = reading(c.files, filepath.Join(c.dir, slotName(f.slot)), func(r readFile) error {
-		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
-		w, err = sc.all(0, 0, func(h header, off int64, body []byte) {
-			c.report.Commits++
-			c.report.Bytes += h.size()
-			c.state.apply(h, off, body, func(x Finding) { x.Commit = h.number; found(x) })
-		})
-		return err
+	w, err := f.walk(c.files, c.dir, func(h header, off int64, body []byte) {
+		c.report.Commits++
+		c.report.Bytes += h.size()
+		c.state.apply(h, off, body, func(x Finding) { x.Commit = h.number; found(x) })
 	})
 	if err != nil {
 		return err

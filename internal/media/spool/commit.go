@@ -93,12 +93,12 @@ func (l *Log) commit(buf *buffer) error {
 	l.begun = start
 	l.mu.Unlock()
 	size := (int64(buf.n) + blockBytes - 1) &^ (blockBytes - 1)
-	if l.off+size > l.opt.SegmentSize {
+	if l.off+size > l.size {
 		if err := l.rotate(start); err != nil {
 			return err
 		}
 	}
-	h := header{log: l.log, gen: l.gen, number: l.number + 1, at: start.UnixNano(), blocks: u32(size / blockBytes)}
+	h := header{log: l.log, gen: l.gen, number: l.number + 1, at: start.UnixNano(), blocks: u32(size / blockBytes), reserved: u32(l.size)}
 	if err := l.write(h.seal(buf.mem, buf.n-headerBytes)); err != nil {
 		return err
 	}

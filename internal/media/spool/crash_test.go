@@ -347,8 +347,10 @@ func TestTornTail(t *testing.T) {
 	}
 	for off := before; off < end; off += step {
 		torn := image.killed()
-		torn.files[name].view = torn.files[name].view[:off:off]
-		torn.files[name].safe = torn.files[name].safe[:off:off]
+		// Not written from there on; no crash makes the file shorter.
+		for i := off; i < end; i++ {
+			torn.files[name].view[i], torn.files[name].safe[i] = 0xaa, 0xaa
+		}
 		if got := last(torn); got != 6 {
 			t.Fatalf("cut at byte %d of the commit: the log ends with frame %d", off-before, got)
 		}

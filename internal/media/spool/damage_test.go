@@ -201,7 +201,7 @@ func TestRefusesWhatItCannotRead(t *testing.T) {
 		spoil func(b []byte)
 		want  string
 	}{
-		"version": {func(b []byte) { b[4] = 2 }, "version 2"},
+		"version": {func(b []byte) { b[4] = 1 }, "version 1"},
 		"flags":   {func(b []byte) { b[6] = 1 }, "flags 0x1"},
 		"key":     {func(b []byte) { b[48] = 1 }, "key 1"},
 		"log":     {func(b []byte) { b[8] ^= 1 }, "another log"},
@@ -236,7 +236,7 @@ func plant(t *testing.T, d *memDisk, records ...[]byte) {
 		commit = append(commit, r...)
 	}
 	n := len(commit) - headerBytes
-	h := header{log: id, gen: gen, number: number + 1, at: 1, blocks: u32((len(commit) + blockBytes - 1) / blockBytes)}
+	h := header{log: id, gen: gen, number: number + 1, at: 1, blocks: u32((len(commit) + blockBytes - 1) / blockBytes), reserved: minSegmentSize}
 	copy(d.bytes(slotName(slot))[off:], h.seal(commit[:cap(commit)], n))
 }
 

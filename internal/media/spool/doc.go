@@ -17,13 +17,13 @@
 //
 // # On disk
 //
-// The log is a set of files of one size, NNNNNNNN.seg, written before they are
-// used and used again once all their recordings are released. Each use gets the
-// next generation number. A segment holds commits, one behind the other, each
-// a multiple of 4096 bytes:
+// The log is a set of files, NNNNNNNN.seg, of the size that spool.segmentSize had
+// when they were begun, written before they are used and used again once all their
+// recordings are released. Each use gets the next generation number. A segment
+// holds commits, one behind the other, each a multiple of 4096 bytes:
 //
 //	 0  u32  magic "RBSP"
-//	 4  u16  version, 1
+//	 4  u16  version, 2
 //	 6  u16  flags; 0 (a bit will say that the records are encrypted)
 //	 8  u64  log, random: a record's payload cannot pass for a commit
 //	16  u64  generation of the segment
@@ -33,7 +33,7 @@
 //	44  u32  blocks of 4096 bytes of the commit
 //	48  u32  key; 0 (reserved for encryption)
 //	52  u32  CRC-32C of all that follows the header, padding included
-//	56  u32  0
+//	56  u32  bytes that were reserved for the segment before its first commit
 //	60  u32  CRC-32C of the 60 bytes above
 //	64       records, then zeros
 //
@@ -55,6 +55,16 @@
 // that is not, acknowledged bytes were damaged: that is reported (Damage), and
 // reading goes on behind it. If we crash between the fdatasync of a commit and its
 // acknowledgement, recovery finds a commit that nobody was told of: it is kept.
+//
+// A segment has all its bytes before its first commit, and nothing of ours makes
+// it shorter. So a file with less than its commits say (ShortSegment) was cut, by
+// a hand or by the filesystem, and what was acknowledged in that part is lost. A
+// recording that may have had records there yields a DamageError; one that was
+// begun there is known to the catalogue alone. The log never goes on in such a
+// file, which would hide that it was cut, but in the next generation. It is
+// reported until all recordings are released that may have been in it. A file cut
+// to less than a block is like one that was deleted: MissingSegment says so,
+// unless it was the last.
 //
 // NNNNNNNN.idx says where in a segment the records of each recording are. It is
 // only a cache: where it is missing or wrong, the segment is read instead.

@@ -19,6 +19,7 @@ const (
 	BadCommit      FindingKind = "badCommit"      // a damaged commit: acknowledged bytes are lost
 	BadTable       FindingKind = "badTable"       // a segment's table is damaged, or does not fit the log
 	MissingSegment FindingKind = "missingSegment" // a segment that unreleased recordings need is not there
+	ShortSegment   FindingKind = "shortSegment"   // a segment's file was cut: what was acknowledged behind is lost
 )
 
 // A Finding is one fault of a log on disk.

@@ -33,6 +33,9 @@ func FuzzReader(f *testing.F) {
 		}
 		d := newMemDisk()
 		b = append(b, make([]byte, -len(b)&(sector-1))...)
+		if fix && len(b) < minSegmentSize { // else the file was cut
+			b = append(b, make([]byte, minSegmentSize-len(b))...)
+		}
 		d.files[slotName(0)] = &memFile{view: b, safe: slices.Clone(b), dirty: make(map[int]bool)}
 		_, _ = checkFiles(d, "spool")
 		o, err := small(d).withDefaults()
@@ -71,14 +74,15 @@ func intact(b []byte) bool {
 
 // segmentOf is a new log's segment whose second commit holds records.
 func segmentOf(records []byte) []byte {
+	blocks := (headerBytes + len(records) + blockBytes - 1) / blockBytes
+	reserved := u32(max(minSegmentSize, (1+blocks)*blockBytes))
 	table := newState().appendTable(make([]byte, headerBytes))
 	b := make([]byte, blockBytes)
 	copy(b, table)
-	header{log: 7, gen: 1, number: 1, at: 1, blocks: 1}.seal(b, len(table)-headerBytes)
-	blocks := (headerBytes + len(records) + blockBytes - 1) / blockBytes
+	header{log: 7, gen: 1, number: 1, at: 1, blocks: 1, reserved: reserved}.seal(b, len(table)-headerBytes)
 	c := make([]byte, blocks*blockBytes)
 	copy(c[headerBytes:], records)
-	header{log: 7, gen: 1, number: 2, at: 2, blocks: u32(blocks)}.seal(c, len(records))
+	header{log: 7, gen: 1, number: 2, at: 2, blocks: u32(blocks), reserved: reserved}.seal(c, len(records))
 	return append(b, c...)
 }
 

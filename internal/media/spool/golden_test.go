@@ -29,10 +29,10 @@ func TestFormat(t *testing.T) {
 			t.Errorf("checksum of %x", got)
 		}
 	}
-	commit := header{log: 1, gen: 2, number: 3, at: 4, blocks: 1}.seal(make([]byte, blockBytes), 5)
-	const want = "52425350" + "0100" + "0000" + "0100000000000000" + "0200000000000000" + "0300000000000000" + "0400000000000000" +
+	commit := header{log: 1, gen: 2, number: 3, at: 4, blocks: 1, reserved: 1 << 20}.seal(make([]byte, blockBytes), 5)
+	const want = "52425350" + "0200" + "0000" + "0100000000000000" + "0200000000000000" + "0300000000000000" + "0400000000000000" +
 		"05000000" + "01000000" + "00000000"
-	if g := hex.EncodeToString(commit[:52]); g != want || !slices.Equal(commit[56:60], make([]byte, 4)) {
+	if g := hex.EncodeToString(commit[:52]); g != want || !slices.Equal(commit[56:60], []byte{0, 0, 16, 0}) {
 		t.Errorf("got\n%s, want\n%s", g, want)
 	}
 }

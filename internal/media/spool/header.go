@@ -12,7 +12,7 @@ import (
 // The layout of a commit's header; see the package comment.
 const (
 	magic       = 0x50534252 // "RBSP"
-	version     = 1
+	version     = 2
 	headerBytes = 64
 	blockBytes  = durable.BlockSize
 )
@@ -29,6 +29,9 @@ type header struct {
 	length uint32 // bytes of records
 	blocks uint32 // of the whole commit
 	body   uint32 // CRC-32C of what follows the header
+	// reserved is how many bytes the segment had before anything was written there,
+	// the same in all its commits: a file that is shorter was cut.
+	reserved uint32
 }
 
 // size is the length of the whole commit in bytes.
@@ -57,6 +60,7 @@ func (h header) put(b []byte) {
 	le.PutUint32(b[40:], h.length)
 	le.PutUint32(b[44:], h.blocks)
 	le.PutUint32(b[52:], h.body)
+	le.PutUint32(b[56:], h.reserved)
 	le.PutUint32(b[60:], checksum(b[:60]))
 }
 
@@ -70,12 +74,13 @@ func parseHeader(b []byte) (header, error) {
 	h := header{
 		log: le.Uint64(b[8:]), gen: le.Uint64(b[16:]), number: le.Uint64(b[24:]), at: signed(le.Uint64(b[32:])),
 		length: le.Uint32(b[40:]), blocks: le.Uint32(b[44:]), body: le.Uint32(b[52:]),
+		reserved: le.Uint32(b[56:]),
 	}
 	if v, flags, key := le.Uint16(b[4:]), le.Uint16(b[6:]), le.Uint32(b[48:]); v != version || flags != 0 || key != 0 {
 		return h, fmt.Errorf("%w: version %d, flags %#x, key %d", ErrVersion, v, flags, key)
 	}
 	need := (int64(h.length) + headerBytes + blockBytes - 1) / blockBytes
-	if h.gen == 0 || h.number == 0 || int64(h.blocks) != need || h.size() > maxSegmentSize {
+	if h.gen == 0 || h.number == 0 || int64(h.blocks) != need || h.size() > int64(h.reserved) || h.reserved > maxSegmentSize {
 		return header{}, errNoCommit
 	}
 	return h, nil

@@ -150,7 +150,7 @@ func indexPart(r readFile, entry []byte, size int64) ([]byte, error) {
 // rebuild makes the index of a segment from its commits.
 func rebuild(sc *scanner) (*index, error) {
 	x := &index{gen: sc.gen, places: make(map[uint64][]uint32)}
-	_, err := sc.all(0, 0, func(h header, off int64, body []byte) { x.add(h, off, body) })
+	_, err := sc.all(func(h header, off int64, body []byte) { x.add(h, off, body) })
 	return x, err
 }
 

@@ -66,6 +66,7 @@ type Log struct {
 	// The committer's own:
 	cur     segmentFile
 	gen     uint64
+	size    int64  // of the current segment, bytes
 	off     int64  // where the next commit goes
 	number  uint64 // of the last commit
 	touched []Durable
@@ -149,7 +150,8 @@ func (l *Log) start(ctx context.Context) error {
 }
 
 // Damage returns what Open found damaged: bytes that had been acknowledged and
-// cannot be read. It looks at the last segment only; Check looks at all.
+// cannot be read. Of all segments but the last it looks at the size only; Check
+// looks at all there is.
 func (l *Log) Damage() []Finding { return slices.Clone(l.damage) }
 
 // Stalled returns how long the commit under way has taken so far, 0 where there is

@@ -196,6 +196,15 @@ func (d *memDisk) bytes(name string) []byte {
 	return d.files[name].view
 }
 
+// truncate cuts a file, as a hand does.
+func (d *memDisk) truncate(name string, size int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.files[name]
+	f.view, f.safe = f.view[:size:size], f.safe[:size:size]
+	maps.DeleteFunc(f.dirty, func(s int, _ bool) bool { return int64(s+1)*sector > size })
+}
+
 type memHandle struct {
 	d    *memDisk
 	name string

@@ -68,7 +68,11 @@ const stalledAfter = time.Second
 func (l *Log) bytes() int64 {
 	l.known.Lock()
 	defer l.known.Unlock()
-	return int64(len(l.segs)) * l.opt.SegmentSize
+	var n int64
+	for _, s := range l.segs {
+		n += s.size
+	}
+	return n
 }
 
 // rate is a moving average of bytes a second.

@@ -14,9 +14,9 @@ import (
 // one yet. It may be used while the log runs, and yields what was durable when
 // the iteration began.
 //
-// In place of a record that is damaged, or of segments that are missing, it
-// yields a *DamageError, and goes on behind it if the caller does. Any other error ends it; ErrUnknown: there is no
-// such recording. A recording must not be released while it is read.
+// In place of a record that is damaged, of segments that are missing, and of the
+// part that was cut off a segment, it yields a *DamageError, and goes on behind it
+// if the caller does. Any other error ends it; ErrUnknown: there is no such recording. A recording must not be released while it is read.
 func (l *Log) Read(id string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		l.known.Lock()
@@ -45,19 +45,22 @@ func (l *Log) Read(id string) iter.Seq2[Record, error] {
 // readSegment yields what one segment has of a recording; false: the caller has
 // enough, or there is no going on.
 func (l *Log) readSegment(t *track, gen uint64, yield func(Record, error) bool) bool {
-	x, slot, ok := l.indexInMemory(t, gen)
-	if !ok {
+	x, s, lost := l.indexInMemory(t, gen)
+	if s == nil {
 		return yield(Record{}, &DamageError{Recording: t.id, Err: errors.New("released while it was read")})
 	}
-	more := true
-	err := reading(l.opt.files, l.path(slotName(slot)), func(r readFile) error {
+	more, size := true, int64(0)
+	err := reading(l.opt.files, l.path(slotName(s.slot)), func(r readFile) error {
+		var err error
+		if size, err = r.Size(); err != nil {
+			return err
+		}
 		if x == nil {
-			var err error
-			if x, err = l.indexOnDisk(r, slot, gen, t.serial); err != nil {
+			if x, err = l.indexOnDisk(r, s.slot, gen, t.serial); err != nil {
 				return err
 			}
 		}
-		p := &reader{track: t, r: r, x: x, segment: slotName(slot), window: windowFor(x.places[t.serial])}
+		p := &reader{track: t, r: r, x: x, segment: slotName(s.slot), window: windowFor(x.places[t.serial])}
 		if p.end = x.end; p.end == 0 {
 			p.end = maxSegmentSize
 		}
@@ -68,17 +71,25 @@ func (l *Log) readSegment(t *track, gen uint64, yield func(Record, error) bool) 
 		yield(Record{}, fmt.Errorf("reading recording %s: %w", t.id, err))
 		return false
 	}
+	if more && lost {
+		// The index may be made of what is left, and then it knows of nothing missing.
+		return yield(Record{}, &DamageError{Recording: t.id, Segment: slotName(s.slot), Offset: size, Err: errCut})
+	}
 	return more
 }
 
+var errCut = errors.New("the file was cut here, and may have held more of it")
+
 // indexInMemory copies what concerns a recording in the segment that is being
-// written, or in one whose index is not on disk yet; nil: it is on disk.
-func (l *Log) indexInMemory(t *track, gen uint64) (x *index, slot int, ok bool) {
+// written, or in one whose index is not on disk yet; nil: it is on disk. Of the
+// segment (nil: there is none) only what never changes may be used; lost says that
+// it may have held more of the recording.
+func (l *Log) indexInMemory(t *track, gen uint64) (x *index, s *segment, lost bool) {
 	l.known.Lock()
 	defer l.known.Unlock()
-	s := l.segs[gen]
+	s = l.segs[gen]
 	if s == nil {
-		return nil, 0, false
+		return nil, nil, false
 	}
 	if gen == l.tail {
 		// The slices only grow, so what is shared does not change.
@@ -86,7 +97,7 @@ func (l *Log) indexInMemory(t *track, gen uint64) (x *index, slot int, ok bool) 
 	} else if p := l.pending[gen]; p != nil {
 		x = p
 	}
-	return x, s.slot, true
+	return x, s, s.lost(t)
 }
 
 // indexOnDisk reads an index file, or makes it anew from the segment.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -58,7 +59,11 @@ func (l *Log) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.adopt(slices.DeleteFunc(all, func(f found) bool { return slices.Contains(torn, f) }))
+	all = slices.DeleteFunc(all, func(f found) bool { return slices.Contains(torn, f) })
+	l.adopt(all)
+	if err = l.markCut(all); err != nil {
+		return err
+	}
 	if err = l.readPermits(ctx); err != nil {
 		return err
 	}
@@ -94,7 +99,8 @@ func (l *Log) create() error {
 	}
 	l.cur = f
 	body := l.state.appendTable(make([]byte, headerBytes))
-	h := header{log: l.log, gen: 1, number: 1, at: time.Now().UnixNano(), blocks: 1}
+	l.size = l.opt.SegmentSize
+	h := header{log: l.log, gen: 1, number: 1, at: time.Now().UnixNano(), blocks: 1, reserved: u32(l.size)}
 	mem, err := durable.Buffer(blockBytes)
 	if err != nil {
 		return err
@@ -104,7 +110,7 @@ func (l *Log) create() error {
 	if err = l.write(h.seal(mem, len(body)-headerBytes)); err != nil {
 		return err
 	}
-	l.segs[1] = &segment{slot: slot, gen: 1}
+	l.segs[1] = &segment{slot: slot, gen: 1, size: l.size}
 	l.gen, l.tail, l.number, l.off, l.end = 1, 1, 1, blockBytes, blockBytes
 	l.marks = []mark{{0, h.at}}
 	return nil
@@ -129,26 +135,22 @@ func (l *Log) replay(from []found, table *state) (scanned, error) {
 			})
 		}
 	}
-	l.number, l.off, l.end = w.last, w.end, w.end
+	// Where the last one was cut within its table, no commit of it is left.
+	l.number = max(w.last, from[len(from)-1].first.number)
+	l.off, l.end = w.end, w.end
 	return w, nil
 }
 
 func (l *Log) replaySegment(f found) (scanned, error) {
-	var w scanned
 	report := func(x Finding) {
 		x.Segment, x.Generation = slotName(f.slot), f.first.gen
 		l.damage = append(l.damage, x)
 	}
 	l.marks = nil
 	l.gen = f.first.gen
-	err := reading(l.opt.files, l.path(slotName(f.slot)), func(r readFile) error {
-		sc := scanner{r: r, size: f.size, log: l.log, gen: f.first.gen}
-		var err error
-		w, err = sc.all(0, 0, func(h header, off int64, body []byte) {
-			l.marks = append(l.marks, mark{u32(off), h.at})
-			l.state.apply(h, off, body, func(x Finding) { x.Commit = h.number; report(x) })
-		})
-		return err
+	w, err := f.walk(l.opt.files, l.opt.Dir, func(h header, off int64, body []byte) {
+		l.marks = append(l.marks, mark{u32(off), h.at})
+		l.state.apply(h, off, body, func(x Finding) { x.Commit = h.number; report(x) })
 	})
 	for _, d := range w.bad {
 		report(Finding{Kind: BadCommit, Offset: d.from, Commit: w.last, Detail: fmt.Sprintf(
@@ -162,9 +164,10 @@ func (l *Log) adopt(all []found) {
 	l.tail = l.gen
 	l.serial = l.state.serial
 	for _, f := range all {
-		l.segs[f.first.gen] = &segment{slot: f.slot, gen: f.first.gen}
+		l.segs[f.first.gen] = &segment{slot: f.slot, gen: f.first.gen, size: int64(f.first.reserved)}
 	}
-	for _, t := range l.state.tracks {
+	for _, serial := range slices.Sorted(maps.Keys(l.state.tracks)) {
+		t := l.state.tracks[serial]
 		l.ids[t.id] = t
 		if !t.sealed {
 			l.orphans[t.id] = &Recording{log: l, track: t, orphan: true, counts: counts{t.firstSeq, t.lastSeq, t.frames}}
@@ -240,16 +243,32 @@ func (l *Log) readPermit(t *track) (PermitRecord, error) {
 // repair makes what recovery has decided final: the last commit is written once
 // more, because nobody knows whether it was synced, and a torn commit behind it
 // is wiped out, so that no later recovery can see it otherwise. Writing the same
-// bytes in the same place cannot tear what is there.
+// bytes in the same place cannot tear what is there. Where the segment was cut, the
+// log goes on in the next one: if we crash before that one's table is durable, this
+// one is found cut again.
 func (l *Log) repair(tail found, w scanned) error {
-	f, err := l.openSegment(tail.slot)
+	f, err := l.opt.files.Segment(l.path(slotName(tail.slot)))
 	if err != nil {
 		return err
 	}
-	l.cur = f
+	l.cur, l.size = f, int64(tail.first.reserved)
+	if w.end > w.from { // else there is no commit
+		if err = l.rewrite(tail, w); err != nil {
+			return err
+		}
+	}
+	if !tail.short() {
+		return nil
+	}
+	return l.rotate(time.Now())
+}
+
+// rewrite writes the last commit again, and zeros behind it, but nothing that would
+// make the file longer.
+func (l *Log) rewrite(tail found, w scanned) error {
 	size := int(w.end - w.from)
 	wipe := 0
-	if w.end+blockBytes <= l.opt.SegmentSize {
+	if w.end+blockBytes <= min(l.size, tail.size) {
 		wipe = blockBytes
 	}
 	mem, err := durable.Buffer(size + wipe)
@@ -264,10 +283,10 @@ func (l *Log) repair(tail found, w scanned) error {
 	if err != nil {
 		return fmt.Errorf("reading the last commit: %w", err)
 	}
-	if _, err = f.WriteAt(mem, w.from); err != nil {
+	if _, err = l.cur.WriteAt(mem, w.from); err != nil {
 		return fmt.Errorf("writing the last commit again: %w", err)
 	}
-	if err = f.Datasync(); err != nil {
+	if err = l.cur.Datasync(); err != nil {
 		return fmt.Errorf("writing the last commit again: %w", err)
 	}
 	return nil

@@ -29,7 +29,7 @@ func (l *Log) SecondsLeft() float64 {
 	}
 	free += int64(len(l.spares)) * l.opt.SegmentSize
 	if n := len(l.marks); n > 0 {
-		free += l.opt.SegmentSize - int64(l.marks[n-1].off)
+		free += l.segs[l.tail].size - int64(l.marks[n-1].off)
 	}
 	l.known.Unlock()
 	return float64(free) / max(l.rate.perSecond(time.Now()), float64(max(open, 1)*streamRate))

@@ -78,10 +78,9 @@ type scanned struct {
 	bad  []damage // what is damaged before the end
 }
 
-// all calls fn for each whole commit from off on, whose numbers follow prev; 0:
-// any number.
-func (s *scanner) all(off int64, prev uint64, fn func(h header, off int64, body []byte)) (scanned, error) {
-	w := scanned{end: off, last: prev, from: off}
+// all calls fn for each whole commit of the segment.
+func (s *scanner) all(fn func(h header, off int64, body []byte)) (scanned, error) {
+	var w scanned
 	for {
 		h, body, err := s.commitAt(w.end)
 		if err == nil && h.number > w.last {

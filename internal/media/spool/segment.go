@@ -15,6 +15,11 @@ import (
 type segment struct {
 	slot int
 	gen  uint64
+	size int64 // bytes that it was begun with
+	// cut says that Open found its file shorter than that; whole is the last commit
+	// that is there, 0: none.
+	cut   bool
+	whole uint64
 	// pins counts the recordings not released that may have records in it. The
 	// segment that is being written is kept without any.
 	pins int
@@ -48,8 +53,10 @@ func (l *Log) rotate(now time.Time) error {
 	defer durable.FreeBuffer(mem)
 	copy(mem, records)
 	old := l.cur
-	h := header{log: l.log, gen: l.gen + 1, number: l.number + 1, at: now.UnixNano(), blocks: u32(size / blockBytes)}
-	l.cur, l.off = f, 0
+	h := header{
+		log: l.log, gen: l.gen + 1, number: l.number + 1, at: now.UnixNano(), blocks: u32(size / blockBytes), reserved: u32(l.opt.SegmentSize),
+	}
+	l.cur, l.off, l.size = f, 0, l.opt.SegmentSize
 	if err = l.write(h.seal(mem, len(records)-headerBytes)); err != nil {
 		return errors.Join(err, old.Close())
 	}
@@ -66,7 +73,7 @@ func (l *Log) turned(slot int, h header) {
 	l.known.Lock()
 	defer l.known.Unlock()
 	x := &index{gen: l.gen, marks: l.marks, places: make(map[uint64][]uint32)}
-	next := &segment{slot: slot, gen: h.gen}
+	next := &segment{slot: slot, gen: h.gen, size: int64(h.reserved)}
 	for _, t := range l.state.tracks {
 		if len(t.offs) > 0 {
 			x.places[t.serial], t.offs = t.offs, nil
@@ -145,7 +152,8 @@ func (l *Log) nextSegment() (int, segmentFile, error) {
 	return slot, f, err
 }
 
-// openSegment opens a segment and makes sure that it has its size.
+// openSegment opens a segment that is to be begun, and makes sure that it has its
+// size. One that is in use is never made longer: it would hide that it was cut.
 func (l *Log) openSegment(slot int) (segmentFile, error) {
 	f, err := l.opt.files.Segment(l.path(slotName(slot)))
 	if err != nil {

@@ -19,6 +19,10 @@ type found struct {
 	first header // of the first commit, or of the first that is whole; gen 0: there is none
 }
 
+// short reports whether the file was cut. A crash does not do that: a segment has
+// its bytes before its first header is written.
+func (f found) short() bool { return f.first.gen > 0 && f.size < int64(f.first.reserved) }
+
 func (f found) path(dir string) string { return filepath.Join(dir, slotName(f.slot)) }
 
 // survey lists the segments of a log, the newest generation last, those without
@@ -116,8 +120,19 @@ func (f found) table(disk files, dir string) (*state, error) {
 	return t, err
 }
 
+// walk calls fn for each whole commit of a segment.
+func (f found) walk(disk files, dir string, fn func(h header, off int64, body []byte)) (w scanned, err error) {
+	err = reading(disk, f.path(dir), func(r readFile) error {
+		sc := scanner{r: r, size: f.size, log: f.first.log, gen: f.first.gen}
+		w, err = sc.all(fn)
+		return err
+	})
+	return w, err
+}
+
 // latest returns the segments from the last one that has a whole table on, that
-// table, and those that a crash left torn behind them.
+// table, and those that a crash left torn behind them. One that was cut within its
+// table is not torn: it may have held more.
 func latest(disk files, dir string, all []found) (from []found, t *state, torn []found, err error) {
 	for _, f := range slices.Backward(all) {
 		if t, err = f.table(disk, dir); err != nil {
@@ -130,7 +145,7 @@ func latest(disk files, dir string, all []found) (from []found, t *state, torn [
 		if empty, err = f.torn(disk, dir); err != nil {
 			return nil, nil, nil, fmt.Errorf("%s: %w", slotName(f.slot), err)
 		}
-		if empty {
+		if empty && !f.short() {
 			torn = append(torn, f)
 		} else {
 			from = append([]found{f}, from...)

@@ -11,7 +11,7 @@ import (
 func tearTable(t *testing.T, d *memDisk, slot int, gen uint64) {
 	t.Helper()
 	l := open(t, small(d.killed()))
-	h := header{log: l.log, gen: gen, number: l.number + 1, at: 1, blocks: 2}
+	h := header{log: l.log, gen: gen, number: l.number + 1, at: 1, blocks: 2, reserved: minSegmentSize}
 	shut(t, l)
 	commit := make([]byte, 2*blockBytes)
 	for i := range commit[headerBytes:] {
@@ -119,11 +119,11 @@ func TestTornLooksFar(t *testing.T) {
 	o := small(d)
 	o.SegmentSize = size
 	l := open(t, o)
-	h := header{log: l.log, gen: 2, number: l.number + 1, at: 1, blocks: 2}
+	h := header{log: l.log, gen: 2, number: l.number + 1, at: 1, blocks: 2, reserved: size}
 	shut(t, l)
 	b := make([]byte, size)
 	copy(b, h.seal(slices.Repeat([]byte{1}, 2*blockBytes), 2*blockBytes-headerBytes)[:blockBytes])
-	far := header{log: h.log, gen: 2, number: h.number + 1, at: 1, blocks: 1}
+	far := header{log: h.log, gen: 2, number: h.number + 1, at: 1, blocks: 1, reserved: size}
 	copy(b[tableWindow+2*blockBytes:], far.seal(make([]byte, blockBytes), 0))
 	d.files[slotName(9)] = &memFile{view: b, safe: slices.Clone(b), dirty: make(map[int]bool)}
 	l = open(t, o)
