@@ -79,7 +79,7 @@ var (
 	errStore         = errors.New("law 6: it is missing or can't be read, and proves nothing")
 	errRecordingLost = errors.New("law 4: neither in the spool nor in the archive")
 	errGivenUp       = errors.New("law 4: not archived, and given up")
-	errSealLost      = errors.New("law 2: seals that the catalogue was told of are neither in the spool nor in the archive")
+	errSealLost      = errors.New("law 2: the seal that the catalogue was told of is neither in the spool nor in the archive")
 )
 
 // hollow reports whether a store's folder has nothing in it yet: it is not there,
@@ -101,7 +101,7 @@ func (p *proof) checkSpool() {
 		return
 	case err != nil:
 		p.found = append(p.found, fmt.Errorf("spool: %w: %w", errStore, err))
-		if hollow(p.spoolDir) {
+		if hollow(p.spoolDir) || errors.Is(err, spool.ErrNoLog) {
 			p.spooled = &spool.Report{} // what is not there holds nothing
 		}
 		return
@@ -110,7 +110,7 @@ func (p *proof) checkSpool() {
 	for _, f := range report.Findings {
 		p.found = append(p.found, fmt.Errorf("spool: %w", &spool.FindingError{Finding: f}))
 	}
-	fmt.Fprintf(p.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, report.Sealed+report.Unsealed)
+	fmt.Fprintf(p.out, "spool: %d commits, %d frames, %d recordings not yet released\n", report.Commits, report.Frames, len(report.Recordings))
 }
 
 // checkCatalogue checks every call's journal and outcome.
@@ -179,35 +179,33 @@ func seals(all []catalogue.Recording) func(recording string) time.Time {
 // has each that was begun, and each seal that the catalogue knows of. The next
 // start gives up what it does not find, so that is asked for too.
 func (p *proof) checkWaiting() {
-	var waiting []string
-	sealed := 0
+	kept := make(map[string]spool.Held)
+	if p.spooled != nil {
+		for _, h := range p.spooled.Recordings {
+			kept[h.ID] = h
+		}
+	}
 	for _, r := range p.recordings {
-		switch r.State {
-		case catalogue.StateFailed:
-			p.found = append(p.found, fmt.Errorf("recording %s of call %s: %w: %s", r.ID, r.Call, errGivenUp, r.Detail))
-		case catalogue.StateOpen, catalogue.StateSealed:
-			if _, err := os.Lstat(archive.Folder(p.archiveDir, r.ID)); err == nil {
-				continue // published, and not entered yet
-			}
-			waiting = append(waiting, fmt.Sprintf("recording %s of call %s, %s", r.ID, r.Call, r.State))
-			if !r.SealedAt.IsZero() {
-				sealed++
-			}
-		case catalogue.StateArchived: // checkFolders asks for its folder
+		var fault error
+		held, ok := kept[r.ID]
+		switch {
+		case r.State == catalogue.StateFailed:
+			fault = fmt.Errorf("%w: %s", errGivenUp, r.Detail)
+		case r.State == catalogue.StateArchived, p.spooled == nil: // checkFolders asks for its folder; nobody knows
+		case published(p.archiveDir, r.ID): // and not entered yet
+		case !ok:
+			fault = fmt.Errorf("%w: the catalogue has it as %s", errRecordingLost, r.State)
+		case !r.SealedAt.IsZero() && held.SealedAt.IsZero():
+			fault = errSealLost
+		}
+		if fault != nil {
+			p.found = append(p.found, fmt.Errorf("recording %s of call %s: %w", r.ID, r.Call, fault))
 		}
 	}
-	if p.spooled == nil {
-		return
-	}
-	// The spool's report counts; where it has some of them, it can't say which.
-	switch kept := p.spooled.Sealed + p.spooled.Unsealed; {
-	case len(waiting) > kept && kept == 0:
-		for _, w := range waiting {
-			p.found = append(p.found, fmt.Errorf("%s: %w", w, errRecordingLost))
-		}
-	case len(waiting) > kept:
-		p.found = append(p.found, fmt.Errorf("%d of %d recordings: %w: among %s", len(waiting)-kept, len(waiting), errRecordingLost, strings.Join(waiting, "; ")))
-	case sealed > p.spooled.Sealed:
-		p.found = append(p.found, fmt.Errorf("%w: %d wait for the archive, and the spool has %d", errSealLost, sealed, p.spooled.Sealed))
-	}
+}
+
+// published reports whether the archive has the folder of a recording.
+func published(dir, recording string) bool {
+	_, err := os.Lstat(archive.Folder(dir, recording))
+	return err == nil
 }

@@ -181,8 +181,8 @@ func TestCheckGoesOn(t *testing.T) {
 		spoil []func(*testing.T, string)
 		want  []string
 	}{
-		"no spool":           {[]func(*testing.T, string){without("spool"), without(flac)}, []string{"spool: law 6", "recording r2 of call call-r2, sealed: law 4", "missing: audio-mixed.flac"}},
-		"unreadable spool":   {[]func(*testing.T, string){garbage("spool/*.seg"), without(flac)}, []string{"spool: law 6", "missing: audio-mixed.flac"}},
+		"no spool":           {[]func(*testing.T, string){without("spool"), without(flac)}, []string{"spool: law 6", "recording r2 of call call-r2: law 4: neither in the spool nor in the archive: the catalogue has it as sealed", "missing: audio-mixed.flac"}},
+		"unreadable spool":   {[]func(*testing.T, string){garbage("spool/*.seg"), without(flac)}, []string{"spool: law 6", "recording r2 of call call-r2: law 4", "missing: audio-mixed.flac"}},
 		"no catalogue":       {[]func(*testing.T, string){without("catalogue.db"), without(flac)}, []string{"catalogue: law 6", "1 folders", "missing: audio-mixed.flac"}},
 		"garbled catalogue":  {[]func(*testing.T, string){garbage("catalogue.db"), without(flac)}, []string{"catalogue: law 6", "missing: audio-mixed.flac"}},
 		"no archive":         {[]func(*testing.T, string){without("archive"), query("DELETE FROM journal WHERE kind = 'announced'")}, []string{"archive: law 6", "call call-r1: law 1"}},
@@ -191,8 +191,12 @@ func TestCheckGoesOn(t *testing.T) {
 		"no trace of an end": {[]func(*testing.T, string){query("DELETE FROM outcomes WHERE call = 'call-r1'"), query("DELETE FROM journal WHERE kind = 'outcome'")}, []string{"r1: law 4: the manifest's outcome"}},
 		"no call":            {[]func(*testing.T, string){query("DELETE FROM calls WHERE id = 'call-r1'")}, []string{"call call-r1: law 4: the call is not in the catalogue"}},
 		"given up":           {[]func(*testing.T, string){query("UPDATE recordings SET state = 'failed', detail = 'why' WHERE id = 'r2'")}, []string{"recording r2 of call call-r2: law 4: not archived, and given up: why"}},
-		"begun, and lost":    {[]func(*testing.T, string){query("UPDATE recordings SET state = 'open', frames = 0, sealed_at = 0 WHERE id = 'r2'"), without("spool")}, []string{"recording r2 of call call-r2, open: law 4"}},
-		"one of two lost":    {[]func(*testing.T, string){query("INSERT INTO recordings SELECT 'r9', call, 'open', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0, '' FROM recordings WHERE id = 'r2'")}, []string{"1 of 2 recordings: law 4", "recording r9 of call call-r2, open"}},
+		"begun, and lost":    {[]func(*testing.T, string){query("UPDATE recordings SET state = 'open', frames = 0, sealed_at = 0 WHERE id = 'r2'"), without("spool")}, []string{"recording r2 of call call-r2: law 4: neither in the spool nor in the archive: the catalogue has it as open"}},
+		"one of two lost":    {[]func(*testing.T, string){query("INSERT INTO recordings SELECT 'r9', call, 'open', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0, '' FROM recordings WHERE id = 'r2'")}, []string{"recording r9 of call call-r2: law 4: neither", "1 violations"}},
+		"one lost, one given up": {[]func(*testing.T, string){
+			query("INSERT INTO recordings SELECT 'r9', call, 'open', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', '', 0, '' FROM recordings WHERE id = 'r2'"),
+			query("UPDATE recordings SET state = 'failed', detail = 'why' WHERE id = 'r2'"), // and still in the spool
+		}, []string{"recording r9 of call call-r2: law 4: neither", "recording r2 of call call-r2: law 4: not archived, and given up: why", "2 violations"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

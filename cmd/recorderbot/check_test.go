@@ -135,10 +135,14 @@ func TestCheckAsksForSeals(t *testing.T) {
 		p.checkWaiting()
 		return errors.Join(p.found...)
 	}
-	if err := found(spool.Report{Unsealed: 1}); !errors.Is(err, errSealLost) || errors.Is(err, errRecordingLost) {
+	holding := func(all ...spool.Held) spool.Report { return spool.Report{Recordings: all} }
+	if err := found(holding(spool.Held{ID: "r1"})); !errors.Is(err, errSealLost) || errors.Is(err, errRecordingLost) || !strings.Contains(err.Error(), "recording r1 of call call-r1") {
 		t.Errorf("the spool has it without its seal: %v", err)
 	}
-	if err := found(spool.Report{Sealed: 1}); err != nil {
+	if err := found(holding(spool.Held{ID: "r2", SealedAt: second(1)}, spool.Held{ID: "r3"})); !errors.Is(err, errRecordingLost) || errors.Is(err, errSealLost) {
+		t.Errorf("the spool has others: %v", err)
+	}
+	if err := found(holding(spool.Held{ID: "r2"}, spool.Held{ID: "r1", SealedAt: second(1)})); err != nil {
 		t.Errorf("the spool has it: %v", err)
 	}
 	if err := a.drain(t.Context()); err != nil {

@@ -15,7 +15,7 @@ import (
 // the laws (a permit record with evidence before it, no seal before it), each
 // checksum, the numbers of the commits, and the tables against what is in the log.
 // It changes nothing. The error says that it could not look; where the log is in
-// use it wraps durable.ErrLocked.
+// use it wraps durable.ErrLocked, and where the next Open would begin one, ErrNoLog.
 //
 // A torn tail is not a fault: it is what a crash leaves.
 func Check(dir string) (Report, error) {
@@ -38,7 +38,7 @@ func checkFiles(disk files, dir string) (Report, error) {
 	}
 	all = slices.DeleteFunc(all, func(f found) bool { return f.first.gen == 0 })
 	if len(all) == 0 {
-		return Report{}, fmt.Errorf("checking spool: no log in %s", dir)
+		return Report{}, fmt.Errorf("checking spool: %w in %s", ErrNoLog, dir)
 	}
 	c := &checker{files: disk, dir: dir}
 	// The last segment says which others still count; what is in spare ones is
@@ -74,7 +74,7 @@ func checkFiles(disk files, dir string) (Report, error) {
 		}
 	}
 	c.report.Findings = append(c.report.Findings, last.damage...)
-	c.permits(all)
+	c.permits(all, last.state)
 	return c.report, nil
 }
 
@@ -140,19 +140,20 @@ func (c *checker) segment(f found, needed bool) error {
 	return nil
 }
 
-// permits reads the permit record of each recording that was not released.
-func (c *checker) permits(all []found) {
+// permits lists the recordings that were not released, as the next Open would find
+// them, and reads the permit record of each.
+func (c *checker) permits(all []found, s *state) {
 	l := &Log{opt: Options{Dir: c.dir, files: c.files}, segs: make(map[uint64]*segment)}
 	for _, f := range all {
 		l.segs[f.first.gen] = &segment{slot: f.slot, gen: f.first.gen}
 	}
-	for _, serial := range slices.Sorted(maps.Keys(c.state.tracks)) {
-		t := c.state.tracks[serial]
+	for _, serial := range slices.Sorted(maps.Keys(s.tracks)) {
+		t := s.tracks[serial]
+		held := Held{ID: t.id}
 		if t.sealed {
-			c.report.Sealed++
-		} else {
-			c.report.Unsealed++
+			held.SealedAt = t.result().At
 		}
+		c.report.Recordings = append(c.report.Recordings, held)
 		p, err := l.readPermit(t)
 		if err == nil {
 			err = p.fault(t)

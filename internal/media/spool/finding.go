@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // A FindingKind says what is wrong.
@@ -56,10 +57,15 @@ type Report struct {
 	Records    int
 	Frames     int
 	Bytes      int64 // of commits
-	Unsealed   int   // recordings not released and not sealed
-	Sealed     int   // recordings not released, sealed
 	LastCommit uint64
+	Recordings []Held // that were not released, in the order in which they were begun
 	Findings   []Finding
+}
+
+// Held is a recording that the log holds.
+type Held struct {
+	ID       string
+	SealedAt time.Time // when the seal's commit was begun; zero: it is not sealed
 }
 
 // Err returns all findings as one error (of FindingErrors), nil where there are none.

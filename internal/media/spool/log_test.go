@@ -95,8 +95,8 @@ func TestRealDisk(t *testing.T) {
 	}
 	shut(t, l)
 	rep, err := Check(o.Dir)
-	if err != nil || len(rep.Findings) > 0 || rep.Sealed != 1 || rep.Frames != 1502 {
-		t.Fatalf("%d findings, %d sealed, %d frames, %v", len(rep.Findings), rep.Sealed, rep.Frames, err)
+	if err != nil || len(rep.Findings) > 0 || len(rep.Recordings) != 1 || rep.Frames != 1502 {
+		t.Fatalf("%d findings, holds %v, %d frames, %v", len(rep.Findings), rep.Recordings, rep.Frames, err)
 	}
 	l = open(t, o)
 	same(l)
@@ -249,7 +249,7 @@ func TestGate(t *testing.T) {
 	}
 	shut(t, l)
 	rep := sound(t, d)
-	if rep.Frames != 2 || rep.Sealed != 2 {
+	if rep.Frames != 2 || len(rep.Recordings) != 2 {
 		t.Fatalf("%+v", rep)
 	}
 }

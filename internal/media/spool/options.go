@@ -24,6 +24,8 @@ var (
 	// ErrTooLarge is returned where a record or a batch exceeds what one commit
 	// can hold; nothing of it was stored.
 	ErrTooLarge = errors.New("spool: too large for one commit")
+	// ErrNoLog is returned by Check where there is no log, or nothing is left of it.
+	ErrNoLog = errors.New("no log")
 	// ErrVersion is returned where the log was written by a newer version, or is
 	// encrypted: it must not be mistaken for a torn one.
 	ErrVersion = errors.New("spool: written by a version that this one cannot read")

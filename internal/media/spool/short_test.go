@@ -81,6 +81,9 @@ func TestCutTail(t *testing.T) {
 		if got := named(rep.Findings, ShortSegment); !slices.Equal(got, may) || len(rep.Findings) != len(may)+1 {
 			t.Fatalf("cut to %d bytes: check names %v, want %v", size, got, may)
 		}
+		if len(rep.Recordings) != begun {
+			t.Fatalf("cut to %d bytes: check lists %v", size, rep.Recordings)
+		}
 		l := open(t, small(bad))
 		if !slices.Equal(l.Damage(), rep.Findings) {
 			t.Fatalf("cut to %d bytes: recovery found %v, check %v", size, l.Damage(), rep.Findings)
@@ -245,7 +248,7 @@ func TestCutTable(t *testing.T) {
 	d.truncate(slotName(slot), blockBytes)
 	for range 2 {
 		rep, err := checkFiles(d, "spool")
-		if err != nil || len(named(rep.Findings, ShortSegment)) != 60 {
+		if err != nil || len(named(rep.Findings, ShortSegment)) != 60 || len(rep.Recordings) != 60 {
 			t.Fatalf("check found %d: %v", len(rep.Findings), err)
 		}
 		l = open(t, small(d.killed()))
@@ -337,4 +340,29 @@ func TestSegmentSizeChanges(t *testing.T) {
 		only(t, l.Damage(), ShortSegment)
 		shut(t, l)
 	}
+}
+
+// Check lists what the log holds, sealed and unsealed, in order, with the time of
+// the seal that Seal has said, and not what was released.
+func TestCheckListsWhatIsHeld(t *testing.T) {
+	t.Parallel()
+	ps := permits(t, 1)
+	d := newMemDisk()
+	l := open(t, small(d))
+	z, a, gone := begin(t, l, ps[0], "z"), begin(t, l, ps[0], "a"), begin(t, l, ps[0], "gone")
+	store(t, l, a, 1, 5)
+	sealed := seal(t, a)
+	seal(t, gone)
+	if err := l.Release("gone"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := sound(t, d.killed()).Recordings; !slices.Equal(got, []Held{{ID: "z"}, {ID: "a", SealedAt: sealed.At}}) || sealed.At.IsZero() {
+			t.Fatalf("lists %v, sealed %v", got, sealed)
+		}
+		for gen, seq := l.tailNow(), uint64(0); l.tailNow() == gen; seq++ { // the same from a table
+			store(t, l, z, 100*gen+seq, 100*gen+seq)
+		}
+	}
+	shut(t, l)
 }
