@@ -189,12 +189,8 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 	b.media, err = media.New(media.Options{
 		Hosts: m.Addresses, Spool: b.spool, Audio: b.cfg.Recording.Audio, Hooks: &b.hooks,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS13, GetClientCertificate: identity.GetClientCertificate, RootCAs: pool},
-		// What the media side says ends a recording, or makes it: it is never lost to
-		// a full mailbox. A call that is not live any more has no use for it.
-		Post: func(id recorder.CallID, ev recorder.Event) bool {
-			_ = b.registry.Urge(id, ev)
-			return true
-		},
+		// A call that is not live any more has no use for it.
+		Post:      func(id recorder.CallID, ev recorder.Event) { _ = b.registry.Urge(id, ev) },
 		Note:      func(e recorder.Entry) bool { return b.catalogue.Note(e) },
 		OnFailure: b.lost, LateSeal: b.sealedLate, Registerer: b.metrics, Log: b.log.Named("media"),
 	})

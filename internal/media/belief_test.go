@@ -147,7 +147,7 @@ func TestOneBudget(t *testing.T) {
 	s.Gap(frame.Gap{Kind: s.kind, FirstSeq: 701, FromTime: at, ToTime: at + 2000*frame.TicksPerFrame, Cause: frame.CausePlatform})
 	w.refusedGaps(1)
 	w.run(s, 701+2000, 701+2000, 25*time.Second) // refused
-	w.run(s, 701, 760, 35*time.Second)         // kept, and no gap
+	w.run(s, 701, 760, 35*time.Second)           // kept, and no gap
 	w.wildTimes(25)
 	tr := w.sameAgain(s)
 	if missing := tr.GapSamples / frame.AudioSamples; before != 35*50 || missing != before || tr.LastSeq != 760 {

@@ -263,3 +263,24 @@ func TestLossReasonsHaveNames(t *testing.T) {
 		t.Errorf("%v", seen)
 	}
 }
+
+// TestWhatIsSentAgainShowsNothing: frames that a host sends again behind a cut,
+// because it heard no acknowledgement, are refused and are no sign of a host that
+// counts wrong: the next cut is bridged as ever.
+func TestWhatIsSentAgainShowsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(20)
+	w.stored(s, 20)
+	hs.raw(audio(20))
+	w.refused(s, duplicate, 1)
+	w.hosts[0].stop()
+	w.down(s)
+	<-time.After(stuckLimit + 4*watchEvery)
+	w.hosts[0].start()
+	w.hangUp("c")
+	if end := w.end("c"); end.Outcome == recorder.OutcomeFailed {
+		t.Errorf("%+v", end)
+	}
+}

@@ -34,8 +34,8 @@
 //   - The spool's commit calls [Service.OnDurable], which takes the links' lists of
 //     acknowledgements and nothing else: it never waits for the reader, which may
 //     be waiting for it.
-//   - What happens unasked is posted to the call by one goroutine, so that neither
-//     reader nor commit ever waits for a mailbox.
+//   - What happens unasked is handed to the call by Options.Post, which never waits:
+//     neither does a reader or a commit.
 //
 // # When we crash
 //

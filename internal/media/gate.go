@@ -30,6 +30,7 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		if s.gate == gateOpen && s.stuckAt.IsZero() {
 			s.stuckAt = now
 		}
+		s.refusedAt = now
 		return why, false
 	}
 	if f.Seq > s.next || s.resumed {

@@ -179,7 +179,7 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 			s.fail(recorder.CauseStorageFailed, err.Error())
 		case isTimeout(err) && s.service.opts.Spool.Stalled() > hangsAtOpen:
 			// At once, before our caller says that it was the host.
-			s.tellFailed(s.service.mail.now, recorder.CauseStorageFailed, err.Error())()
+			s.tellFailed(recorder.CauseStorageFailed, err.Error())()
 		}
 		return fmt.Errorf("make the permit durable: %w", err)
 	}

@@ -179,8 +179,8 @@ func TestMisuse(t *testing.T) {
 	for name, o := range map[string]Options{
 		"no hosts": {},
 		"no spool": {Hosts: []string{"h:1"}},
-		"audio":    {Hosts: []string{"h:1"}, Spool: w.spool, Post: func(recorder.CallID, recorder.Event) bool { return true }, Audio: "stereo"},
-		"no TLS":   {Hosts: []string{"h:1"}, Spool: w.spool, Post: func(recorder.CallID, recorder.Event) bool { return true }},
+		"audio":    {Hosts: []string{"h:1"}, Spool: w.spool, Post: func(recorder.CallID, recorder.Event) {}, Audio: "stereo"},
+		"no TLS":   {Hosts: []string{"h:1"}, Spool: w.spool, Post: func(recorder.CallID, recorder.Event) {}},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -183,37 +183,3 @@ func TestSpeakers(t *testing.T) {
 		t.Error("who spoke before consent is on the disk, or who spoke after is not")
 	}
 }
-
-// TestMail: events reach a call that is busy for a while, in order, and nobody
-// waits for one that is gone.
-func TestMail(t *testing.T) {
-	t.Parallel()
-	var got []recorder.Event
-	busy := 5
-	m := newMail(func(id recorder.CallID, ev recorder.Event) bool {
-		if id == "gone" {
-			return false
-		}
-		if busy > 0 {
-			busy--
-			return false
-		}
-		got = append(got, ev)
-		return true
-	})
-	m.send("c", recorder.MediaClosed{Detail: "1"})
-	m.send("c", recorder.MediaClosed{Detail: "2"})
-	m.send("gone", recorder.MediaClosed{Detail: "3"})
-	for range 6 {
-		if !m.deliver() {
-			t.Fatal("nothing left, but a call is busy")
-		}
-	}
-	if len(got) != 2 || got[0] != (recorder.MediaClosed{Detail: "1"}) {
-		t.Errorf("%v", got)
-	}
-	m.queue[0].until = time.Now().Add(-time.Second)
-	if m.deliver() {
-		t.Error("a call that is gone is waited for")
-	}
-}

@@ -54,9 +54,9 @@ type Options struct {
 	Spool *spool.Log
 	// Audio is "mixed" (also where empty) or "unmixed".
 	Audio string
-	// Post hands an event to a call; false means that it was not taken. It must
-	// not block.
-	Post func(recorder.CallID, recorder.Event) bool
+	// Post hands an event to a call: it ends a recording, or makes it, so it must not
+	// be lost, and events of one call keep their order. It must not block.
+	Post func(recorder.CallID, recorder.Event)
 	// Note queues a journal entry; it must not block. nil: nothing is noted.
 	Note func(recorder.Entry) bool
 	// Hooks, where given, are bound to the service: see Hooks.
@@ -113,7 +113,6 @@ type Service struct {
 	log     *zap.Logger
 	metrics *metrics
 	hosts   []*host
-	mail    *mail
 	failure atomic.Pointer[error] // set: the spool takes nothing more
 
 	late  late
@@ -149,7 +148,6 @@ func New(o Options) (*Service, error) {
 		opts: o, log: o.Log, metrics: newMetrics(o.Registerer), late: newLate(),
 		sessions: make(map[recorder.CallID]*session),
 	}
-	s.mail = newMail(o.Post)
 	for _, address := range o.Hosts {
 		h, err := newHost(s, address)
 		if err != nil {
@@ -172,7 +170,6 @@ func (s *Service) Run(ctx context.Context) error {
 	for _, h := range s.hosts {
 		wg.Go(func() { _ = h.link.Run(ctx) })
 	}
-	wg.Go(func() { s.mail.run(ctx) })
 	wg.Go(func() { s.watch(ctx) })
 	wg.Go(func() { s.watchStorage(ctx) })
 	wg.Go(func() { s.tidy(ctx) })

@@ -60,6 +60,7 @@ type session struct {
 	lastTime  int64         // media time of the last frame stored
 	lastAt    time.Time     // when it came
 	stuckAt   time.Time     // since when every frame is refused
+	refusedAt time.Time     // when the last one was
 	skipped   time.Duration // said to be missing, by its times, since the last frame
 	// What few do.
 	permit    recorder.Permit
@@ -148,12 +149,12 @@ func (s *session) shut() {
 
 // fail tells the call, once, that it can't be recorded completely.
 func (s *session) fail(cause recorder.Cause, detail string) {
-	s.tellFailed(s.service.mail.send, cause, detail)()
+	s.tellFailed(cause, detail)()
 }
 
 // tellFailed is fail without the log, which may hang: what it returns is called
 // when everybody else was told.
-func (s *session) tellFailed(send func(recorder.CallID, recorder.Event), cause recorder.Cause, detail string) (log func()) {
+func (s *session) tellFailed(cause recorder.Cause, detail string) (log func()) {
 	s.mu.Lock()
 	told := s.failed || s.report != nil
 	s.failed = true
@@ -161,7 +162,7 @@ func (s *session) tellFailed(send func(recorder.CallID, recorder.Event), cause r
 	if told {
 		return func() {}
 	}
-	send(s.call.ID, recorder.MediaFailed{Cause: cause, Detail: detail})
+	s.service.opts.Post(s.call.ID, recorder.MediaFailed{Cause: cause, Detail: detail})
 	s.note("failed", detail)
 	return func() {
 		s.log.Error("recording can't go on", zap.String("cause", string(cause)), zap.String("detail", detail))
@@ -259,8 +260,7 @@ func (s *session) Paused(last uint64) {
 	s.gate = gatePaused
 	s.last = max(last, s.next-1) // what is stored was sent, whatever the host says
 	if s.last-(s.next-1) > s.missable(time.Now()) {
-		s.last = s.next - 1 // nonsense: what is missing then is told by the clock
-		s.gate = gateOpen
+		s.last, s.gate = 0, gateOpen // nonsense: what is missing then is told by the clock
 		return
 	}
 	s.tell()
@@ -269,7 +269,7 @@ func (s *session) Paused(last uint64) {
 // Cut implements link.Owner.
 func (s *session) Cut(detail string) {
 	s.mu.Lock()
-	s.attached, s.cutAt = false, time.Now()
+	s.attached, s.cutAt, s.stuckAt = false, time.Now(), time.Time{}
 	s.tell()
 	s.mu.Unlock()
 	s.note("cut", detail)
@@ -288,18 +288,19 @@ func (s *session) Lost(loss link.Loss) {
 	s.service.metrics.lost.WithLabelValues(loss.Reason.String()).Inc()
 	s.note("lost", loss.Reason.String()+": "+loss.Detail)
 	if loss.Reason == link.LossClosed {
-		s.service.mail.send(s.call.ID, recorder.MediaClosed{Detail: loss.Detail})
+		s.service.opts.Post(s.call.ID, recorder.MediaClosed{Detail: loss.Detail})
 		return
 	}
 	s.fail(recorder.CauseMediaLost, loss.Reason.String()+": "+loss.Detail)
 }
 
-// stuck reports that the session is open, and that all its frames have been
-// refused for too long.
-func (s *session) stuck(now time.Time) bool {
+// stuck reports that the session is open, and that for too long frames have come and
+// all of them were refused. What is sent again behind a cut is refused too, but at
+// once.
+func (s *session) stuck() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.gate == gateOpen && !s.failed && !s.stuckAt.IsZero() && now.Sub(s.stuckAt) > stuckLimit
+	return s.gate == gateOpen && s.attached && !s.failed && !s.stuckAt.IsZero() && s.refusedAt.Sub(s.stuckAt) > stuckLimit
 }
 
 // discards returns the counts by reason. Under mu.

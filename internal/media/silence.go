@@ -103,7 +103,7 @@ func latest(a, b time.Time) time.Time {
 func (s *Service) listen(now time.Time) {
 	silent := 0
 	for _, one := range s.all() {
-		if one.stuck(now) {
+		if one.stuck() {
 			one.fail(recorder.CauseMediaLost, "the media host's frames don't fit together: all were refused for a second")
 		}
 		if one.mute(now) {

@@ -28,7 +28,7 @@ func (s *Service) OnFailure(err error) {
 	all := s.all()
 	say := make([]func(), 0, len(all))
 	for _, one := range all {
-		say = append(say, one.tellFailed(s.mail.send, recorder.CauseStorageFailed, err.Error()))
+		say = append(say, one.tellFailed(recorder.CauseStorageFailed, err.Error()))
 	}
 	if s.opts.OnFailure != nil {
 		s.opts.OnFailure(err)
@@ -66,7 +66,7 @@ func (s *Service) watchStorage(ctx context.Context) {
 		if stalled > stallLimit {
 			for _, one := range s.all() {
 				if one.needsDisk() {
-					say = append(say, one.tellFailed(s.mail.send, recorder.CauseStorageFailed, fmt.Sprintf("nothing has become durable for %v", stallLimit)))
+					say = append(say, one.tellFailed(recorder.CauseStorageFailed, fmt.Sprintf("nothing has become durable for %v", stallLimit)))
 				}
 			}
 		}

@@ -116,7 +116,7 @@ func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so s
 	w.service, err = New(Options{
 		Hosts: addresses, TLS: conf, Spool: w.spool, Audio: o.audio, Hooks: hooks, Bridge: o.bridge, OnFailure: w.fail,
 		Registerer: w.reg, Log: log, Note: w.Note, LateSeal: w.sealedLate,
-		Post: func(id recorder.CallID, ev recorder.Event) bool { return w.registry.Post(id, ev) == nil },
+		Post: func(id recorder.CallID, ev recorder.Event) { _ = w.registry.Urge(id, ev) },
 	})
 	if err != nil {
 		tb.Fatal(err)

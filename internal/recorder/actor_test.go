@@ -1,6 +1,8 @@
 package recorder
 
 import (
+	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -24,7 +26,7 @@ func TestRefusedCommandIsNotCarriedOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.perform(t.Context(), OpenMedia{permit}) // nothing was asked
-		if ev, ok := (<-c.results).(Crashed); !ok || ev.Detail == "" {
+		if ev, ok := c.pressing.pop().(Crashed); !ok || ev.Detail == "" {
 			t.Errorf("%+v", ev)
 		}
 		if l := w.log(); len(l) > 0 {
@@ -131,8 +133,34 @@ func TestPanicOfACommand(t *testing.T) {
 		c := newCall(testInvite("c"), w.begin(t.Context(), Options{}).deps)
 		c.timers = nil // so that setting one panics
 		c.performGuarded(t.Context(), SetTimer{TimerPoll, time.Hour})
-		if ev, ok := (<-c.results).(Crashed); !ok || ev.Detail == "" {
+		if ev, ok := c.pressing.pop().(Crashed); !ok || ev.Detail == "" {
 			t.Errorf("%+v", ev)
+		}
+	})
+}
+
+// TestPressingEventsKeepTheirOrder: and go before what was posted, and before our
+// own results.
+func TestPressingEventsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{}
+		c := newCall(testInvite("c"), w.begin(t.Context(), Options{}).deps)
+		c.post(Established{})
+		c.do(t.Context(), time.Second, func(context.Context) Event { return AnswerAccepted{} })
+		for i := range 3 {
+			c.urgent(MediaClosed{strconv.Itoa(i)})
+		}
+		synctest.Wait()
+		want := []Event{MediaClosed{"0"}, MediaClosed{"1"}, MediaClosed{"2"}, AnswerAccepted{}, Established{}}
+		for _, w := range want {
+			if ev := c.next(t.Context()); ev != w {
+				t.Errorf("%s, want %s", show(ev), show(w))
+			}
+		}
+		go func() { pass(time.Second); c.urgent(Crashed{"late"}) }()
+		if ev := c.next(t.Context()); ev != (Crashed{"late"}) {
+			t.Errorf("%s", show(ev))
 		}
 	})
 }

@@ -27,9 +27,10 @@ type call struct {
 	log  *zap.Logger
 
 	// in
-	inbox   chan Event // from outside; post never blocks
-	results chan Event // from our own work; each piece of work sends exactly one
-	ticks   chan tick
+	pressing *pressing  // from outside, and never refused
+	inbox    chan Event // from outside; post never blocks
+	results  chan Event // from our own work; each piece of work sends exactly one
+	ticks    chan tick
 
 	// owned by run
 	timers map[Timer]*clock
@@ -70,13 +71,14 @@ type deps struct {
 func newCall(inv Invite, d *deps) *call {
 	return &call{
 		inv: inv, deps: d,
-		log:     d.log.With(zap.String(logCall, string(inv.Call.ID))),
-		inbox:   make(chan Event, inboxSize),
-		results: make(chan Event),
-		ticks:   make(chan tick),
-		timers:  make(map[Timer]*clock),
-		over:    make(chan struct{}),
-		done:    make(chan struct{}),
+		log:      d.log.With(zap.String(logCall, string(inv.Call.ID))),
+		pressing: newPressing(),
+		inbox:    make(chan Event, inboxSize),
+		results:  make(chan Event),
+		ticks:    make(chan tick),
+		timers:   make(map[Timer]*clock),
+		over:     make(chan struct{}),
+		done:     make(chan struct{}),
 	}
 }
 
@@ -139,16 +141,20 @@ func (c *call) cutOff(s state) {
 	c.log.Warn("call cut off by the end of the process", zap.String(logState, s.kind()))
 }
 
-// next waits for an event; nil when the process ends. Our own results go
-// first: they carry what is already durable.
+// next waits for an event; nil when the process ends. What presses goes first, and
+// then our own results: they carry what is already durable.
 func (c *call) next(ctx context.Context) Event {
 	for {
+		if ev := c.pressing.pop(); ev != nil {
+			return ev
+		}
 		select {
 		case ev := <-c.results:
 			return ev
 		default:
 		}
 		select {
+		case <-c.pressing.wake:
 		case ev := <-c.results:
 			return ev
 		case k := <-c.ticks:

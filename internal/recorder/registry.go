@@ -162,7 +162,8 @@ func (r *Registry) Post(id CallID, ev Event) error {
 }
 
 // Urge hands an event to a call even if its mailbox is full: what ends a
-// recording must not be lost. It never blocks.
+// recording must not be lost. Events of one call keep their order, and go before
+// all that were posted. It never blocks.
 func (r *Registry) Urge(id CallID, ev Event) error {
 	c := r.live(id)
 	if c == nil {
@@ -244,14 +245,7 @@ func (r *Registry) StopAll(cause Cause, abrupt bool) {
 }
 
 // urgent hands over an event that must not be lost to a full mailbox.
-func (c *call) urgent(ev Event) {
-	go func() {
-		select {
-		case c.results <- ev:
-		case <-c.over:
-		}
-	}()
-}
+func (c *call) urgent(ev Event) { c.pressing.push(ev) }
 
 // Wait returns when no call is live, or with ctx's error.
 func (r *Registry) Wait(ctx context.Context) error {
