@@ -171,7 +171,7 @@ func (a *archiver) one(ctx context.Context, rec catalogue.Recording) error {
 	}
 	switch {
 	case err == nil:
-	case errors.Is(err, archive.ErrJob), errors.Is(err, errPanic):
+	case errors.Is(err, archive.ErrJob), errors.Is(err, errPanic), errors.Is(err, catalogue.ErrUnknown):
 		// Trying again is pointless. The spool keeps it, and an alert calls a person.
 		// A folder that is there in spite of it is no link of the chain.
 		return errors.Join(err, a.catalogue.RecordingFailed(ctx, rec.ID, err.Error()))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.uber.org/zap"
 	"golang.org/x/net/netutil"
 
@@ -51,6 +52,8 @@ type bot struct {
 	archiver  *archiver
 	callbacks *callbacks.Server
 
+	missing prometheus.Gauge // recordings that start-up found nowhere
+
 	callbackListener net.Listener // TLS
 	opsListener      net.Listener
 
@@ -76,6 +79,9 @@ type closer struct {
 func newBot(ctx context.Context, cfg *Config, log *zap.Logger, concluded func(recorder.Invite, recorder.Conclusion)) (*bot, error) {
 	b := &bot{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), concluded: concluded, fatal: make(chan error, 1)}
 	b.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	b.missing = promauto.With(b.metrics).NewGauge(prometheus.GaugeOpts{
+		Name: "recorderbot_recordings_missing", Help: "Recordings that the last start found neither in the spool nor in the archive.",
+	})
 	b.life, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []struct {
 		name string

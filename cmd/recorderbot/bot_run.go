@@ -19,6 +19,7 @@ import (
 const (
 	sealWait   = 45 * time.Second // seal, announce, leave, conclude
 	abruptWait = 10 * time.Second
+	endingWait = 5 * time.Second  // calls that a dead process has left
 	settleWait = 60 * time.Second // archive what was sealed
 	// groundWait is how long a step waits for what runs on its ground. What has not
 	// ended then hangs with a disk; the process ends without it.
@@ -143,14 +144,22 @@ func (b *bot) shutdown(now <-chan struct{}) error {
 		b.waitCalls(nil, abruptWait)
 	}
 	if !hurry {
-		ctx, cancel := hurried(now, settleWait)
-		defer cancel()
-		b.waitEnding(ctx)
-		if err := b.archiver.settle(ctx); err != nil {
-			b.log.Warn("not all is archived; the next start goes on", zap.Error(err))
-		}
+		b.settle(now)
 	}
 	return b.close()
+}
+
+// settle archives what was sealed. What a dead process has left, and the platform
+// can't be told of, waits for the next start.
+func (b *bot) settle(now <-chan struct{}) {
+	ctx, cancel := hurried(now, endingWait)
+	b.waitEnding(ctx)
+	cancel()
+	ctx, cancel = hurried(now, settleWait)
+	defer cancel()
+	if err := b.archiver.settle(ctx); err != nil {
+		b.log.Warn("not all is archived; the next start goes on", zap.Error(err))
+	}
 }
 
 // waitEnding waits until the calls of a dead process are ended.

@@ -81,28 +81,30 @@ func (b *bot) recover(ctx context.Context) ([]leftover, error) {
 	return left, nil
 }
 
-// missLost says of recordings that were begun, and that neither spool nor archive
-// has, that they are lost: silence would hide it from the next check.
+// missLost tells of recordings that were begun, and that neither spool nor archive
+// has. It changes nothing: the spool's volume may only not be mounted, and what is
+// there again at the next start is archived then.
 func (b *bot) missLost(ctx context.Context) error {
 	kept := map[string]bool{}
 	for _, info := range b.spool.Recovered() {
 		kept[info.ID] = true
 	}
+	missing := 0
 	for _, state := range []catalogue.State{catalogue.StateOpen, catalogue.StateSealed} {
 		all, err := b.catalogue.Recordings(ctx, catalogue.Filter{State: state, Limit: 1 << 30})
 		if err != nil {
 			return err
 		}
 		for _, r := range all {
-			if kept[r.ID] {
+			if kept[r.ID] || b.archiver.assembler.There(r.ID) {
 				continue
 			}
-			b.log.Error("a recording is neither in the spool nor in the archive", zap.String("recording", r.ID), zap.String("call", string(r.Call)))
-			if err := b.catalogue.RecordingFailed(ctx, r.ID, "lost: neither in the spool nor in the archive"); err != nil {
-				return err
-			}
+			missing++
+			b.log.Error("a recording is neither in the spool nor in the archive: is spool.dir the right one, and mounted?",
+				zap.String("recording", r.ID), zap.String("call", string(r.Call)))
 		}
 	}
+	b.missing.Set(float64(missing))
 	return nil
 }
 
@@ -159,7 +161,11 @@ func (b *bot) lostUntil(ctx context.Context, info spool.Info) time.Time {
 }
 
 func (b *bot) sealLeftover(ctx context.Context, info spool.Info) (recorder.SealReport, error) {
-	seal, report := media.Recovered(info, b.lostUntil(ctx, info))
+	until := info.LastAt
+	if !info.Sealed {
+		until = b.lostUntil(ctx, info)
+	}
+	seal, report := media.Recovered(info, until)
 	if !info.Sealed {
 		sealed, err := b.spool.SealRecovered(ctx, info.ID, seal)
 		if err != nil {

@@ -44,7 +44,9 @@ const (
 	hangsAtOpen   = time.Second             // a commit is under way: an Open that ran out of time waited for the disk
 	storageLimit  = 10 * time.Second        // a commit is under way, or the spool takes nothing: the process fails
 	watchEvery    = 250 * time.Millisecond
-	storageEvery  = 100 * time.Millisecond // stallLimit, this, a seal given up and the announcement: law 3's two seconds
+	// stallLimit, this, a seal that is given up at once, the journal's hurry (300 ms)
+	// and the request: law 3's two seconds.
+	storageEvery = 50 * time.Millisecond
 )
 
 // Options are what a Service needs.

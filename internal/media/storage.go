@@ -100,13 +100,13 @@ func (s *Service) unlessStalled(ctx context.Context) (context.Context, context.C
 		tick := time.NewTicker(storageEvery)
 		defer tick.Stop()
 		for {
+			if s.opts.Spool.Stalled() > stallLimit {
+				cancel(errStalled)
+			}
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-			}
-			if s.opts.Spool.Stalled() > stallLimit {
-				cancel(errStalled)
 			}
 		}
 	}()

@@ -262,3 +262,24 @@ func TestRecords(t *testing.T) {
 		wait(t, r)
 	})
 }
+
+// TestSecondAnswerRefused: the first answer was taken and its reply lost; that the
+// second is refused ends nothing, and no third is given.
+func TestSecondAnswerRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &slowWorld{world: &world{standing: StandingIncoming, answerErr: &Fault{Kind: FaultRefused, Receipt: Receipt{HTTPStatus: 400}}}, answersLost: 1}
+		r := NewRegistry(t.Context(), Options{Platform: w, Media: w, Ledger: w})
+		r.Invite(testInvite("c"))
+		pass(250 * time.Millisecond) // the second was refused, and the platform will be asked
+		w.set(func() { w.standing = StandingUnknown })
+		pass(time.Second)
+		_ = r.Post("c", Established{})
+		pass(time.Second)
+		if n := count(w.log(), "answer blob"); n != 2 || !w.granted() {
+			t.Errorf("%d answers: %v", n, w.log())
+		}
+		_ = r.Post("c", CallEnded{})
+		wait(t, r)
+	})
+}

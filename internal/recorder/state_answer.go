@@ -159,7 +159,11 @@ func (s answering) stands(ev CallAsked) (state, []Command) {
 }
 
 func (s answering) refused(f Fault) (state, []Command) {
-	if f.Kind == FaultUnknown {
+	again := s.tries > 1 && f.Kind == FaultRefused && (f.Cause == "" || f.Cause == CauseAnswerTooLate)
+	if again {
+		s.tries = answers // a "no" to a second answer may mean that the first was taken: ask, and give no more
+	}
+	if f.Kind == FaultUnknown || again {
 		// Perhaps it was taken: ask, there is time left.
 		s.doubt, s.asks = f.Error(), 0
 		return s, []Command{SetTimer{TimerAskCall, backOff(s.tries - 1)}, SetTimer{TimerEstablish, establishLimit}}
