@@ -63,9 +63,9 @@ func TestSpoolAway(t *testing.T) {
 	r.waiting(t, "e71f0300-9c1f-4d99-b5f4-2722e877d497", "rec-1")
 	state := func() (got catalogue.State) {
 		r.read(t, func(ctx context.Context, c catalogueReader) error {
-			rec, err := c.Recording(ctx, "rec-1")
+			rec, fault := c.Recording(ctx, "rec-1")
 			got = rec.State
-			return err
+			return fault
 		})
 		return got
 	}
