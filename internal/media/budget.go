@@ -23,6 +23,8 @@ const (
 	// drift apart by clockDrift at most, in parts of a million.
 	clockAhead = time.Second
 	clockDrift = 300
+	// judgedEvery is how many frames on time in a row are believed without a look.
+	judgedEvery = 24
 	// unmixedStreams is how many sources of unmixed audio share the numbers of a
 	// session at a time.
 	unmixedStreams = 4
@@ -115,9 +117,18 @@ func (s *session) named(source uint32) bool {
 // and the timeline would believe it though so much cannot have passed, or the
 // other way round. Live and from the log the same is missing then. Under mu, inside
 // spool.Update, before the frame.
+//
+// Of frames that follow each other in time as they should only some are judged: a
+// clock that creeps ahead is noticed half a second later.
 func (s *session) judge(b *spool.Batch, f *frame.Frame, now time.Time) {
+	if late := f.MediaTime - s.lastTime - frame.TicksPerFrame; s.onTime > 0 && f.Seq == s.next && late > -timeline.Late/2 && late < timeline.Late/2 {
+		s.onTime--
+		return
+	}
+	s.onTime = 0
 	ticks, place := s.line.Ahead(f.Header)
 	if ticks < timeline.Late {
+		s.onTime = judgedEvery
 		return
 	}
 	most := int64(s.clockRoom(now, place) / 100)

@@ -61,6 +61,7 @@ type session struct {
 	lastAt    time.Time     // when it came
 	stuckAt   time.Time     // since when every frame is refused
 	refusedAt time.Time     // when the last one was
+	onTime    int           // frames that need no look at their time; see judge
 	skipped   time.Duration // said to be missing, by its times, since the last frame
 	// What few do.
 	permit    recorder.Permit

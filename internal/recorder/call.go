@@ -199,7 +199,8 @@ func (c *call) keepReply(ctx context.Context, ev Event) bool {
 // step feeds one event to the machine. A panic in it ends this call only, as
 // failed: the state is what it was before the event.
 func (c *call) step(s state, ev Event) (next state, cmds []Command) {
-	if r, ok := ev.(StatusReplied); ok && r.Operation.ID != "" && r.Operation.Context != "" {
+	// Only of an operation that runs is there more to be told.
+	if r, ok := ev.(StatusReplied); ok && r.Operation.Progress == Running && r.Operation.ID != "" && r.Operation.Context != "" {
 		if c.operations == nil {
 			c.operations = make(map[OperationID]string)
 		}
