@@ -48,9 +48,13 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		return afterSeal, false
 	}
 	s.line.Frame(f.Header)
-	s.missing += f.Seq - s.next
-	s.next = f.Seq + 1
-	s.lastAt, s.stuckAt, s.skipped = now, time.Time{}, 0
+	if f.Seq > s.next {
+		s.missing += f.Seq - s.next
+	}
+	s.next, s.lastAt, s.skipped = f.Seq+1, now, 0
+	if !s.stuckAt.IsZero() {
+		s.stuckAt = time.Time{}
+	}
 	if f.MediaTime > 0 {
 		s.lastTime = f.MediaTime
 	}

@@ -51,27 +51,27 @@ type session struct {
 	kind      frame.Kind
 	recording *spool.Recording
 	line      *timeline.Timeline
+	lost      *link.Loss
 	first     uint64        // first frame that may be stored
 	next      uint64        // next frame that is expected
-	last      uint64        // last frame of all, once paused
-	missing   uint64        // numbers passed over
-	held      uint64        // numbers that the host had before it attached us; see hold
-	believed  int64         // ticks by which the line lets a time be ahead; see judge
 	lastTime  int64         // media time of the last frame stored
 	lastAt    time.Time     // when it came
-	stuckAt   time.Time     // since when every frame is refused
-	refusedAt time.Time     // when the last one was
 	onTime    int           // frames that need no look at their time; see judge
 	skipped   time.Duration // said to be missing, by its times, since the last frame
+	stuckAt   time.Time     // since when every frame is refused
 	// What few do.
+	refusedAt time.Time // when the last frame was
+	last      uint64    // last frame of all, once paused
+	missing   uint64    // numbers passed over
+	held      uint64    // numbers that the host had before it attached us; see hold
+	believed  int64     // ticks by which the line lets a time be ahead; see judge
 	permit    recorder.Permit
 	news      chan struct{} // closed, and replaced, when something here changes
 	attached  bool
 	hostShut  bool   // the host's own gate was closed when it attached us again
 	hostNext  uint64 // the host's next number when it attached us
-	lost      *link.Loss
-	failed    bool // the call was told
-	beginning bool // the evidence is on its way to the disk
+	failed    bool   // the call was told
+	beginning bool   // the evidence is on its way to the disk
 	cutAt     time.Time
 	openedAt  time.Time
 	closedAt  time.Time // the host closed the session

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -56,6 +57,10 @@ type segmentFile interface {
 // disk is the real one.
 type disk struct {
 	syncParent func(path string) error // nil: durable.SyncParent; tests look on
+	// named are the paths whose names this process has made durable: a segment that
+	// is begun again, in the midst of commits, waits for no directory. nil: none is
+	// remembered.
+	named *sync.Map
 }
 
 func (disk) MkdirAll(dir string) error { return durable.MkdirAll(dir, 0o700) }
@@ -79,15 +84,31 @@ func (d disk) Segment(path string) (segmentFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Also where it was there: whoever made it may have died before this line.
+	if err = d.name(path); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &diskFile{f}, nil
+}
+
+// name makes a file's name durable, also where the file was there: whoever made
+// it may have died before this line.
+func (d disk) name(path string) error {
+	if d.named != nil {
+		if _, done := d.named.Load(path); done {
+			return nil
+		}
+	}
 	sync := d.syncParent
 	if sync == nil {
 		sync = durable.SyncParent
 	}
-	if err = sync(path); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if err := sync(path); err != nil {
+		return err
 	}
-	return &diskFile{f}, nil
+	if d.named != nil {
+		d.named.Store(path, true)
+	}
+	return nil
 }
 
 func (disk) Open(path string) (readFile, error) {
@@ -103,7 +124,12 @@ func (disk) Open(path string) (readFile, error) {
 
 func (disk) WriteFile(path string, data []byte) error { return durable.WriteFile(path, data, 0o600) }
 
-func (disk) Remove(path string) error { return durable.Remove(path) }
+func (d disk) Remove(path string) error {
+	if d.named != nil {
+		d.named.Delete(path) // the next file of that name is another
+	}
+	return durable.Remove(path)
+}
 
 func (disk) Available(dir string) (int64, error) { return durable.Available(dir) }
 

@@ -3,6 +3,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -95,7 +96,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Log = zap.NewNop()
 	}
 	if o.files == nil {
-		o.files = disk{}
+		o.files = disk{named: new(sync.Map)}
 	}
 	var errs []error
 	if o.Dir == "" {
