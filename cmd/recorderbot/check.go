@@ -176,8 +176,8 @@ func seals(all []catalogue.Recording) func(recording string) time.Time {
 }
 
 // checkWaiting holds the recordings that are not archived against the spool: it
-// has each that was begun, and each seal that the catalogue knows of. The next
-// start gives up what it does not find, so that is asked for too.
+// has each that was begun, and each seal that the catalogue knows of. What archiving
+// has given up is told, too: nobody tries again.
 func (p *proof) checkWaiting() {
 	kept := make(map[string]spool.Held)
 	if p.spooled != nil {

@@ -20,8 +20,8 @@ const (
 	maxID      = 128
 )
 
-// A DecodeError says why a body, or an entry of one, was refused. Reason is from a closed set and
-// may label a metric; Detail is for the sender and holds no content.
+// A DecodeError says why a body, or an entry of one, was refused. Reason is from a
+// closed set and may label a metric; Detail is for the sender and holds no content.
 type DecodeError struct {
 	Reason string
 	Detail string

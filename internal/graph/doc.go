@@ -8,9 +8,9 @@
 // taken in every documented and observed form (enums in any case, numbers or
 // strings for codes, one entity or a list), and kept as it came, less tokens;
 // what is unknown is tolerated and counted, and an entry that is contradictory
-// is refused whole, itself and no other of its batch. A reply is a success only if it can be read as one: an
-// announcement whose reply cannot be read has an unknown fate, never a good
-// one. The client never repeats an announcement by itself; whether to ask again
+// is refused whole, itself and no other of its batch. A reply is a success only
+// if it can be read as one: an announcement whose reply cannot be read has an
+// unknown fate, never a good one. The client never repeats an announcement by itself; whether to ask again
 // is the state machine's decision.
 //
 // Sources: learn.microsoft.com/graph/api, resources call, commsNotification,

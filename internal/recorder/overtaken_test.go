@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -281,5 +282,42 @@ func TestSecondAnswerRefused(t *testing.T) {
 		}
 		_ = r.Post("c", CallEnded{})
 		wait(t, r)
+	})
+}
+
+// TestOneDiskForAllHangs: spool and journal hang together. The media side says so
+// after its one and a half seconds, and gives up the seal at once; what is left of
+// law 3's two seconds is enough for the word, without a journal.
+func TestOneDiskForAllHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hangs := atomic.Bool{}
+		w := &slowWorld{world: &world{}, appendFor: func(Entry) time.Duration {
+			if hangs.Load() {
+				return time.Hour
+			}
+			return 0
+		}}
+		said := make(chan time.Time, 2)
+		w.announceReply = func(_ int, s RecordingStatus, ctx string) (Operation, error) {
+			if s == StatusFailed {
+				said <- time.Now()
+			}
+			return Operation{ID: "o", Context: ctx, Progress: Completed, Receipt: Receipt{HTTPStatus: 200}}, nil
+		}
+		r := w.invite(t, Options{})
+		pass(time.Second)
+		w.set(func() { w.sealErr = errors.New("the disk does not answer") })
+		hangs.Store(true)
+		began := time.Now()
+		pass(1550 * time.Millisecond) // media: stallLimit, and a tick
+		_ = r.Urge("c", MediaFailed{CauseStorageFailed, "nothing has become durable"})
+		if took := (<-said).Sub(began); took > 2*time.Second {
+			t.Errorf("failed was said after %v", took)
+		}
+		wait(t, r)
+		if got := w.ends(); len(got) != 1 || got[0].Outcome != OutcomeFailed || got[0].Cause != CauseStorageFailed {
+			t.Errorf("%+v", got)
+		}
 	})
 }

@@ -24,7 +24,8 @@ func (l *Log) commitForever() {
 }
 
 // await returns the next commit when its time has come, nil when the log is
-// closed and empty, or was given up meanwhile. What comes from now on goes into the other buffer.
+// closed and empty, or was given up meanwhile. What comes from now on goes into
+// the other buffer.
 func (l *Log) await() *buffer {
 	timer := time.NewTimer(l.opt.CommitInterval)
 	defer timer.Stop()

@@ -187,9 +187,10 @@ func (t *track) info(i Info) Info {
 }
 
 // Close refuses everything new, commits what is waiting, and ends the log. It
-// returns the disk's failure that ended the log before, if there was one; who has
-// called Refuse knows why. Where ctx ends first, or the log has given up (Refuse), the disk still hangs, and the
-// directory stays locked until Close is called again and the disk has answered.
+// returns the disk's own failure that ended the log before, if there was one, and
+// not what Refuse was called with: its caller knows. Where ctx ends first, or the
+// log has given up (Refuse) and the disk still hangs, the directory stays locked
+// until Close is called again and the disk has answered.
 func (l *Log) Close(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.closing {

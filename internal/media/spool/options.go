@@ -50,8 +50,9 @@ type Options struct {
 	// Dir is the log's own directory; it is made where it does not exist.
 	Dir string
 	// SegmentSize is the size in bytes of the files that the log consists of. It
-	// may be changed between two runs: what was begun keeps its size. A record of more than a third of it does not
-	// fit: below 16 MiB the largest access units are refused.
+	// may be changed between two runs: what was begun keeps its size. A record of
+	// more than a third of it does not fit: below 16 MiB the largest access units
+	// are refused.
 	SegmentSize int64
 	// CommitInterval is the longest that a record waits for its commit to begin.
 	CommitInterval time.Duration

@@ -16,7 +16,8 @@ import (
 //
 // In place of a record that is damaged, of segments that are missing, and of the
 // part that was cut off a segment, it yields a *DamageError, and goes on behind it
-// if the caller does. Any other error ends it; ErrUnknown: there is no such recording. A recording must not be released while it is read.
+// if the caller does. Any other error ends it; ErrUnknown: there is no such
+// recording. A recording must not be released while it is read.
 func (l *Log) Read(id string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		l.known.Lock()

@@ -183,8 +183,9 @@ func (l *Log) sealed(ctx context.Context, t *track, seal *ticket) (Sealed, error
 }
 
 // SealRecovered seals a recording that Open found unsealed: what is durable is
-// what there is, and Seal.Missing says what there is not. It returns when the seal is durable. For one that is already
-// sealed it returns what was sealed; for one that this process began it fails.
+// what there is, and Seal.Missing says what there is not. It returns when the seal
+// is durable. For one that is already sealed it returns what was sealed; for one
+// that this process began it fails.
 func (l *Log) SealRecovered(ctx context.Context, id string, s Seal) (Sealed, error) {
 	if err := checkMeta(s.Meta); err != nil {
 		return Sealed{}, fmt.Errorf("sealing recording %s: %w", id, err)

@@ -62,7 +62,7 @@ func (l *Log) cause() error {
 func (l *Log) awaitEnd(ctx context.Context) error {
 	refused := l.refused
 	late := time.NewTimer(closeLimit)
-	late.Stop() // for now
+	late.Stop() // it runs from the moment at which the log gives up
 	defer late.Stop()
 	for _, ended := range []chan struct{}{l.stopped, l.kept, l.watched} {
 		for waiting := true; waiting; {
