@@ -36,10 +36,14 @@ type call struct {
 	timers map[Timer]*clock
 	watch  monitor
 	saying *saying // the latest announcement
+	order  chan<- bool // of an operator who waits to hear whether it was taken
 	panics int     // of the machine, twice in a row
 	// operations are the client contexts by operation, for notifications that
 	// name the operation alone.
 	operations map[OperationID]string
+
+	orders chan order // of operators
+	view   view
 
 	records  atomic.Bool // it records, or is about to
 	released atomic.Bool // the sockets were disposed of; what comes later must be too
@@ -76,6 +80,7 @@ func newCall(inv Invite, d *deps) *call {
 		inbox:    make(chan Event, inboxSize),
 		results:  make(chan Event),
 		ticks:    make(chan tick),
+		orders:   make(chan order),
 		timers:   make(map[Timer]*clock),
 		over:     make(chan struct{}),
 		done:     make(chan struct{}),
@@ -92,14 +97,15 @@ func (c *call) post(ev Event) bool {
 	}
 }
 
-// run carries the call from invite to outcome. ctx ends only with the process,
-// after every call had its chance to seal.
-func (c *call) run(ctx context.Context, refused Cause) {
+// run carries the call from invite to outcome, or from where a dead process has
+// left it (left, nil for a new call). ctx ends only with the process, after every
+// call had its chance to seal; or with a handover, and then the next process goes on.
+func (c *call) run(ctx context.Context, refused Cause, left *Takeover) {
 	defer close(c.done)
 	defer c.work.Wait()
 	defer close(c.over)
 	defer c.stopTimers(allTimers())
-	s, cmds := c.begin(refused)
+	s, cmds := c.begin(refused, left)
 	for {
 		for _, cmd := range cmds {
 			c.performGuarded(ctx, cmd)
@@ -119,10 +125,18 @@ func (c *call) run(ctx context.Context, refused Cause) {
 
 // begin and cutOff are apart from run so that its frame, in which thousands of
 // calls wait, stays small.
-func (c *call) begin(refused Cause) (state, []Command) {
-	s, cmds := begin(leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure}, refused)
+func (c *call) begin(refused Cause, left *Takeover) (state, []Command) {
+	l := leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure}
+	s, cmds := begin(l, refused)
+	step := stepOf(eventBegin, beginData{refused, l.onFailure}, s, cmds)
+	if left != nil {
+		s, cmds = resume(l, *left)
+		step = stepOf(eventResume, left, s, cmds)
+	}
+	c.note(EntryState, step)
 	c.deps.metrics.enter(s.kind())
 	c.records.Store(recordsIn(s))
+	c.show(s, nil)
 	return s, cmds
 }
 
@@ -130,7 +144,7 @@ func (c *call) begin(refused Cause) (state, []Command) {
 // then may it take on another participant.
 func recordsIn(s state) bool {
 	switch s.(type) {
-	case invited, answering, announcing, recording:
+	case invited, answering, announcing, recording, reviving, paused:
 		return true
 	case rejecting, sealing, retracting, staying, leaving, ended:
 	}
@@ -166,6 +180,9 @@ func (c *call) next(ctx context.Context) Event {
 			if !c.keepReply(ctx, ev) {
 				return ev
 			}
+		case o := <-c.orders:
+			c.order = o.taken
+			return o.event
 		case <-ctx.Done():
 			return nil
 		}
@@ -208,17 +225,25 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 	}
 	c.watch.saw(ev)
 	next, cmds, panicked := c.on(s, ev)
+	fed := ev
 	if panicked != "" {
-		if next, cmds, panicked = c.on(s, Crashed{panicked}); panicked != "" {
-			next, cmds = c.giveUp(panicked)
+		fed = Crashed{panicked}
+		if next, cmds, panicked = c.on(s, fed); panicked != "" {
+			fed = nil
+			next, cmds = c.giveUp(s, panicked)
 		}
 	}
 	if next.kind() != s.kind() {
 		c.deps.metrics.leave(s.kind())
 		c.deps.metrics.enter(next.kind())
 		c.records.Store(recordsIn(next))
-		c.note(EntryState, stateData{next.kind()})
 		c.log.Debug("state", zap.String(logState, next.kind()), zap.String("event", eventName(ev)))
+	}
+	c.remember(fed, next, cmds)
+	c.show(next, ev)
+	if c.order != nil {
+		c.order <- next.kind() != s.kind()
+		c.order = nil
 	}
 	if len(cmds) > 0 {
 		if _, ok := cmds[0].(Unexpected); ok {
@@ -243,18 +268,19 @@ func (c *call) on(s state, ev Event) (next state, cmds []Command, panicked strin
 
 // giveUp goes on without the state that can't be asked any more: gate shut, sealed
 // where it can be, told as failed. Where even that panics the call just ends.
-func (c *call) giveUp(detail string) (state, []Command) {
+func (c *call) giveUp(s state, detail string) (state, []Command) {
 	c.panics++
-	l := leg{call: c.inv.Call.ID, onFailure: c.deps.onFailure, asked: len(c.watch.asked)}
+	l := legOf(s)
+	l.call, l.onFailure, l.asked = c.inv.Call.ID, c.deps.onFailure, max(l.asked, len(c.watch.asked))
 	e := ending{status: StatusFailed, cause: CausePanic, detail: detail}
 	permit := c.watch.permit
 	permit.withdraw()
 	if c.panics > mostPanics {
-		return l.conclude(e, nil)
+		return l.conclude(e)
 	}
-	next, cmds := retract(l, e, nil)
-	if c.watch.open {
-		cmds = append([]Command{SealMedia{permit, false}}, cmds...)
+	next, cmds := retract(l, e)
+	if c.watch.open || l.cut {
+		cmds = append([]Command{SealMedia{l.call, permit, false}}, cmds...)
 	}
 	return next, cmds
 }
@@ -328,4 +354,18 @@ func (c *call) note(kind EntryKind, data any) {
 	if !c.deps.ledger.Note(c.entry(kind, data)) {
 		c.post(LedgerFailed{"the journal's queue is full"})
 	}
+}
+
+// remember notes an event and what the machine made of it. It is queued before what
+// it leads to is: an announcement that was made has its step in the journal.
+func (c *call) remember(ev Event, next state, cmds []Command) {
+	step := stepOf(eventGiveUp, nil, next, cmds)
+	if ev != nil {
+		step = stepOf(eventName(ev), ev, next, cmds)
+	}
+	if _, known := ev.(LedgerFailed); known {
+		c.deps.ledger.Note(c.entry(EntryState, step)) // and no more of the same, should it fail
+		return
+	}
+	c.note(EntryState, step)
 }

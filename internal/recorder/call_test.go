@@ -40,7 +40,7 @@ func TestWholeCall(t *testing.T) {
 		_ = r.Post("c", CallEnded{Code: 200})
 		wait(t, r)
 		want := []string{
-			"createSession", "answer blob",
+			"createSession", "journal session", "answer blob",
 			"journal announce", "announce recording", "journal announced", // law 5
 			"journal permit", "open",
 			"keepAlive", "keepAlive",

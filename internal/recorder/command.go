@@ -31,9 +31,11 @@ type (
 	}
 	// OpenMedia opens the gate.
 	OpenMedia struct{ Permit Permit }
-	// SealMedia shuts the gate and seals the recording.
+	// SealMedia shuts the gate and seals the recording, and what a dead process has
+	// left of the call.
 	SealMedia struct {
-		permit   Permit
+		call     CallID
+		permit   Permit // inert where the process that had it is dead
 		Graceful bool
 	}
 	// WithdrawPermit shuts the gate at once.

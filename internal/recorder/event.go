@@ -75,6 +75,11 @@ type (
 		// Abrupt: seal at once and announce failed (second signal).
 		Abrupt bool
 	}
+	// PauseRequested says that an operator wants the recording to end for a while,
+	// and the call to be kept.
+	PauseRequested struct{}
+	// ResumeRequested says that an operator wants a paused call recorded again.
+	ResumeRequested struct{}
 	// TimerFired says that a timer set by the machine has run down.
 	TimerFired struct{ Timer Timer }
 	// Crashed says that this call's own code has panicked, or that the monitor
@@ -103,6 +108,8 @@ func (CallEnded) isEvent()        {}
 func (KeepAliveReplied) isEvent() {}
 func (HungUp) isEvent()           {}
 func (StopRequested) isEvent()    {}
+func (PauseRequested) isEvent()   {}
+func (ResumeRequested) isEvent()  {}
 func (TimerFired) isEvent()       {}
 func (Crashed) isEvent()          {}
 func (LedgerFailed) isEvent()     {}
@@ -112,9 +119,9 @@ func eventName(ev Event) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", ev), "recorder.")
 }
 
-// eventNames are the labels of all events, so that each can be exported as 0.
-func eventNames() []string {
-	all := []Event{
+// events is one of each kind.
+func events() []Event {
+	return []Event{
 		SessionCreated{},
 		SessionRefused{},
 		AnswerAccepted{},
@@ -134,10 +141,17 @@ func eventNames() []string {
 		HungUp{},
 		Rejected{},
 		StopRequested{},
+		PauseRequested{},
+		ResumeRequested{},
 		TimerFired{},
 		Crashed{},
 		LedgerFailed{},
 	}
+}
+
+// eventNames are the labels of all events, so that each can be exported as 0.
+func eventNames() []string {
+	all := events()
 	names := make([]string, len(all))
 	for i, ev := range all {
 		names[i] = eventName(ev)

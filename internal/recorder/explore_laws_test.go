@@ -9,16 +9,19 @@ import (
 
 func (a *around) announce(n announcement) error {
 	switch {
-	case n.status == StatusNotRecording && a.opened && !a.sealed:
+	case n.status == StatusNotRecording && (a.opened && !a.sealed || a.left):
 		return errors.New("law 2: notRecording before the seal")
 	case a.live:
 		return fmt.Errorf("law 2: %v is announced while the gate is open", n.status)
-	case n.status == StatusRecording && a.opened:
-		return errors.New("law 1: recording is announced again after the gate was open")
+	case n.status == StatusRecording && a.opened && !a.sealed:
+		return errors.New("law 1: recording is announced again before what was recorded is sealed")
 	case n.context != fmt.Sprintf("c/%d/%s", len(a.asked)+1, n.status):
 		return fmt.Errorf("law 1: the client context %q is not fresh", n.context)
 	}
 	a.asked = append(a.asked, n.status)
+	if n.status == StatusRecording {
+		a.opened, a.sealed = false, false
+	}
 	a.taken, a.done, a.refused, a.stale, a.unheard = false, false, false, false, false
 	a.owed = a.owed && n.status != StatusFailed
 	// The request before is over: cut where it was not (see saying). What it may
@@ -39,7 +42,7 @@ func (a *around) open(p Permit) error {
 	case !p.Live():
 		return fmt.Errorf("law 1: the gate opens with %v", p)
 	}
-	a.opened, a.live = true, true
+	a.opened, a.live, a.sealed, a.granted = true, true, false, len(a.asked)
 	a.taken, a.done, a.refused = false, false, false
 	return nil
 }
@@ -85,8 +88,9 @@ func (a *around) conclude(end Conclusion) error {
 		return errors.New("law 2: the end of a recording was never announced")
 	case end.Outcome == OutcomeFailed && last != StatusFailed:
 		return fmt.Errorf("law 3: the outcome is failed, and %v was announced last", last)
-	case (end.Outcome == OutcomeRecorded || end.Outcome == OutcomeRecordedWithGaps) && (!a.sealed || last != StatusNotRecording):
-		return fmt.Errorf("law 2: %v, sealed %v, announced %v", end.Outcome, a.sealed, last)
+	case (end.Outcome == OutcomeRecorded || end.Outcome == OutcomeRecordedWithGaps) &&
+		(!a.kept || a.left || (a.opened && !a.sealed) || last != StatusNotRecording):
+		return fmt.Errorf("law 2: %v, sealed %v, left %v, announced %v", end.Outcome, a.sealed, a.left, last)
 	case len(a.timers) > 0:
 		return fmt.Errorf("clocks run after the end: %v", a.timers)
 	}
@@ -104,23 +108,33 @@ func (a *around) holds(s state) error {
 		switch {
 		case s.end.status == StatusFailed && s.permit.Live():
 			return errors.New("law 3: something failed and the gate is open")
-		case s.report == nil && !slices.Contains(a.timers, TimerSeal):
+		case !s.isDone && !slices.Contains(a.timers, TimerSeal):
 			return errors.New("law 3: nothing bounds the seal")
-		case s.report != nil && !s.asking:
+		case s.isDone && !s.asking:
 			return errors.New("law 2: sealed, and nothing is announced")
-		case s.report != nil && s.asking && !slices.Contains(a.timers, TimerAskCall):
+		case s.isDone && s.asking && !slices.Contains(a.timers, TimerAskCall):
 			return errors.New("law 3: nothing bounds the question whether the call lives")
 		}
-	case invited, rejecting, answering, announcing, retracting, staying, leaving, ended:
-		if _, stays := s.(staying); stays && a.stale && !a.unheard {
+	case staying, paused:
+		if a.stale && !a.unheard {
 			return errors.New("law 2: the platform shows recording, and we stay without a word")
 		}
-		if a.live {
-			return fmt.Errorf("law 2: the permit outlives the recording, in state %s", s.kind())
-		}
-		if a.owed {
-			return fmt.Errorf("law 3: failed is owed in state %s", s.kind())
-		}
+		return a.shut(s)
+	case invited, rejecting, answering, announcing, retracting, reviving, leaving, ended:
+		return a.shut(s)
+	}
+	return nil
+}
+
+// shut are the laws over the states that have no permit.
+func (a *around) shut(s state) error {
+	switch _, pauses := s.(paused); {
+	case a.live:
+		return fmt.Errorf("law 2: the permit outlives the recording, in state %s", s.kind())
+	case a.owed:
+		return fmt.Errorf("law 3: failed is owed in state %s", s.kind())
+	case pauses && (a.left || a.opened && !a.sealed || a.asked[len(a.asked)-1] != StatusNotRecording):
+		return errors.New("law 2: paused before the seal, or before notRecording was announced")
 	}
 	return nil
 }
@@ -129,6 +143,9 @@ func (a *around) holds(s state) error {
 // it must not share what one of them withdraws.
 func revived(s state, live bool) state {
 	fresh := func(p Permit) Permit {
+		if p.g == nil {
+			return p // a dead process had it
+		}
 		g := &grant{evidence: p.g.evidence}
 		g.withdrawn.Store(!live)
 		return Permit{g}
@@ -140,7 +157,7 @@ func revived(s state, live bool) state {
 	case sealing:
 		s.permit = fresh(s.permit)
 		return s
-	case invited, rejecting, answering, announcing, retracting, staying, leaving, ended:
+	case invited, rejecting, answering, announcing, retracting, paused, reviving, staying, leaving, ended:
 	}
 	return s
 }
@@ -153,23 +170,46 @@ func plain(s state) state {
 		s.session = Session{}
 		return s
 	case announcing:
-		s.trouble = ""
+		s.trouble, s.done = "", merged(s.done)
+		return s
+	case recording:
+		s.done = merged(s.done)
 		return s
 	case sealing:
-		s.end = plainEnding(s.end)
+		s.end, s.done = plainEnding(s.end), merged(s.done)
 		return s
 	case retracting:
-		s.end = plainEnding(s.end)
+		s.end, s.done = plainEnding(s.end), merged(s.done)
+		return s
+	case paused:
+		s.done = merged(s.done)
+		return s
+	case reviving:
+		s.done = merged(s.done)
 		return s
 	case staying:
-		s.end = plainEnding(s.end)
+		s.end, s.done = plainEnding(s.end), merged(s.done)
 		return s
 	case leaving:
-		s.end = plainEnding(s.end)
+		s.end, s.done = plainEnding(s.end), merged(s.done)
 		return s
-	case invited, rejecting, recording, ended:
+	case ended:
+		return ended{}
+	case invited, rejecting:
 	}
 	return s
+}
+
+// merged adds up recordings: the machine asks for no more.
+func merged(done []SealReport) []SealReport {
+	if len(done) == 0 {
+		return nil
+	}
+	var sum SealReport
+	for _, r := range done {
+		sum.Frames, sum.GapSamples = max(sum.Frames, r.Frames), max(sum.GapSamples, r.GapSamples)
+	}
+	return []SealReport{sum}
 }
 
 func plainEnding(e ending) ending {
@@ -198,13 +238,18 @@ func essence(s state) string {
 			b = strconv.AppendBool(b, t)
 		}
 	}
-	end := func(e ending, r *SealReport) {
+	end := func(e ending) {
 		number(int(e.status))
 		words(string(e.cause))
-		is(e.gone, r != nil)
-		if r != nil {
-			number(int(r.Frames), int(r.GapSamples))
-		}
+		is(e.gone, e.pause)
+	}
+	if _, over := s.(ended); over {
+		return string(b)
+	}
+	l := legOf(s)
+	is(l.cut)
+	for _, r := range l.done {
+		number(int(r.Frames), int(r.GapSamples))
 	}
 	switch s := s.(type) {
 	case answering:
@@ -218,19 +263,25 @@ func essence(s state) string {
 		words(s.context)
 		is(s.opened)
 	case sealing:
-		end(s.end, s.report)
-		is(s.asking)
+		end(s.end)
+		is(s.asking, s.isDone)
+		words(s.open...)
 	case retracting:
-		end(s.end, s.report)
+		end(s.end)
 		words(s.asked.context, string(s.operation))
 		number(s.tries)
-		is(s.again, s.stopped)
+		is(s.again, s.stopped, s.closed)
 		words(s.open...)
+	case paused:
+		words(s.open...)
+		is(s.asking)
+	case reviving:
+		words(s.before...)
 	case staying:
-		end(s.end, s.report)
+		end(s.end)
 		words(s.open...)
 	case leaving:
-		end(s.end, s.report)
+		end(s.end)
 		number(s.tries)
 	case invited, rejecting, ended:
 	}

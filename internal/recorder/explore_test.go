@@ -1,6 +1,7 @@
 package recorder
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,11 +11,14 @@ import (
 // The bounds of the exploration. Everything else is exhausted: any outcome of
 // any piece of work, in any order, and at any moment anything that the platform,
 // the media host, the disk, an operator or our own faults can bring, any number
-// of times.
-const (
-	mostAnnouncements = 4 // 3 under -short
-	mostHangUps       = 2
+// of times. make explore goes further than make test.
+var (
+	exploreAnnouncements = flag.Int("explore.announcements", 3, "announcements of a call without a crash; what follows of them may be one more")
+	exploreCrashed       = flag.Int("explore.crashed", 2, "announcements of a call with a crash")
+	exploreCrashes       = flag.Int("explore.crashes", 1, "crashes of a call")
 )
+
+const mostHangUps = 2
 
 // A node is one reachable state of the real machine, with what is under way
 // around it and what the laws need to know of the past.
@@ -31,6 +35,8 @@ type exploration struct {
 	nodes    []node
 	index    map[string]int
 	most     int     // announcements
+	crashes  int
+	policy   FailurePolicy
 	next     [][]int // successors, for the question whether every call can end
 	crossed  int
 	violated []string
@@ -66,6 +72,52 @@ func (x *exploration) step(from int, ev Event, work string) {
 		return
 	}
 	x.visit(plain(next), a, from, ev)
+	x.crashBehind(from, s, next, a, ev)
+}
+
+// crashBehind has the process die right behind an event of which the journal does
+// not know yet. Where it announces something there is no such moment: what is
+// announced is in the journal first. That the process dies in a state of which the
+// journal knows is for run.
+func (x *exploration) crashBehind(from int, before, next state, a around, ev Event) {
+	if !x.mayCrash(a) {
+		return
+	}
+	if _, over := next.(ended); over {
+		a.concluded = 0 // its outcome was not entered any more
+		_, cmds := before.on(ev)
+		x.crash(from, remember(next, cmds), a, ev)
+	}
+	if was := x.nodes[from].around; len(was.asked) == len(a.asked) {
+		a.fault = was.fault // which only the dead process knew
+		x.crash(from, remember(before, nil), a, ev)
+	}
+}
+
+func (x *exploration) mayCrash(a around) bool { return a.crashes < x.crashes && len(a.asked) <= x.most }
+
+// crash takes the call up from what a dead process remembered, in each way in which
+// the spool may hold what it was recording.
+func (x *exploration) crash(from int, m Memory, a around, by Event) {
+	for _, t := range a.leftovers(m) {
+		b := a.afterCrash(t)
+		s, cmds := resume(leg{call: "c", onFailure: x.policy}, t)
+		err := b.perform(s, cmds)
+		if err == nil {
+			err = b.holds(s)
+		}
+		if err != nil {
+			x.violated = append(x.violated, fmt.Sprintf("%v\n%s\nthe process dies, and the next one finds %s", err, x.way(from, by), Words(t)))
+			continue
+		}
+		x.visit(plain(s), b, from, died{by, t})
+	}
+}
+
+// died is a step of a trace: an event, and then the end of the process.
+type died struct {
+	Event
+	found Takeover
 }
 
 // way is the shortest trace to a node and one event further, in words.
@@ -80,6 +132,7 @@ func (x *exploration) way(at int, last Event) string {
 
 // run explores from an invite that is admitted, or refused.
 func (x *exploration) run(policy FailurePolicy, refused Cause) {
+	x.policy = policy
 	a := around{}
 	s, cmds := begin(leg{call: "c", onFailure: policy}, refused)
 	if err := a.perform(s, cmds); err != nil {
@@ -95,6 +148,9 @@ func (x *exploration) run(policy FailurePolicy, refused Cause) {
 		if !n.around.progresses(n.machine) {
 			x.violated = append(x.violated, "law 4: stuck: nothing is under way and no clock runs\n"+x.way(at, Established{}))
 		}
+		if x.mayCrash(n.around) {
+			x.crash(at, remember(n.machine, nil), n.around, n.by)
+		}
 		for _, w := range n.around.work {
 			for _, ev := range w.ends(n.around) {
 				x.step(at, ev, w.name)
@@ -105,7 +161,7 @@ func (x *exploration) run(policy FailurePolicy, refused Cause) {
 				x.step(at, TimerFired{t}, "")
 			}
 		}
-		for _, ev := range n.around.unasked() {
+		for _, ev := range n.around.unasked(x.most) {
 			x.step(at, ev, "")
 		}
 	}
@@ -144,16 +200,19 @@ func (x *exploration) endless() int {
 func TestEveryReachableState(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]struct {
-		policy  FailurePolicy
-		refused Cause
+		policy        FailurePolicy
+		refused       Cause
+		most, crashes int
 	}{
-		"leave": {FailureLeave, ""}, "stay": {FailureStay, ""}, "refused": {FailureLeave, CauseDraining},
+		"leave": {FailureLeave, "", *exploreAnnouncements, 0}, "stay": {FailureStay, "", *exploreAnnouncements, 0},
+		"leave, crash": {FailureLeave, "", *exploreCrashed, *exploreCrashes}, "stay, crash": {FailureStay, "", *exploreCrashed, *exploreCrashes},
+		"refused": {FailureLeave, CauseDraining, 1, *exploreCrashes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			x := &exploration{index: map[string]int{}, most: mostAnnouncements}
+			x := &exploration{index: map[string]int{}, most: start.most, crashes: start.crashes}
 			if testing.Short() {
-				x.most--
+				x.most = min(x.most, 2)
 			}
 			x.run(start.policy, start.refused)
 			for _, v := range x.violated {
@@ -163,8 +222,8 @@ func TestEveryReachableState(t *testing.T) {
 				t.Errorf("law 4: no end can be reached\n%s", x.way(at, Established{}))
 			}
 			deepest := x.nodes[len(x.nodes)-1].depth
-			t.Logf("%d states, %d transitions, depth %d, at most %d announcements and %d hang-ups",
-				len(x.nodes), x.crossed, deepest, x.most, mostHangUps)
+			t.Logf("%d states, %d transitions, depth %d, at most %d announcements, %d hang-ups and %d crashes",
+				len(x.nodes), x.crossed, deepest, x.most, mostHangUps, x.crashes)
 		})
 	}
 }

@@ -17,7 +17,11 @@ type around struct {
 
 	taken, done, refused bool // of the latest announcement, as the machine was told
 	live                 bool // the permit
-	opened, sealed       bool
+	opened, sealed       bool // the recording under the latest permit
+	granted              int  // the latest announcement under which the gate was opened
+	kept                 bool // some recording of the call is sealed
+	left                 bool // a dead process has left a recording without a seal
+	crashes              int
 	gone                 bool
 	heard                int  // old requests to record that took effect, as bits
 	stale                bool // one of them did after what was announced last
@@ -53,7 +57,7 @@ func (a around) key() string {
 	for _, s := range a.asked {
 		b.WriteByte(byte('0' + s))
 	}
-	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.concluded > 0} {
+	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.kept, a.left, a.concluded > 0} {
 		if is {
 			b.WriteByte('+')
 		} else {
@@ -61,6 +65,8 @@ func (a around) key() string {
 		}
 	}
 	b.WriteByte(byte('0' + a.heard))
+	b.WriteByte(byte('0' + a.granted))
+	b.WriteByte(byte('0' + a.crashes))
 	return b.String()
 }
 
@@ -92,7 +98,14 @@ func (w work) ends(a around) []Event {
 			events = append(events, LedgerFailed{})
 		}
 	case "seal":
-		return []Event{MediaSealed{SealReport{Frames: 5}}, MediaSealed{SealReport{Frames: 5, GapSamples: 320}}, MediaSealed{}, SealFaulted{}}
+		name := fmt.Sprintf("r%d", len(a.asked))
+		for _, r := range []SealReport{{Recording: name, Frames: 5}, {Recording: name, Frames: 5, GapSamples: 320}, {Recording: name}} {
+			if a.left {
+				r.Previous = &SealReport{Recording: "left", Frames: 5}
+			}
+			events = append(events, MediaSealed{r})
+		}
+		return append(events, SealFaulted{})
 	case "hangUp":
 		events = append(events, HungUp{})
 		for _, f := range all {
@@ -117,7 +130,8 @@ func (a *around) finished(ev Event, name string) {
 	case StatusFaulted:
 		context = ev.Context
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, PollFaulted, MediaOpened, MediaFailed,
-		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired, Crashed, LedgerFailed:
+		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, PauseRequested, ResumeRequested,
+		TimerFired, Crashed, LedgerFailed:
 	}
 	at := slices.IndexFunc(a.work, func(w work) bool {
 		return w.name == name && (context == "" || a.contextOf(w.n) == context)
@@ -128,8 +142,9 @@ func (a *around) finished(ev Event, name string) {
 // unasked are the events that may come at any time. What answers a question that
 // changes nothing (does the call live, how far is the operation) is among them, so
 // that they come at any time too.
-func (a around) unasked() []Event {
+func (a around) unasked(most int) []Event {
 	events := []Event{
+		PauseRequested{},
 		Established{},
 		CallEnded{},
 		StopRequested{Cause: CauseStopped},
@@ -148,8 +163,15 @@ func (a around) unasked() []Event {
 		CallAsked{},
 		CallAsked{Gone: true},
 	}
+	if len(a.asked) < most {
+		events = append(events, ResumeRequested{})
+	}
 	if a.opened {
-		events = append(events, MediaOpened{})
+		var o Opened
+		if a.left {
+			o.Previous = &SealReport{Recording: "left", Frames: 5}
+		}
+		events = append(events, MediaOpened{o})
 	}
 	if n := len(a.asked); n > 0 {
 		events = append(events, PollFaulted{a.contextOf(n), Fault{Kind: FaultUnknown}})
@@ -174,7 +196,7 @@ func (a around) mayFire(s state, t Timer, most int) bool {
 		return (len(a.asked) < most || (t != TimerRetry && t != TimerReply)) && (t != TimerReply || !pending)
 	case leaving:
 		return t != TimerRetry || s.tries < mostHangUps
-	case invited, rejecting, answering, recording, sealing, staying, ended:
+	case invited, rejecting, answering, recording, sealing, paused, reviving, staying, ended:
 	}
 	return true
 }
@@ -183,9 +205,9 @@ func (a around) mayFire(s state, t Timer, most int) bool {
 // recording may go on, and so may a call that is not recorded by policy.
 func (a around) progresses(s state) bool {
 	switch s.(type) {
-	case recording, staying:
+	case recording, paused, staying:
 		return true
-	case invited, rejecting, answering, announcing, sealing, retracting, leaving, ended:
+	case invited, rejecting, answering, announcing, sealing, retracting, reviving, leaving, ended:
 	}
 	return len(a.work)+len(a.timers) > 0
 }
@@ -224,7 +246,7 @@ func (a *around) saw(s state, ev Event) error {
 	case TimerFired:
 		a.unheard = a.unheard || ev.Timer == TimerRetractLimit
 	case MediaSealed:
-		a.sealed, a.live = true, false // the media side withdraws before it reports
+		a.sealed, a.kept, a.live, a.left = true, true, false, false // the media side withdraws before it reports
 		if at, ok := s.(sealing); ok {
 			at.permit.withdraw()
 		}
@@ -240,7 +262,10 @@ func (a *around) saw(s state, ev Event) error {
 		a.endangered(recordingNow)
 	case StopRequested:
 		a.endangered(recordingNow && ev.Abrupt)
-	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaOpened, MediaClosed, SealFaulted, HungUp, Rejected:
+	case MediaOpened:
+		a.kept, a.left = a.kept || ev.Opened.Previous != nil, false
+	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaClosed, SealFaulted, HungUp, Rejected,
+		PauseRequested, ResumeRequested:
 	}
 	return nil
 }
@@ -248,11 +273,11 @@ func (a *around) saw(s state, ev Event) error {
 // news notes what an operation says of old requests to record, and of the end.
 func (a *around) news(op Operation) {
 	n := len(a.asked)
-	if n == 0 || a.asked[n-1] == StatusRecording || a.opened {
+	if n == 0 || a.asked[n-1] == StatusRecording {
 		return
 	}
 	a.unheard = a.unheard || (op.Context == a.contextOf(n) && op.Progress == Failed)
-	for i := 1; i < n; i++ {
+	for i := a.granted + 1; i < n; i++ {
 		if bit := 1 << i; a.asked[i-1] == StatusRecording && op.Context == a.contextOf(i) && op.Progress == Completed && a.heard&bit == 0 {
 			a.heard, a.stale = a.heard|bit, true
 		}
@@ -275,8 +300,9 @@ func (a *around) perform(s state, cmds []Command) error {
 			err = a.open(cmd.Permit)
 		case SealMedia:
 			a.start("seal")
-			if cmd.permit.call() != "c" {
-				err = errors.New("law 2: a seal without a permit")
+			a.fault = a.fault || a.left // what was not gone on with has failed
+			if cmd.call != "c" || (cmd.permit.call() != "c" && !a.left) {
+				err = errors.New("law 2: a seal of nothing")
 			}
 		case WithdrawPermit:
 			cmd.permit.withdraw()

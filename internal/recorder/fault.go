@@ -1,6 +1,8 @@
 package recorder
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -37,7 +39,38 @@ type Fault struct {
 	Remedy     string // what an administrator must do; empty if nothing
 	RetryAfter time.Duration
 	Receipt    Receipt
-	Err        error // the transport's error, if that is what failed
+	Err        error // the transport's error, if that is what failed; in JSON its words
+}
+
+// plainFault is a Fault without its methods.
+type plainFault Fault
+
+// MarshalJSON writes the fault as the journal keeps it.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	said := struct {
+		plainFault
+		Err string `json:",omitempty"`
+	}{plainFault: plainFault(f)}
+	if f.Err != nil {
+		said.Err = f.Err.Error()
+	}
+	return json.Marshal(said)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote: a fault that says the same.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	var said struct {
+		plainFault
+		Err string
+	}
+	if err := json.Unmarshal(data, &said); err != nil {
+		return err
+	}
+	*f = Fault(said.plainFault)
+	if said.Err != "" {
+		f.Err = errors.New(said.Err)
+	}
+	return nil
 }
 
 // Error says what failed and what to do.

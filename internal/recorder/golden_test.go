@@ -44,9 +44,13 @@ func sampleStates(t *testing.T) []state {
 	l := leg{call: "c", asked: 1}
 	stay := leg{call: "c", asked: 1, onFailure: FailureStay}
 	retracted := announcement{"c", StatusNotRecording, testContext}
-	sealed := &SealReport{Recording: "r", Frames: 5, Samples: 1600}
-	holey := &SealReport{Recording: "r", Frames: 4, Samples: 1280, GapSamples: 320}
-	empty := &SealReport{Recording: "r"}
+	with := func(l leg, r SealReport) leg { return l.sealed(r) }
+	sealed := with(l, SealReport{Recording: "r", Frames: 5, Samples: 1600})
+	staySealed := with(stay, SealReport{Recording: "r", Frames: 5, Samples: 1600})
+	holey := with(l, SealReport{Recording: "r", Frames: 4, Samples: 1280, GapSamples: 320})
+	empty := with(l, SealReport{Recording: "r"})
+	cut := leg{call: "c", asked: 1, cut: true}
+	toPause := ending{status: StatusNotRecording, cause: CauseStopped, pause: true}
 	done := ending{status: StatusNotRecording, cause: CauseCallEnded}
 	broken := ending{status: StatusFailed, cause: CauseMediaLost, detail: "host gone"}
 	gone := ending{status: StatusNotRecording, cause: CauseCallEnded, gone: true}
@@ -65,20 +69,31 @@ func sampleStates(t *testing.T) []state {
 		sealing{leg: l, permit: permit(), end: gone},
 		sealing{leg: l, permit: permit(), end: broken},
 		sealing{leg: l, permit: permit(), end: done, asking: true},
-		sealing{leg: l, permit: permit(), end: done, asking: true, report: sealed},
-		retracting{leg: l, asked: retracted, end: done, report: sealed},
-		retracting{leg: l, asked: retracted, end: gone, report: holey},
-		retracting{leg: l, asked: retracted, end: done, report: empty},
+		sealing{leg: sealed, permit: permit(), end: done, asking: true, isDone: true},
+		sealing{leg: l, permit: permit(), end: toPause},
+		sealing{leg: cut, end: failed(CauseProcessDied, ""), open: []string{testContext}},
+		retracting{leg: sealed, asked: retracted, end: done},
+		retracting{leg: holey, asked: retracted, end: gone},
+		retracting{leg: empty, asked: retracted, end: done},
+		retracting{leg: sealed, asked: retracted, end: toPause},
+		retracting{leg: sealed, asked: retracted, end: toPause, closed: true},
 		retracting{leg: l, asked: announcement{"c", StatusFailed, testContext}, end: broken},
 		retracting{leg: stay, asked: announcement{"c", StatusFailed, testContext}, end: broken},
 		retracting{leg: stay, asked: announcement{"c", StatusFailed, "c/2/failed"}, end: broken, open: []string{testContext}, stopped: true},
 		retracting{leg: stay, asked: announcement{"c", StatusFailed, "c/2/failed"}, end: broken, open: []string{testContext}, again: true},
 		retracting{leg: stay, asked: announcement{"c", StatusFailed, testContext}, end: ending{status: StatusFailed, cause: CauseShutdown}},
-		retracting{leg: stay, asked: retracted, end: done, report: sealed},
-		retracting{leg: l, asked: announcement{"c", StatusFailed, testContext}, end: broken, report: empty},
-		staying{stay, broken, sealed, nil},
-		staying{stay, broken, nil, []string{testContext}},
-		leaving{leg: l, end: done, report: sealed},
+		retracting{leg: staySealed, asked: retracted, end: done},
+		retracting{leg: empty, asked: announcement{"c", StatusFailed, testContext}, end: broken},
+		paused{leg: sealed},
+		paused{leg: sealed, asking: true, open: []string{testContext}},
+		reviving{leg: cut, before: []string{testContext}},
+		reviving{leg: l},
+		reviving{leg: sealed},
+		announcing{leg: cut, asked: asked},
+		recording{leg: cut, permit: permit(), context: testContext},
+		staying{staySealed, broken, nil},
+		staying{stay, broken, []string{testContext}},
+		leaving{leg: sealed, end: done},
 		leaving{leg: l, end: broken, tries: 3},
 		leaving{leg: l, end: broken, tries: refusedHangUps},
 		ended{},
@@ -123,6 +138,7 @@ func sampleEvents() []Event {
 		PollFaulted{testContext, Fault{Kind: FaultGone}},
 		PollFaulted{"c/7/recording", Fault{Kind: FaultGone}},
 		MediaOpened{Opened{Recording: "r", FirstSeq: 1}},
+		MediaOpened{Opened{Recording: "r2", FirstSeq: 6, Previous: &SealReport{Recording: "r1", Frames: 5, Samples: 1600}}},
 		MediaFailed{CauseMediaLost, "host gone"},
 		MediaFailed{CauseStorageFailed, "disk full"},
 		MediaClosed{"platform"},
@@ -139,6 +155,8 @@ func sampleEvents() []Event {
 		HungUp{&Fault{Kind: FaultGone}},
 		Rejected{},
 		Rejected{&Fault{Kind: FaultGone}},
+		PauseRequested{},
+		ResumeRequested{},
 		StopRequested{Cause: CauseStopped},
 		StopRequested{Cause: CauseShutdown, Abrupt: true},
 		Crashed{"nil map"},
@@ -151,7 +169,8 @@ func sampleEvents() []Event {
 }
 
 // TestTransitions holds the whole table state × event → state, commands
-// against a golden file: a change of any rule shows up as a line in the diff.
+// against a golden file, and what becomes of each state when its process dies: a
+// change of any rule shows up as a line in the diff.
 func TestTransitions(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
@@ -159,20 +178,19 @@ func TestTransitions(t *testing.T) {
 		fmt.Fprintf(&b, "# %s\n", show(sampleStates(t)[i]))
 		for _, ev := range sampleEvents() {
 			from := sampleStates(t)[i]
-			to, cmds := from.on(ev)
 			fmt.Fprintf(&b, "%s\n", show(ev))
-			if show(to) != show(from) {
-				fmt.Fprintf(&b, "\t→ %s\n", show(to))
-			}
-			for _, cmd := range cmds {
-				if _, ok := cmd.(Unexpected); ok {
-					b.WriteString("\t! Unexpected\n")
-					continue
-				}
-				fmt.Fprintf(&b, "\t! %s\n", show(cmd))
-			}
+			to, cmds := from.on(ev)
+			showStep(&b, from, to, cmds)
 		}
 		b.WriteString("\n")
+	}
+	for i, s := range sampleStates(t) {
+		for _, found := range sampleLeftovers() {
+			found.Memory = remember(sampleStates(t)[i], nil)
+			fmt.Fprintf(&b, "# taken up: %s\n", show(found))
+			to, cmds := resume(leg{call: "c", onFailure: legOf(s).onFailure}, found)
+			showStep(&b, nil, to, cmds)
+		}
 	}
 	name := filepath.Join("testdata", "transitions.golden")
 	if *update {
@@ -186,6 +204,30 @@ func TestTransitions(t *testing.T) {
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(b.String(), "\n")); diff != "" {
 		t.Errorf("the table has changed; if that is meant, run go test ./internal/recorder -update (-was +is):\n%s", diff)
+	}
+}
+
+func showStep(b *strings.Builder, from, to state, cmds []Command) {
+	if show(to) != show(from) {
+		fmt.Fprintf(b, "\t→ %s\n", show(to))
+	}
+	for _, cmd := range cmds {
+		if _, ok := cmd.(Unexpected); ok {
+			b.WriteString("\t! Unexpected\n")
+			continue
+		}
+		fmt.Fprintf(b, "\t! %s\n", show(cmd))
+	}
+}
+
+// sampleLeftovers are the ways in which a dead process may leave a call.
+func sampleLeftovers() []Takeover {
+	session := &Session{ID: "s", Host: "h"}
+	return []Takeover{
+		{},
+		{Session: session},
+		{Session: session, Unsealed: true},
+		{Session: session, Sealed: []SealReport{{Recording: "r9", Frames: 5}}},
 	}
 }
 
@@ -222,57 +264,18 @@ func TestSamplesAreComplete(t *testing.T) {
 	}
 }
 
-// show writes a value as Go-like text without addresses and zero fields.
+// show writes a value as Words does, and whether a permit is live.
 func show(v any) string {
 	if v == nil {
 		return "nil"
 	}
-	return showValue(reflect.ValueOf(v))
-}
-
-func showValue(v reflect.Value) string {
-	if v.Type() == reflect.TypeFor[Permit]() {
-		if v.Field(0).IsNil() {
+	return words(reflect.ValueOf(v), func(p Permit) string {
+		switch {
+		case p.g == nil:
 			return "no permit"
+		case p.Live():
+			return "live permit"
 		}
-		if v.Field(0).Elem().FieldByName("withdrawn").FieldByName("v").Uint() == 1 {
-			return "withdrawn permit"
-		}
-		return "live permit"
-	}
-	switch {
-	case v.Kind() == reflect.Pointer, v.Kind() == reflect.Interface:
-		if v.IsNil() {
-			return "nil"
-		}
-		return showValue(v.Elem())
-	case v.Kind() == reflect.Slice:
-		parts := make([]string, v.Len())
-		for i := range parts {
-			parts[i] = showValue(v.Index(i))
-		}
-		return "[" + strings.Join(parts, " ") + "]"
-	case v.Kind() == reflect.Struct:
-		return showStruct(v)
-	case v.Kind() == reflect.String:
-		return v.String()
-	}
-	if s := fmt.Sprint(v); v.Type().PkgPath() == "" || s != "" {
-		return s
-	}
-	return "?"
-}
-
-func showStruct(v reflect.Value) string {
-	var parts []string
-	for i := range v.NumField() {
-		if f := v.Field(i); !f.IsZero() {
-			parts = append(parts, v.Type().Field(i).Name+":"+showValue(f))
-		}
-	}
-	if v.Type() == reflect.TypeFor[time.Time]() {
-		return "time"
-	}
-	name := v.Type().Name()
-	return name + "{" + strings.Join(parts, " ") + "}"
+		return "withdrawn permit"
+	})
 }

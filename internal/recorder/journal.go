@@ -24,12 +24,20 @@ type (
 		Fault   string  `json:"fault,omitempty"`
 		Receipt Receipt `json:"receipt"`
 	}
-	sessionData struct {
-		ID   string `json:"id"`
-		Host string `json:"host"`
+	// A step is one event and what the machine made of it: what Replay goes by.
+	step struct {
+		State    string   `json:"state"` // after it
+		Event    string   `json:"event"`
+		Data     any      `json:"data,omitempty"` // the event's
+		Commands []string `json:"commands,omitempty"`
+		Memory   Memory   `json:"memory"`
 	}
-	stateData struct {
-		State string `json:"state"`
+	beginData struct {
+		Refused   Cause         `json:"refused,omitempty"`
+		OnFailure FailurePolicy `json:"onFailure,omitempty"`
+	}
+	operatorData struct {
+		Action string `json:"action"`
 	}
 	faultData struct {
 		During string `json:"during"`
@@ -41,6 +49,21 @@ type (
 		Participants []Participant `json:"participants"`
 	}
 )
+
+// Events that a journal has and the machine has not: how a call comes to be.
+const (
+	eventBegin  = "begin"  // of an invite
+	eventResume = "resume" // of what a dead process has left
+	eventGiveUp = "giveUp" // of nothing: the machine has panicked, and again when it was told
+)
+
+func stepOf(event string, data any, s state, cmds []Command) step {
+	d := step{State: s.kind(), Event: event, Data: data, Memory: remember(s, cmds)}
+	for _, cmd := range cmds {
+		d.Commands = append(d.Commands, Words(cmd))
+	}
+	return d
+}
 
 func announced(op Operation) announcedData {
 	d := announcedData{

@@ -28,8 +28,8 @@ func (m *monitor) saw(ev Event) {
 	case MediaSealed:
 		m.open = false
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, StatusFaulted, PollFaulted,
-		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired,
-		Crashed, LedgerFailed:
+		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested,
+		PauseRequested, ResumeRequested, TimerFired, Crashed, LedgerFailed:
 		// These neither grant consent nor seal.
 	}
 }

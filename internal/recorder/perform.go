@@ -33,6 +33,8 @@ const (
 	ledgerPatience = 2 * time.Second
 	overtakeLimit  = 200 * time.Millisecond
 	sessionTimeout = 1500 * time.Millisecond
+	// sessionPatience is how long a journal that hangs may delay the answer.
+	sessionPatience = 500 * time.Millisecond
 	requestTimeout = 10 * time.Second
 	announceWait   = 5 * time.Second
 	openTimeout    = 5 * time.Second
@@ -87,7 +89,7 @@ func (c *call) perform(ctx context.Context, cmd Command) {
 }
 
 func (c *call) createSession(ctx context.Context) {
-	c.do(ctx, sessionTimeout, func(ctx context.Context) Event {
+	c.do(ctx, sessionTimeout+sessionPatience, func(ctx context.Context) Event {
 		session, err := c.deps.media.CreateSession(ctx, c.inv.Call, c.inv.Region)
 		if c.released.Load() {
 			// The call ended meanwhile, and its release found nothing to release.
@@ -99,7 +101,10 @@ func (c *call) createSession(ctx context.Context) {
 			c.note(EntryFault, faultData{"createSession", err.Error()})
 			return SessionRefused{CauseNoMediaHost}
 		}
-		c.note(EntrySession, sessionData{session.ID, session.Host})
+		// A later process needs it to take the call over; but the answer comes first.
+		if err := c.append(ctx, sessionPatience, c.entry(EntrySession, session)); err != nil {
+			c.log.Warn("a media session is not journaled", zap.Error(err))
+		}
 		return SessionCreated{session}
 	})
 }

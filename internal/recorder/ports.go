@@ -32,9 +32,9 @@ type Platform interface {
 
 // A Session is one call's sockets on a media host.
 type Session struct {
-	ID   string // ours, a UUID
-	Host string // the host's stable name
-	Blob string // opaque; goes into the answer
+	ID   string `json:"id"`   // ours, a UUID
+	Host string `json:"host"` // the host's stable name
+	Blob string `json:"-"` // opaque; goes into the answer, and nowhere else
 }
 
 // Opened tells where a recording starts.
@@ -42,10 +42,14 @@ type Opened struct {
 	Recording string    `json:"recording"` // recording ID, also the name of the archive folder
 	FirstSeq  uint64    `json:"firstSeq"`  // first frame that may be stored
 	At        time.Time `json:"at"`
+	// Previous is the recording of a dead process that this one goes on with, sealed
+	// now; nil where there is none.
+	Previous *SealReport `json:"previous,omitempty"`
 }
 
 // A SealOrder ends a recording.
 type SealOrder struct {
+	call   CallID
 	permit Permit
 	// Graceful: let the host say which frame was its last, and store up to it.
 	// Otherwise the permit is already withdrawn and only what was admitted is
@@ -55,7 +59,7 @@ type SealOrder struct {
 
 // Call returns the call whose recording ends. It stays readable after the
 // permit was withdrawn.
-func (o SealOrder) Call() CallID { return o.permit.call() }
+func (o SealOrder) Call() CallID { return o.call }
 
 // Withdraw ends the permit: the gate is shut from here on. It is idempotent.
 // The media side calls it when the last frame of a graceful seal is in; the
@@ -73,6 +77,9 @@ type SealReport struct {
 	FirstAt    time.Time `json:"firstAt,omitzero"` // first frame durable
 	LastAt     time.Time `json:"lastAt,omitzero"`  // last frame durable
 	At         time.Time `json:"at"`               // seal durable
+	// Previous is the recording of a dead process that was sealed with this one, or
+	// instead; nil where there is none.
+	Previous *SealReport `json:"previous,omitempty"`
 }
 
 // Media is the media side of calls: sockets, gate, spool. Its methods are safe
@@ -138,7 +145,8 @@ const (
 	EntryNotification EntryKind = "notification"
 	EntryMedia        EntryKind = "media" // what the host or the spool said unasked
 	EntryFault        EntryKind = "fault"
-	EntryState        EntryKind = "state"
+	EntryState        EntryKind = "state"    // an event, and what the machine made of it
+	EntryOperator     EntryKind = "operator" // an order, before it is given
 	EntryOutcome      EntryKind = "outcome"
 )
 

@@ -98,7 +98,25 @@ func (r *Registry) Invite(inv Invite) {
 	r.deps.ledger.Invited(inv)
 	go func() {
 		defer r.forget(inv.Call.ID)
-		c.run(r.ctx, refused)
+		c.run(r.ctx, refused, nil)
+	}()
+}
+
+// TakeUp takes up a call that a dead process has left without an outcome. The
+// media side has adopted its session by then. It changes nothing where the call is
+// live.
+func (r *Registry) TakeUp(inv Invite, t Takeover) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.calls[inv.Call.ID] != nil {
+		return
+	}
+	c := newCall(inv, r.deps)
+	r.calls[inv.Call.ID] = c
+	t.OnFailure = r.deps.onFailure
+	go func() {
+		defer r.forget(inv.Call.ID)
+		c.run(r.ctx, "", &t)
 	}()
 }
 

@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -19,7 +20,7 @@ type state interface {
 func stateKinds() []string {
 	return []string{
 		"invited", "rejecting", "answering", "announcing", "recording",
-		"sealing", "retracting", "staying", "leaving", "ended",
+		"sealing", "retracting", "paused", "reviving", "staying", "leaving", "ended",
 	}
 }
 
@@ -39,7 +40,21 @@ const (
 type leg struct {
 	call      CallID
 	onFailure FailurePolicy
-	asked     int // announcements so far; numbers the client contexts
+	asked     int          // announcements so far; numbers the client contexts
+	done      []SealReport // recordings of this call that are sealed
+	cut       bool         // a recording that a dead process left has no seal yet
+}
+
+// sealed adds recordings that are sealed, each once.
+func (l leg) sealed(r SealReport) leg {
+	if r.Previous != nil {
+		l = l.sealed(*r.Previous)
+		r.Previous = nil
+	}
+	if !slices.ContainsFunc(l.done, func(old SealReport) bool { return old.Recording == r.Recording }) {
+		l.done = append(slices.Clone(l.done), r)
+	}
+	return l
 }
 
 // An announcement is our request to set the recording status.
@@ -62,31 +77,60 @@ type ending struct {
 	cause  Cause
 	detail string
 	gone   bool // the platform has dropped the call already
+	pause  bool // the call is kept, and may be recorded again
+}
+
+// final is the ending of a call that is over, whatever was meant before.
+func (e ending) final(cause Cause) ending {
+	if e.pause {
+		e.pause, e.cause = false, cause
+	}
+	return e
+}
+
+// failed is the ending of a call that can't go on as it should.
+func failed(cause Cause, detail string) ending {
+	return ending{status: StatusFailed, cause: cause, detail: detail}
+}
+
+// end brings a call without an open gate to its end: what a dead process has left
+// is sealed first, and then it counts as failed; what is over needs no word.
+func (l leg) end(e ending, open []string) (state, []Command) {
+	switch {
+	case l.cut:
+		return l.sealLeft(e, open)
+	case e.gone && len(l.done) == 0:
+		return l.conclude(e)
+	}
+	return retractOpen(l, e, open)
 }
 
 // conclude ends the call: the sockets go, and the outcome is entered.
-func (l leg) conclude(e ending, report *SealReport) (state, []Command) {
-	end := Conclusion{Call: l.call, Outcome: outcomeOf(e, report), Cause: e.cause, Detail: e.detail}
-	if report != nil {
-		end.Recordings = []SealReport{*report}
-		if end.Outcome == OutcomeNotRecorded {
-			end.Cause = CauseNoMedia
-		}
+func (l leg) conclude(e ending) (state, []Command) {
+	e = e.final(CauseCallEnded)
+	end := Conclusion{Call: l.call, Outcome: outcomeOf(e, l.done), Cause: e.cause, Detail: e.detail, Recordings: l.done}
+	if end.Outcome == OutcomeNotRecorded && len(l.done) > 0 {
+		end.Cause = CauseNoMedia
 	}
-	return ended{}, []Command{
+	return ended{l}, []Command{
 		StopTimers{allTimers()},
 		ReleaseMedia{e.cause},
 		Conclude{end},
 	}
 }
 
-func outcomeOf(e ending, report *SealReport) Outcome {
+// outcomeOf adds up all recordings of a call.
+func outcomeOf(e ending, done []SealReport) Outcome {
+	var frames, missing uint64
+	for _, r := range done {
+		frames, missing = frames+r.Frames, missing+r.GapSamples
+	}
 	switch {
 	case e.status == StatusFailed:
 		return OutcomeFailed
-	case report == nil, report.Frames == 0:
+	case frames == 0:
 		return OutcomeNotRecorded
-	case report.GapSamples > 0:
+	case missing > 0:
 		return OutcomeRecordedWithGaps
 	}
 	return OutcomeRecorded
@@ -131,7 +175,38 @@ func backOff(n int) time.Duration {
 }
 
 // ended is final.
-type ended struct{}
+type ended struct{ leg }
+
+// legOf is what every state has.
+func legOf(s state) leg {
+	switch s := s.(type) {
+	case invited:
+		return s.leg
+	case rejecting:
+		return s.leg
+	case answering:
+		return s.leg
+	case announcing:
+		return s.leg
+	case recording:
+		return s.leg
+	case sealing:
+		return s.leg
+	case retracting:
+		return s.leg
+	case paused:
+		return s.leg
+	case reviving:
+		return s.leg
+	case staying:
+		return s.leg
+	case leaving:
+		return s.leg
+	case ended:
+		return s.leg
+	}
+	return leg{}
+}
 
 func (ended) kind() string { return "ended" }
 

@@ -2,10 +2,11 @@ package recorder
 
 import "slices"
 
-// startAnnouncing asks for consent: the call is established.
-func startAnnouncing(l leg) (state, []Command) {
+// startAnnouncing asks for consent: the call is established. before are requests of
+// a dead process whose fate is unknown.
+func startAnnouncing(l leg, before []string) (state, []Command) {
 	l, a := l.announce(StatusRecording)
-	return announcing{leg: l, asked: a}, []Command{
+	return announcing{leg: l, asked: a, before: before}, []Command{
 		StopTimers{[]Timer{TimerAskCall, TimerEstablish}},
 		SetTimer{TimerKeepAlive, keepAliveEvery},
 		SetTimer{TimerAnnounceLimit, announceLimit},
@@ -50,20 +51,20 @@ func (s announcing) on(ev Event) (state, []Command) {
 		}
 		return s, keptAlive(ev)
 	case CallEnded:
-		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true}, nil)
+		return s.end(ending{status: StatusNotRecording, cause: s.endedCause(CauseEndedBeforeStart), detail: ev.Message, gone: true}, nil)
 	case StopRequested:
 		// Our "recording" may have taken effect unseen: retract it.
 		return s.retract(ending{status: StatusNotRecording, cause: ev.Cause})
 	case MediaFailed:
-		return s.retract(ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail})
+		return s.retract(failed(ev.Cause, ev.Detail))
 	case MediaClosed:
-		return s.retract(ending{status: StatusFailed, cause: CauseMediaLost, detail: ev.Detail})
+		return s.retract(failed(CauseMediaLost, ev.Detail))
 	case LedgerFailed:
-		return s.retract(ending{status: StatusFailed, cause: CauseJournalFailed, detail: ev.Detail})
+		return s.retract(failed(CauseJournalFailed, ev.Detail))
 	case Crashed:
-		return s.retract(ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail})
-	case Established, AnswerAccepted, AnswerFaulted, CallAsked:
-		return s, nil // repeated or late; all is well
+		return s.retract(failed(CausePanic, ev.Detail))
+	case Established, AnswerAccepted, AnswerFaulted, CallAsked, PauseRequested, ResumeRequested:
+		return s, nil // repeated, late, or not now; all is well
 	case SessionCreated, SessionRefused, MediaOpened, MediaSealed, SealFaulted, HungUp, Rejected:
 	}
 	return s, unexpected(ev)
@@ -108,13 +109,13 @@ func (s announcing) replied(ev StatusReplied) (state, []Command) {
 // refused: there will be no consent. The platform is told that recording
 // failed.
 func (s announcing) refused(cause Cause, detail string) (state, []Command) {
-	return s.retract(ending{status: StatusFailed, cause: cause, detail: detail})
+	return s.retract(failed(cause, detail))
 }
 
 // retract gives up. A request that has no final reply may still take effect on
 // the platform, after ours: its context is kept, so that we can tell again.
 func (s announcing) retract(e ending) (state, []Command) {
-	return retractOpen(s.leg, e, append(slices.Clone(s.before), s.asked.context))
+	return s.end(e, append(slices.Clone(s.before), s.asked.context))
 }
 
 func (s announcing) faulted(ev StatusFaulted) (state, []Command) {
@@ -142,7 +143,15 @@ func (s announcing) faulted(ev StatusFaulted) (state, []Command) {
 }
 
 func (s announcing) gone(detail string) (state, []Command) {
-	return s.conclude(ending{status: StatusNotRecording, cause: CauseCallGone, detail: detail, gone: true}, nil)
+	return s.end(ending{status: StatusNotRecording, cause: CauseCallGone, detail: detail, gone: true}, nil)
+}
+
+// endedCause is why a call ended that was not recorded now, and perhaps before.
+func (l leg) endedCause(never Cause) Cause {
+	if len(l.done) > 0 {
+		return CauseCallEnded
+	}
+	return never
 }
 
 func (s announcing) timer(t Timer) (state, []Command) {
@@ -158,7 +167,7 @@ func (s announcing) timer(t Timer) (state, []Command) {
 			StopTimers{[]Timer{TimerPoll, TimerRetry}}, SetTimer{TimerReply, replyLimit}, Announce{a},
 		}
 	case TimerAnnounceLimit:
-		return s.retract(ending{status: StatusFailed, cause: CauseStatusUnknown, detail: join("no success reply to recording in time", s.trouble)})
+		return s.retract(failed(CauseStatusUnknown, join("no success reply to recording in time", s.trouble)))
 	case TimerKeepAlive:
 		return s, keepAlive(t)
 	case TimerAskCall, TimerEstablish, TimerSeal, TimerRetractLimit, TimerLeave:

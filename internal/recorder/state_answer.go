@@ -24,13 +24,15 @@ func (s invited) on(ev Event) (state, []Command) {
 	case SessionRefused:
 		return begin(s.leg, ev.Cause)
 	case CallEnded:
-		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true}, nil)
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true})
 	case StopRequested:
 		return begin(s.leg, ev.Cause)
 	case Crashed:
 		return begin(s.leg, CausePanic)
 	case LedgerFailed:
 		return s, nil // the answer comes first; announcing will find out
+	case PauseRequested, ResumeRequested:
+		return s, nil // not now: whoever asked was told so
 	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted, MediaOpened,
 		MediaFailed, MediaClosed, MediaSealed, SealFaulted, KeepAliveReplied, HungUp, Rejected, TimerFired:
 	}
@@ -62,7 +64,7 @@ func (s rejecting) on(ev Event) (state, []Command) {
 		return s, nil
 	case SessionCreated, SessionRefused:
 		return s, nil // overtaken; the end releases it
-	case StopRequested, Crashed, LedgerFailed:
+	case StopRequested, PauseRequested, ResumeRequested, Crashed, LedgerFailed:
 		return s, nil // on its way out already
 	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted,
 		MediaOpened, MediaFailed, MediaClosed, MediaSealed, SealFaulted, KeepAliveReplied, HungUp:
@@ -71,7 +73,7 @@ func (s rejecting) on(ev Event) (state, []Command) {
 }
 
 func (s rejecting) done(detail string) (state, []Command) {
-	return ended{}, []Command{
+	return ended{s.leg}, []Command{
 		StopTimers{allTimers()},
 		ReleaseMedia{s.cause},
 		Conclude{Conclusion{Call: s.call, Outcome: OutcomeRejected, Cause: s.cause, Detail: detail}},
@@ -100,23 +102,23 @@ func (s answering) on(ev Event) (state, []Command) {
 	case AnswerFaulted:
 		return s.refused(ev.Fault)
 	case Established:
-		return startAnnouncing(s.leg)
+		return startAnnouncing(s.leg, nil)
 	case CallAsked:
 		return s.stands(ev)
 	case TimerFired:
 		return s.timer(ev.Timer)
 	case CallEnded:
-		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true}, nil)
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseEndedBeforeStart, detail: ev.Message, gone: true})
 	case StopRequested:
-		return leave(s.leg, ending{status: StatusNotRecording, cause: ev.Cause}, nil)
+		return leave(s.leg, ending{status: StatusNotRecording, cause: ev.Cause})
 	case MediaFailed:
-		return retract(s.leg, ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail}, nil)
+		return retract(s.leg, failed(ev.Cause, ev.Detail))
 	case MediaClosed:
-		return retract(s.leg, ending{status: StatusFailed, cause: CauseMediaLost, detail: ev.Detail}, nil)
+		return retract(s.leg, failed(CauseMediaLost, ev.Detail))
 	case Crashed:
-		return retract(s.leg, ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail}, nil)
-	case LedgerFailed:
-		return s, nil // announcing will find out
+		return retract(s.leg, failed(CausePanic, ev.Detail))
+	case LedgerFailed, PauseRequested, ResumeRequested:
+		return s, nil // announcing will find out; not now
 	case SessionCreated, SessionRefused, StatusReplied, StatusFaulted, PollFaulted,
 		MediaOpened, MediaSealed, SealFaulted, KeepAliveReplied, HungUp, Rejected:
 	}
@@ -128,7 +130,7 @@ func (s answering) timer(t Timer) (state, []Command) {
 	case TimerAskCall:
 		return s, []Command{AskCall{}}
 	case TimerEstablish:
-		return leave(s.leg, ending{status: StatusNotRecording, cause: CauseNeverEstablished}, nil)
+		return leave(s.leg, ending{status: StatusNotRecording, cause: CauseNeverEstablished})
 	case TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit, TimerSeal, TimerRetractLimit, TimerKeepAlive, TimerLeave:
 	}
 	return s, nil
@@ -139,11 +141,11 @@ func (s answering) timer(t Timer) (state, []Command) {
 func (s answering) stands(ev CallAsked) (state, []Command) {
 	switch {
 	case ev.Gone && s.doubt != "":
-		return s.conclude(ending{status: StatusNotRecording, cause: CauseAnswerRefused, detail: s.doubt, gone: true}, nil)
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseAnswerRefused, detail: s.doubt, gone: true})
 	case ev.Gone:
-		return s.conclude(ending{status: StatusNotRecording, cause: CauseCallGone, gone: true}, nil)
+		return s.conclude(ending{status: StatusNotRecording, cause: CauseCallGone, gone: true})
 	case ev.Standing == StandingEstablished:
-		return startAnnouncing(s.leg)
+		return startAnnouncing(s.leg, nil)
 	case s.doubt == "":
 		return s, []Command{SetTimer{TimerAskCall, askCallAfter}}
 	case ev.Standing == StandingIncoming && s.tries < answers:
@@ -151,7 +153,7 @@ func (s answering) stands(ev CallAsked) (state, []Command) {
 		s.tries++
 		return s, []Command{Answer{s.session, true}}
 	case ev.Standing == StandingIncoming:
-		return leave(s.leg, ending{status: StatusNotRecording, cause: CauseAnswerRefused, detail: s.doubt}, nil)
+		return leave(s.leg, ending{status: StatusNotRecording, cause: CauseAnswerRefused, detail: s.doubt})
 	}
 	after := backOff(s.asks)
 	s.asks = min(s.asks+1, mostBackOff)
@@ -178,9 +180,9 @@ func (s answering) refused(f Fault) (state, []Command) {
 	}
 	e := ending{status: StatusNotRecording, cause: cause, detail: f.Error(), gone: f.Kind == FaultGone}
 	if e.gone {
-		return s.conclude(e, nil)
+		return s.conclude(e)
 	}
 	// Perhaps an earlier one was taken whose reply was lost: make sure that we are
 	// out. Where it was not, the platform says that there is nothing to leave.
-	return leave(s.leg, e, nil)
+	return leave(s.leg, e)
 }

@@ -4,8 +4,8 @@ import "slices"
 
 // retract announces the end of the recording: notRecording where all is
 // sealed, or failed. It has no permit, and none can come back.
-func retract(l leg, e ending, report *SealReport) (state, []Command) {
-	return retracting{leg: l, end: e, report: report}.say()
+func retract(l leg, e ending) (state, []Command) {
+	return retracting{leg: l, end: e}.say()
 }
 
 // retractOpen is retract where requests to set "recording" may yet take effect.
@@ -29,12 +29,12 @@ type retracting struct {
 	leg
 	asked     announcement
 	end       ending
-	report    *SealReport // nil: nothing was sealed
 	operation OperationID
 	tries     int
 	open      []string // contexts of "recording" whose fate is unknown
 	again     bool     // one of them took effect, perhaps after what we said: say it again
 	stopped   bool     // we leave in any case
+	closed    bool     // the sockets of a call that is to be kept are closed
 }
 
 func (retracting) kind() string { return "retracting" }
@@ -53,25 +53,39 @@ func (s retracting) on(ev Event) (state, []Command) {
 	case TimerFired:
 		return s.timer(ev.Timer)
 	case CallEnded:
+		s.end = s.end.final(CauseCallEnded)
 		s.end.gone = true
 		return s, nil // the announcement under way gets its 404
 	case KeepAliveReplied:
 		s.end.gone = s.end.gone || ev.Gone
 		return s, keptAlive(ev)
 	case MediaSealed:
-		if s.report == nil {
-			s.report = &ev.Report // the seal made it after all
-		}
+		s.leg = s.sealed(ev.Report) // the seal made it after all
 		return s, nil
 	case StopRequested:
-		s.stopped = true
+		s.end, s.stopped = s.end.final(ev.Cause), true
 		return s, nil
-	case MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed,
+	case MediaFailed:
+		return s.unfit(ev.Cause, ev.Detail)
+	case Crashed:
+		return s.unfit(CausePanic, ev.Detail)
+	case MediaClosed:
+		s.closed = s.end.pause
+		return s, nil
+	case MediaOpened, SealFaulted, LedgerFailed, PauseRequested, ResumeRequested,
 		Established, AnswerAccepted, AnswerFaulted, CallAsked:
 		return s, nil // on its way out already
 	case SessionCreated, SessionRefused, HungUp, Rejected:
 	}
 	return s, unexpected(ev)
+}
+
+// unfit: a call that was to be kept can't be. What is on its way out goes on.
+func (s retracting) unfit(cause Cause, detail string) (state, []Command) {
+	if !s.end.pause {
+		return s, nil
+	}
+	return retractOpen(s.leg, failed(cause, detail), s.open)
 }
 
 func (s retracting) replied(ev StatusReplied) (state, []Command) {
@@ -140,14 +154,19 @@ func (s retracting) out(trouble string) (state, []Command) {
 	s.end.detail = join(s.end.detail, trouble)
 	switch {
 	case s.end.gone:
-		return s.conclude(s.end, s.report)
+		return s.conclude(s.end)
+	case s.end.pause && trouble != "":
+		// The platform may show recording where nothing is: that is no pause.
+		return retractOpen(s.leg, failed(CauseStatusUnknown, s.end.detail), s.open)
+	case s.end.pause:
+		return pause(s.leg, s.open, s.closed)
 	case s.end.status == StatusFailed && s.onFailure == FailureStay && s.end.cause != CauseShutdown && !s.stopped:
-		return staying{s.leg, s.end, s.report, s.open}, []Command{
+		return staying{s.leg, s.end, s.open}, []Command{
 			StopTimers{[]Timer{TimerPoll, TimerRetry, TimerReply, TimerRetractLimit}},
 			ReleaseMedia{s.end.cause},
 		}
 	}
-	return leave(s.leg, s.end, s.report)
+	return leave(s.leg, s.end)
 }
 
 // without returns the others of a list, which stays as it is.
@@ -166,9 +185,8 @@ func join(a, b string) string {
 // failure. Nothing leads back to recording.
 type staying struct {
 	leg
-	end    ending
-	report *SealReport
-	open   []string // contexts of "recording" whose fate is unknown
+	end  ending
+	open []string // contexts of "recording" whose fate is unknown
 }
 
 func (staying) kind() string { return "staying" }
@@ -176,31 +194,34 @@ func (staying) kind() string { return "staying" }
 func (s staying) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case CallEnded:
-		return s.conclude(s.end, s.report)
+		return s.conclude(s.end)
 	case KeepAliveReplied:
 		if ev.Gone {
-			return s.conclude(s.end, s.report)
+			return s.conclude(s.end)
 		}
 		return s, keptAlive(ev)
 	case StopRequested:
-		return leave(s.leg, s.end, s.report)
+		return leave(s.leg, s.end)
 	case Crashed:
-		return leave(s.leg, s.end, s.report)
+		return leave(s.leg, s.end)
 	case TimerFired:
 		return s, keepAlive(ev.Timer)
 	case MediaSealed:
-		if s.report == nil {
-			s.report = &ev.Report
-		}
+		s.leg = s.sealed(ev.Report)
 		return s, nil
 	case StatusReplied:
 		if c := ev.Operation.Context; slices.Contains(s.open, c) && ev.Operation.Progress == Completed {
 			// The banner says recording: take it back.
-			return retracting{leg: s.leg, end: s.end, report: s.report, open: without(s.open, c)}.say()
+			return retractOpen(s.leg, s.end, without(s.open, c))
+		}
+		return s, nil
+	case CallAsked:
+		if ev.Gone {
+			return s.conclude(s.end)
 		}
 		return s, nil
 	case MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Established, AnswerAccepted,
-		AnswerFaulted, CallAsked, StatusFaulted, PollFaulted:
+		AnswerFaulted, StatusFaulted, PollFaulted, PauseRequested, ResumeRequested:
 		return s, nil
 	case SessionCreated, SessionRefused, HungUp, Rejected:
 	}
@@ -208,8 +229,8 @@ func (s staying) on(ev Event) (state, []Command) {
 }
 
 // leave hangs up.
-func leave(l leg, e ending, report *SealReport) (state, []Command) {
-	return leaving{leg: l, end: e, report: report}, []Command{
+func leave(l leg, e ending) (state, []Command) {
+	return leaving{leg: l, end: e}, []Command{
 		StopTimers{allTimers()},
 		SetTimer{TimerLeave, leaveLimit},
 		HangUp{},
@@ -220,9 +241,8 @@ func leave(l leg, e ending, report *SealReport) (state, []Command) {
 // behind keeps the user's call from being ended by policy.
 type leaving struct {
 	leg
-	end    ending
-	report *SealReport
-	tries  int
+	end   ending
+	tries int
 }
 
 func (leaving) kind() string { return "leaving" }
@@ -232,23 +252,21 @@ func (s leaving) on(ev Event) (state, []Command) {
 	case HungUp:
 		return s.hungUp(ev)
 	case CallEnded:
-		return s.conclude(s.end, s.report)
+		return s.conclude(s.end)
 	case TimerFired:
 		switch ev.Timer {
 		case TimerLeave:
 			s.end.detail = join(s.end.detail, "our leaving was never confirmed")
-			return s.conclude(s.end, s.report)
+			return s.conclude(s.end)
 		case TimerRetry:
 			return s, []Command{HangUp{}}
 		case TimerAskCall, TimerEstablish, TimerPoll, TimerReply, TimerAnnounceLimit, TimerSeal, TimerRetractLimit, TimerKeepAlive:
 		}
 		return s, nil
 	case MediaSealed:
-		if s.report == nil {
-			s.report = &ev.Report
-		}
+		s.leg = s.sealed(ev.Report)
 		return s, nil
-	case StopRequested, MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed, Established,
+	case StopRequested, PauseRequested, ResumeRequested, MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed, Established,
 		AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted, KeepAliveReplied,
 		SessionCreated, SessionRefused:
 		return s, nil
@@ -261,10 +279,10 @@ func (s leaving) on(ev Event) (state, []Command) {
 func (s leaving) hungUp(ev HungUp) (state, []Command) {
 	switch {
 	case ev.Fault == nil, ev.Fault.Kind == FaultGone:
-		return s.conclude(s.end, s.report)
+		return s.conclude(s.end)
 	case ev.Fault.Kind == FaultRefused && s.tries >= refusedHangUps:
 		s.end.detail = join(s.end.detail, "hang up: "+ev.Fault.Error())
-		return s.conclude(s.end, s.report)
+		return s.conclude(s.end)
 	}
 	s.tries++
 	return s, []Command{SetTimer{TimerRetry, max(ev.Fault.RetryAfter, backOff(s.tries))}}

@@ -16,7 +16,17 @@ func (s recording) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case MediaOpened:
 		s.opened = true
+		if left := ev.Opened.Previous; left != nil {
+			s.leg, s.cut = s.sealed(*left), false
+		}
 		return s, []Command{AskRoster{}}
+	case PauseRequested:
+		if s.cut {
+			return s, nil // it is not open yet
+		}
+		return s.seal(ending{status: StatusNotRecording, cause: CauseStopped, pause: true})
+	case ResumeRequested:
+		return s, nil // it is recorded
 	case CallEnded:
 		return s.seal(ending{status: StatusNotRecording, cause: CauseCallEnded, detail: ev.Message, gone: true})
 	case KeepAliveReplied:
@@ -26,7 +36,7 @@ func (s recording) on(ev Event) (state, []Command) {
 		return s, keptAlive(ev)
 	case StopRequested:
 		if ev.Abrupt {
-			return s.seal(ending{status: StatusFailed, cause: ev.Cause})
+			return s.seal(failed(ev.Cause, ""))
 		}
 		return s.seal(ending{status: StatusNotRecording, cause: ev.Cause})
 	case MediaClosed:
@@ -34,16 +44,16 @@ func (s recording) on(ev Event) (state, []Command) {
 		// the call live, something was lost: ask.
 		return s.sealAndAsk(ending{status: StatusNotRecording, cause: CauseCallEnded, detail: ev.Detail})
 	case MediaFailed:
-		return s.seal(ending{status: StatusFailed, cause: ev.Cause, detail: ev.Detail})
+		return s.seal(failed(ev.Cause, ev.Detail))
 	case LedgerFailed:
-		return s.seal(ending{status: StatusFailed, cause: CauseJournalFailed, detail: ev.Detail})
+		return s.seal(failed(CauseJournalFailed, ev.Detail))
 	case Crashed:
-		return s.seal(ending{status: StatusFailed, cause: CausePanic, detail: ev.Detail})
+		return s.seal(failed(CausePanic, ev.Detail))
 	case StatusReplied:
 		if ev.Operation.Context == s.context && ev.Operation.Progress == Failed {
 			// Consent is taken back: the platform says two things about one
 			// operation, and only one of them lets us record.
-			return s.seal(ending{status: StatusFailed, cause: CauseStatusRefused, detail: ev.Operation.Reason})
+			return s.seal(failed(CauseStatusRefused, ev.Operation.Reason))
 		}
 		return s, nil // the notification to a reply we had
 	case StatusFaulted:
@@ -65,7 +75,7 @@ func (s recording) faulted(ev StatusFaulted) (state, []Command) {
 	}
 	switch ev.Fault.Kind {
 	case FaultRefused:
-		return s.seal(ending{status: StatusFailed, cause: CauseStatusRefused, detail: ev.Fault.Error()})
+		return s.seal(failed(CauseStatusRefused, ev.Fault.Error()))
 	case FaultGone:
 		return s.seal(ending{status: StatusNotRecording, cause: CauseCallGone, detail: ev.Fault.Error(), gone: true})
 	case FaultUnknown, FaultThrottled:
@@ -76,28 +86,51 @@ func (s recording) faulted(ev StatusFaulted) (state, []Command) {
 // seal ends the recording. What failed is cut at once: the gate shuts first.
 // What ended well may bring in its last frames under the permit it still has.
 func (s recording) seal(e ending) (state, []Command) {
+	e = s.cutShort(e)
 	next := sealing{leg: s.leg, permit: s.permit, end: e}
 	if e.status == StatusFailed {
-		return next, []Command{WithdrawPermit{s.permit}, SealMedia{s.permit, false}, SetTimer{TimerSeal, sealFailedLimit}}
+		return next, []Command{WithdrawPermit{s.permit}, SealMedia{s.call, s.permit, false}, SetTimer{TimerSeal, sealFailedLimit}}
 	}
-	return next, []Command{SealMedia{s.permit, true}, SetTimer{TimerSeal, sealLimit}}
+	return next, []Command{SealMedia{s.call, s.permit, true}, SetTimer{TimerSeal, sealLimit}}
 }
 
 // sealAndAsk seals, and asks whether the call lives: only a call that is over
 // may end as notRecording.
 func (s recording) sealAndAsk(e ending) (state, []Command) {
+	if s.cut {
+		return s.seal(e)
+	}
 	next := sealing{leg: s.leg, permit: s.permit, end: e, asking: true}
-	return next, []Command{SealMedia{s.permit, true}, SetTimer{TimerSeal, sealLimit}, AskCall{}, SetTimer{TimerAskCall, askedLimit}}
+	return next, []Command{SealMedia{s.call, s.permit, true}, SetTimer{TimerSeal, sealLimit}, AskCall{}, SetTimer{TimerAskCall, askedLimit}}
+}
+
+// cutShort: what a dead process has left and nobody has gone on with has failed,
+// whatever was meant.
+func (l leg) cutShort(e ending) ending {
+	if l.cut && e.status != StatusFailed {
+		e.status, e.cause, e.pause = StatusFailed, CauseProcessDied, false
+	}
+	return e
+}
+
+// sealLeft seals what a dead process has left. There is no permit, and so no gate to
+// shut.
+func (l leg) sealLeft(e ending, open []string) (state, []Command) {
+	return sealing{leg: l, end: l.cutShort(e), open: open}, []Command{
+		StopTimers{[]Timer{TimerAskCall, TimerEstablish, TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit}},
+		SealMedia{l.call, Permit{}, false}, SetTimer{TimerSeal, sealFailedLimit},
+	}
 }
 
 // sealing waits until every admitted frame and the seal are durable. Only
 // from here, and only with that report, is notRecording announced.
 type sealing struct {
 	leg
-	permit Permit
+	permit Permit // inert where a dead process had it
 	end    ending
-	asking bool        // whether the call lives is still open
-	report *SealReport // sealed; kept while asking
+	asking bool     // whether the call lives is still open
+	isDone bool     // sealed; kept while asking
+	open   []string // contexts of "recording" whose fate is unknown
 }
 
 func (sealing) kind() string { return "sealing" }
@@ -105,7 +138,7 @@ func (sealing) kind() string { return "sealing" }
 func (s sealing) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case MediaSealed:
-		s.report = &ev.Report
+		s.leg, s.cut, s.isDone = s.sealed(ev.Report), false, true
 		return s.settled()
 	case SealFaulted:
 		return s.unsealed(ev.Detail)
@@ -130,18 +163,26 @@ func (s sealing) on(ev Event) (state, []Command) {
 		if ev.Abrupt {
 			return s.fail(ev.Cause, "cut short")
 		}
+		s.end = s.end.final(ev.Cause)
 		return s, nil
 	case MediaFailed:
-		if ev.Cause == CauseStorageFailed {
-			return s.fail(ev.Cause, ev.Detail)
+		if ev.Cause == CauseStorageFailed || s.end.pause {
+			return s.fail(ev.Cause, ev.Detail) // a call that is kept needs its sockets
 		}
 		return s, nil // what is missing becomes a gap in the seal
+	case MediaClosed:
+		return s.closed()
 	case LedgerFailed:
 		return s.fail(CauseJournalFailed, ev.Detail)
 	case Crashed:
 		return s.fail(CausePanic, ev.Detail)
-	case MediaOpened, MediaClosed, Established, AnswerAccepted, AnswerFaulted, StatusReplied, StatusFaulted, PollFaulted:
-		return s, nil // late; all is well
+	case MediaOpened:
+		if left := ev.Opened.Previous; left != nil {
+			s.leg = s.sealed(*left)
+		}
+		return s, nil
+	case Established, AnswerAccepted, AnswerFaulted, StatusReplied, StatusFaulted, PollFaulted, PauseRequested, ResumeRequested:
+		return s, nil // late, or not now; all is well
 	case SessionCreated, SessionRefused, HungUp, Rejected:
 	}
 	return s, unexpected(ev)
@@ -150,14 +191,24 @@ func (s sealing) on(ev Event) (state, []Command) {
 // settled goes on when both are known: that all is sealed, and whether the
 // call lives.
 func (s sealing) settled() (state, []Command) {
-	if s.report == nil || s.asking {
+	if !s.isDone || s.asking {
 		return s, nil
 	}
-	return retract(s.leg, s.end, s.report)
+	return retractOpen(s.leg, s.end, s.open)
+}
+
+// closed: the sockets of a call that was to be kept. Should it live, they are lost.
+func (s sealing) closed() (state, []Command) {
+	if !s.end.pause || s.asking {
+		return s, nil // as they do at the end
+	}
+	s.asking = true
+	return s, []Command{AskCall{}, SetTimer{TimerAskCall, askedLimit}}
 }
 
 // isGone: the platform has dropped the call; whether it lives is no question.
 func (s sealing) isGone() (state, []Command) {
+	s.end = s.end.final(CauseCallEnded)
 	s.end.gone, s.asking = true, false
 	return s.settled()
 }
@@ -177,7 +228,7 @@ func (s sealing) lives() (state, []Command) {
 func (s sealing) timer(t Timer) (state, []Command) {
 	switch t {
 	case TimerSeal:
-		if s.report != nil {
+		if s.isDone {
 			return s, nil
 		}
 		return s.unsealed("sealing took too long")
@@ -201,7 +252,7 @@ func (s sealing) failWithin(limit time.Duration, cause Cause, detail string) (se
 	if s.end.status == StatusFailed {
 		return s, nil
 	}
-	s.end.status, s.end.cause, s.end.detail = StatusFailed, cause, detail
+	s.end.status, s.end.cause, s.end.detail, s.end.pause = StatusFailed, cause, detail, false
 	return s, []Command{WithdrawPermit{s.permit}, SetTimer{TimerSeal, limit}}
 }
 
@@ -209,9 +260,9 @@ func (s sealing) failWithin(limit time.Duration, cause Cause, detail string) (se
 // start. The gate is shut, which is what failed needs.
 func (s sealing) unsealed(detail string) (state, []Command) {
 	if s.end.status != StatusFailed {
-		s.end.status, s.end.cause = StatusFailed, CauseSealFailed
+		s.end.status, s.end.cause, s.end.pause = StatusFailed, CauseSealFailed, false
 	}
 	s.end.detail = join(s.end.detail, detail)
-	next, cmds := retract(s.leg, s.end, nil)
+	next, cmds := retractOpen(s.leg, s.end, s.open)
 	return next, append([]Command{WithdrawPermit{s.permit}}, cmds...)
 }

@@ -31,6 +31,8 @@ type world struct {
 	onAnswer      func(CallRef)
 	panicOnOpen   bool
 	standing      Standing
+	standingErr   error
+	previous      bool // opening, or sealing, finds what a dead process has left
 	keepAliveErr  error
 }
 
@@ -94,7 +96,7 @@ func (w *world) KeepAlive(context.Context, CallRef) (Receipt, error) {
 
 func (w *world) AskCall(context.Context, CallRef) (Standing, error) {
 	w.saw("askCall")
-	return w.standing, nil
+	return w.standing, w.standingErr
 }
 
 func (w *world) AskRoster(context.Context, CallRef) (Roster, error) {
@@ -119,7 +121,7 @@ func (w *world) Open(_ context.Context, p Permit) (Opened, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.permits = append(w.permits, p)
-	return Opened{Recording: "r"}, w.openErr
+	return Opened{Recording: "r", Previous: w.left()}, w.openErr
 }
 
 func (w *world) Seal(ctx context.Context, o SealOrder) (SealReport, error) {
@@ -135,6 +137,13 @@ func (w *world) Seal(ctx context.Context, o SealOrder) (SealReport, error) {
 		}
 	}
 	return SealReport{Recording: "r", Frames: 10, Samples: 3200}, w.sealErr
+}
+
+func (w *world) left() *SealReport {
+	if !w.previous {
+		return nil
+	}
+	return &SealReport{Recording: "left", Frames: 5, Samples: 1600}
 }
 
 func (w *world) Release(context.Context, CallID, string) error { w.saw("release"); return nil }
