@@ -26,16 +26,8 @@ type survey struct {
 	frames          uint64
 	damaged         int // records that the spool could not read
 	summary         timeline.Summary
-
-	// held are the headers and gaps before the note that names the first frame:
-	// it is written beside the frames, so some may precede it.
-	held  []any
-	ready bool
+	feed            timeline.Feed
 }
-
-// heldAtMost is how many records may precede that note; more, and it is not
-// waited for.
-const heldAtMost = 1000
 
 // maxSources is how many sources one recording may have.
 const maxSources = 64
@@ -79,12 +71,12 @@ func ignore(error) {}
 // takeSurvey is the first pass. It trusts the spool's order no more than its own
 // eyes: a frame outside permit and seal is an error.
 func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
-	s, tl := &survey{}, timeline.New()
+	s := &survey{feed: timeline.Feed{Timeline: timeline.New()}}
 	for r, err := range j.records(ctx, func(error) { s.damaged++ }) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.add(r, tl); err != nil {
+		if err := s.add(r); err != nil {
 			return nil, err
 		}
 	}
@@ -100,8 +92,7 @@ func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
 	case s.permit.Evidence.Call != j.Facts.Call:
 		return nil, fmt.Errorf("%w: the permit is of call %q, not %q", ErrJob, s.permit.Evidence.Call, j.Facts.Call)
 	}
-	s.begin(tl, s.meta.FirstSeq)
-	s.summary = tl.Finish(s.seal.LastSeq)
+	s.summary = s.feed.Finish(s.seal.LastSeq)
 	return s, s.feasible()
 }
 
@@ -124,7 +115,7 @@ func (s *survey) feasible() error {
 	return nil
 }
 
-func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {
+func (s *survey) add(r spool.Record) error {
 	switch {
 	case s.seal != nil:
 		return fmt.Errorf("%w: a %v follows the seal in the spool", ErrJob, r.Type)
@@ -142,6 +133,7 @@ func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {
 				return fmt.Errorf("%w: facts beside the permit: %w", ErrJob, err)
 			}
 		}
+		s.feed.FirstSeq, s.feed.Mixed = s.meta.FirstSeq, s.meta.Audio == "mixed"
 	case spool.FrameType:
 		if s.frames++; s.frames == 1 {
 			s.firstAt = r.At
@@ -150,73 +142,24 @@ func (s *survey) add(r spool.Record, tl *timeline.Timeline) error {
 		if r.Header.Kind.Audio() && len(r.Payload) != frame.AudioBytes {
 			return fmt.Errorf("%w: frame %d has %d bytes, not %d", ErrJob, r.Header.Seq, len(r.Payload), frame.AudioBytes)
 		}
-		s.feed(tl, r.Header)
+		s.feed.Frame(r.Header)
 	case spool.GapType:
-		s.feed(tl, r.Gap)
+		s.feed.Gap(r.Gap)
 	case spool.NoteType:
 		var note struct {
 			FirstSeq uint64 `json:"firstSeq"`
 		}
 		if r.Note.Kind == openedNote && json.Unmarshal(r.Note.Data, &note) == nil {
-			s.begin(tl, note.FirstSeq)
+			s.feed.Begin(note.FirstSeq)
 		}
 		var belief timeline.Belief
 		if r.Note.Kind == timeline.BeliefNote && json.Unmarshal(r.Note.Data, &belief) == nil {
-			s.feed(tl, belief)
+			s.feed.Believe(belief)
 		}
 	case spool.SealType:
 		s.seal, s.sealAt = r.Seal, r.At
 	}
 	return nil
-}
-
-// feed gives a header, a gap or a belief to the timeline, once it is known where the
-// recording starts.
-func (s *survey) feed(tl *timeline.Timeline, v any) {
-	switch v := v.(type) {
-	case frame.Header:
-		if s.ready {
-			tl.Frame(v)
-			return
-		}
-	case frame.Gap:
-		if s.ready {
-			tl.Gap(v)
-			return
-		}
-	case timeline.Belief:
-		if s.ready {
-			tl.Believe(v)
-			return
-		}
-	}
-	if s.held = append(s.held, v); len(s.held) == heldAtMost {
-		s.begin(tl, s.meta.FirstSeq)
-	}
-}
-
-// begin tells the timeline where the recording starts: never behind a frame that
-// is there.
-func (s *survey) begin(tl *timeline.Timeline, firstSeq uint64) {
-	if s.ready {
-		return
-	}
-	s.ready = true
-	for _, v := range s.held {
-		if h, ok := v.(frame.Header); ok {
-			firstSeq = min(firstSeq, h.Seq)
-		}
-	}
-	if firstSeq > 0 {
-		tl.Start(firstSeq)
-	}
-	if s.meta.Audio == "mixed" {
-		tl.Expect(frame.MixedAudio, 0)
-	}
-	for _, v := range s.held {
-		s.feed(tl, v)
-	}
-	s.held = nil
 }
 
 // started returns the instant of sample 0: the platform's time, where it is

@@ -34,7 +34,7 @@ type node struct {
 type exploration struct {
 	nodes    []node
 	index    map[string]int
-	most     int     // announcements
+	most     int // announcements
 	crashes  int
 	policy   FailurePolicy
 	next     [][]int // successors, for the question whether every call can end

@@ -35,10 +35,10 @@ const (
 	sessionTimeout = 1500 * time.Millisecond
 	// sessionPatience is how long a journal that hangs may delay the answer.
 	sessionPatience = 500 * time.Millisecond
-	requestTimeout = 10 * time.Second
-	announceWait   = 5 * time.Second
-	openTimeout    = 5 * time.Second
-	concludeWait   = 30 * time.Second
+	requestTimeout  = 10 * time.Second
+	announceWait    = 5 * time.Second
+	openTimeout     = 5 * time.Second
+	concludeWait    = 30 * time.Second
 )
 
 // perform does what a command says. It decides nothing, starts work and
