@@ -254,6 +254,15 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 			Recordings: []recorder.SealReport{reportOf(rec)},
 		},
 	}
+	all, err := a.catalogue.Recordings(ctx, catalogue.Filter{Call: rec.Call, Limit: 1 << 10})
+	if err != nil {
+		return archive.Job{}, err
+	}
+	for _, o := range all {
+		if o.ID != rec.ID {
+			job.Others = append(job.Others, archive.Other{Recording: o.ID, Samples: o.Samples, GapSamples: o.GapSamples, EndedAt: o.EndedAt})
+		}
+	}
 	for _, e := range journal {
 		job.Events = append(job.Events, archive.Event{Seq: e.Seq, At: e.At, Kind: e.Kind, Data: e.Data})
 	}

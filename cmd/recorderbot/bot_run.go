@@ -19,7 +19,6 @@ import (
 const (
 	sealWait   = 45 * time.Second // seal, announce, leave, conclude
 	abruptWait = 10 * time.Second
-	endingWait = 5 * time.Second  // calls that a dead process has left
 	settleWait = 60 * time.Second // archive what was sealed
 	// groundWait is how long a step waits for what runs on its ground. What has not
 	// ended then hangs with a disk; the process ends without it.
@@ -42,13 +41,11 @@ func (b *bot) start(ctx context.Context) error {
 		}
 	})
 	b.graph.Warm(running, b.cfg.App.Tenants)
-	left, err := b.recover(ctx)
-	if err != nil {
+	if err := b.recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
 	// The archiver lets go of recordings, so it starts when recovery has looked.
 	b.running.Go(func() { b.archiver.run(running) })
-	b.ending.Go(func() { b.endAll(running, left) })
 	return b.serveCallbacks(running)
 }
 
@@ -149,26 +146,12 @@ func (b *bot) shutdown(now <-chan struct{}) error {
 	return b.close()
 }
 
-// settle archives what was sealed. What a dead process has left, and the platform
-// can't be told of, waits for the next start.
+// settle archives what was sealed.
 func (b *bot) settle(now <-chan struct{}) {
-	ctx, cancel := hurried(now, endingWait)
-	b.waitEnding(ctx)
-	cancel()
-	ctx, cancel = hurried(now, settleWait)
+	ctx, cancel := hurried(now, settleWait)
 	defer cancel()
 	if err := b.archiver.settle(ctx); err != nil {
 		b.log.Warn("not all is archived; the next start goes on", zap.Error(err))
-	}
-}
-
-// waitEnding waits until the calls of a dead process are ended.
-func (b *bot) waitEnding(ctx context.Context) {
-	ended := make(chan struct{})
-	go func() { b.ending.Wait(); close(ended) }()
-	select {
-	case <-ended:
-	case <-ctx.Done():
 	}
 }
 
@@ -208,7 +191,6 @@ func (b *bot) stopRunning() error {
 	ended := make(chan struct{})
 	go func() {
 		b.running.Wait()
-		b.ending.Wait()
 		close(ended)
 	}()
 	limit := time.NewTimer(groundWait)

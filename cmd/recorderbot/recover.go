@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -20,65 +19,53 @@ import (
 // The bounds of recovery. Seals of many recordings share commits.
 const (
 	sealAtOnce = 64
-	tellAtOnce = 64
-	// tellLimit is long: after a reboot the network may take its time, and a leg or
-	// a banner that stays behind is worse than a late outcome.
-	tellLimit = 2 * time.Minute
-	tellFirst = 200 * time.Millisecond // between tries; doubles up to
-	tellMost  = 5 * time.Second
+	readAtOnce = 8
 )
 
-// A leftover is a call that a dead process has left without an outcome.
-type leftover struct {
-	call    catalogue.Call
-	reports []recorder.SealReport
-	cut     bool // a recording had no seal: the process died while it recorded
+// A heritage is what a dead process has left: by call, its recordings in the spool
+// that have no seal, and what is known of those that have one.
+type heritage struct {
+	mu       sync.Mutex // guards the maps while they are made
+	unsealed map[recorder.CallID][]spool.Info
+	sealed   map[recorder.CallID][]recorder.SealReport
 }
 
-// recover takes stock of what a dead process has left. When it returns, every
-// recording is sealed with what is durable: a permit never survives its
-// process, so nothing more can be stored for them. The calls themselves are
-// ended by endAll, behind the open doors: new calls don't wait for old ones.
-// Crash in here: the next start does the same again; each step is idempotent.
-func (b *bot) recover(ctx context.Context) ([]leftover, error) {
-	reports, cut, err := b.sealLeftovers(ctx)
+// recover takes stock of what a dead process has left, and takes up its calls: each
+// goes on where it stood, under a permit of its own, or is brought to its end (see
+// recorder.Takeover). Crash in here: the next start does the same again; each step
+// is idempotent.
+func (b *bot) recover(ctx context.Context) error {
+	began := time.Now()
+	h, err := b.takeStock(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err = b.missLost(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	calls, err := b.catalogue.Unfinished(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	known := make(map[recorder.CallID]bool, len(calls))
+	live := make(map[recorder.CallID]bool, len(calls))
 	for _, c := range calls {
-		known[c.Invite.Call.ID] = true
+		live[c.Invite.Call.ID] = true
 	}
-	for id := range reports {
-		_, err = b.catalogue.Call(ctx, id)
-		switch {
-		case errors.Is(err, catalogue.ErrUnknown) && !known[id]:
-			// The spool knows a call that the catalogue does not: its rows were lost.
-			calls = append(calls, catalogue.Call{Invite: recorder.Invite{Call: recorder.CallRef{ID: id}}})
-		case err != nil && !errors.Is(err, catalogue.ErrUnknown):
-			return nil, err
-		}
-	}
-	left := make([]leftover, 0, len(calls))
-	ids := make([]recorder.CallID, 0, len(calls))
-	for _, c := range calls {
-		id := c.Invite.Call.ID
-		left = append(left, leftover{c, reports[id], cut[id]})
-		ids = append(ids, id)
+	if err = b.sealForgotten(ctx, h, live); err != nil {
+		return err
 	}
 	ended, err := b.catalogue.EndedSince(ctx, time.Now().Add(-recorder.RememberEnded))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b.registry.Reserve(append(ids, ended...))
-	return left, nil
+	b.registry.Reserve(ended)
+	if err = b.takeUp(ctx, h, calls); err != nil {
+		return err
+	}
+	if len(calls) > 0 {
+		b.log.Warn("calls of a dead process are taken up", zap.Int("calls", len(calls)), zap.Duration("took", time.Since(began)))
+	}
+	return nil
 }
 
 // missLost tells of recordings that were begun, and that neither spool nor archive
@@ -108,213 +95,204 @@ func (b *bot) missLost(ctx context.Context) error {
 	return nil
 }
 
-// sealLeftovers seals what the spool holds unsealed, makes the catalogue know
-// each seal, and lets go of what is archived already. cut are the calls whose
-// recording had no seal.
-func (b *bot) sealLeftovers(ctx context.Context) (reports map[recorder.CallID][]recorder.SealReport, cut map[recorder.CallID]bool, err error) {
-	var mu sync.Mutex // guards what is returned
-	reports, cut = map[recorder.CallID][]recorder.SealReport{}, map[recorder.CallID]bool{}
+// takeStock looks at what the spool holds. What is archived already is let go of;
+// what is sealed the catalogue is made to know.
+func (b *bot) takeStock(ctx context.Context) (*heritage, error) {
+	h := &heritage{unsealed: map[recorder.CallID][]spool.Info{}, sealed: map[recorder.CallID][]recorder.SealReport{}}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(sealAtOnce)
 	for _, info := range b.spool.Recovered() {
-		g.Go(func() error {
-			if rec, err := b.catalogue.Recording(ctx, info.ID); err == nil && rec.State == catalogue.StateArchived {
-				// The process died between archiving and letting go.
-				return released(b.spool.Release(info.ID))
-			}
-			report, err := b.sealLeftover(ctx, info)
-			if err != nil || report.Recording == "" {
+		g.Go(func() error { return b.takeStockOf(ctx, h, info) })
+	}
+	return h, g.Wait()
+}
+
+func (b *bot) takeStockOf(ctx context.Context, h *heritage, info spool.Info) error {
+	rec, err := b.catalogue.Recording(ctx, info.ID)
+	known := err == nil
+	switch {
+	case known && rec.State == catalogue.StateArchived:
+		// The process died between archiving and letting go.
+		return released(b.spool.Release(info.ID))
+	case err != nil && !errors.Is(err, catalogue.ErrUnknown):
+		return err
+	case info.Call == "":
+		// Its permit record is damaged: what it proves is for a person to say.
+		b.log.Error("a recording in the spool has no readable permit; run recorderbot check", zap.String("recording", info.ID))
+		if info.Sealed {
+			return nil
+		}
+		seal, _ := media.Recovered(info, info.LastAt)
+		_, err = b.spool.SealRecovered(ctx, info.ID, seal)
+		return err
+	case !info.Sealed:
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.unsealed[info.Call] = append(h.unsealed[info.Call], info)
+		return nil
+	}
+	_, report := media.Recovered(info, info.LastAt)
+	if known && rec.State == catalogue.StateSealed {
+		report = reportOf(rec) // exact
+	} else if err = b.catalogue.RecordingSealed(ctx, info.Call, report); err != nil {
+		return fmt.Errorf("enter the seal of recording %s: %w", info.ID, err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sealed[info.Call] = append(h.sealed[info.Call], report)
+	return nil
+}
+
+// sealForgotten seals what belongs to no call that is to be taken up: one that has
+// its outcome, for the disk hung when it got it, or one that the catalogue has lost.
+func (b *bot) sealForgotten(ctx context.Context, h *heritage, live map[recorder.CallID]bool) error {
+	for call, infos := range h.unsealed {
+		if live[call] {
+			continue
+		}
+		for _, info := range infos {
+			report, err := b.sealDead(ctx, info, time.Time{})
+			if err != nil {
 				return err
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			reports[info.Call] = append(reports[info.Call], report)
-			cut[info.Call] = cut[info.Call] || !info.Sealed
-			return nil
-		})
+			h.sealed[call] = append(h.sealed[call], report)
+		}
 	}
-	return reports, cut, g.Wait()
+	for call, reports := range h.sealed {
+		if live[call] {
+			continue
+		}
+		_, err := b.catalogue.OutcomeOf(ctx, call)
+		switch {
+		case errors.Is(err, catalogue.ErrUnknown): // its rows were lost
+			err = b.concludeUnknown(ctx, call, reports)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // callLives is how long the platform keeps a call that says nothing (protocol.md
 // §3.3): a recording that a dead process has left was over by then.
 const callLives = 45 * time.Minute
 
-// lostUntil is when a recording that the process left was over: when the platform
-// said that the call was, or else now, for all we know.
-func (b *bot) lostUntil(ctx context.Context, info spool.Info) time.Time {
-	until := time.Now()
-	if most := info.LastAt.Add(callLives); most.Before(until) {
-		until = most
-	}
-	journal, err := b.catalogue.Journal(ctx, info.Call)
+// sealDead seals a recording that nobody goes on with. ended is when the platform
+// said that the call was over; zero: it did not.
+func (b *bot) sealDead(ctx context.Context, info spool.Info, ended time.Time) (recorder.SealReport, error) {
+	seal, report := media.Recovered(info, overAt(info, ended))
+	sealed, err := b.spool.SealRecovered(ctx, info.ID, seal)
 	if err != nil {
-		return until // the longer loss is the honest one
+		return recorder.SealReport{}, fmt.Errorf("seal recording %s: %w", info.ID, err)
 	}
-	for _, e := range journal {
-		var d notificationData
-		if e.Kind == string(recorder.EntryNotification) && json.Unmarshal(e.Data, &d) == nil && d.Change == "deleted" && e.At.Before(until) {
-			until = e.At
-		}
-	}
-	return until
-}
-
-func (b *bot) sealLeftover(ctx context.Context, info spool.Info) (recorder.SealReport, error) {
-	until := info.LastAt
-	if !info.Sealed {
-		until = b.lostUntil(ctx, info)
-	}
-	seal, report := media.Recovered(info, until)
-	if !info.Sealed {
-		sealed, err := b.spool.SealRecovered(ctx, info.ID, seal)
-		if err != nil {
-			return recorder.SealReport{}, fmt.Errorf("seal recording %s: %w", info.ID, err)
-		}
-		report.At = sealed.At
-	}
-	if info.Call == "" {
-		// Its permit record is damaged: what it proves is for a person to say.
-		b.log.Error("a recording in the spool has no readable permit; run recorderbot check", zap.String("recording", info.ID))
-		return recorder.SealReport{}, nil
-	}
+	report.At = sealed.At
 	if err := b.catalogue.RecordingSealed(ctx, info.Call, report); err != nil {
 		return recorder.SealReport{}, fmt.Errorf("enter the seal of recording %s: %w", info.ID, err)
 	}
 	return report, nil
 }
 
-// endAll brings the calls to their end: the platform is told that recording
-// failed, the call is left, and each call gets its outcome. What ctx cuts off
-// is found again by the next start.
-func (b *bot) endAll(ctx context.Context, left []leftover) {
-	var g errgroup.Group
-	g.SetLimit(tellAtOnce)
-	for _, l := range left {
-		g.Go(func() error {
-			if err := b.endCall(ctx, l); err != nil && ctx.Err() == nil {
-				b.log.Error("a call of a dead process has no outcome yet", zap.Error(err))
-			}
-			b.archiver.notify()
-			return nil
-		})
+// overAt is when a recording that a process left was over, at the latest.
+func overAt(info spool.Info, ended time.Time) time.Time {
+	until := time.Now()
+	if most := info.LastAt.Add(callLives); most.Before(until) {
+		until = most
 	}
-	_ = g.Wait()
-	if len(left) > 0 {
-		b.log.Warn("calls of a dead process were brought to an end", zap.Int("calls", len(left)))
+	if !ended.IsZero() && ended.Before(until) {
+		until = ended
 	}
+	return until
 }
 
-// endCall ends one call that has no outcome. A panic ends this one only; the next
-// start tries again.
-func (b *bot) endCall(ctx context.Context, l leftover) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("ending call %s: panic: %v", l.call.Invite.Call.ID, r)
-		}
-	}()
-	id := l.call.Invite.Call.ID
-	facts, err := b.journalFacts(ctx, id)
-	if err != nil {
-		return err
+// concludeUnknown ends a call of which nobody knows how to reach it any more.
+func (b *bot) concludeUnknown(ctx context.Context, id recorder.CallID, reports []recorder.SealReport) error {
+	end := recorder.Conclusion{
+		Call: id, Outcome: recorder.OutcomeFailed, Cause: recorder.CauseProcessDied, Recordings: reports,
+		Detail: "found without an outcome at start, and its invite is not in the catalogue", At: time.Now(),
 	}
-	if l.call.InviteKnown && facts.rejected == "" {
-		b.tellEnd(ctx, l.call.Invite.Call, facts)
-	}
-	end := concludeLeftover(l, facts)
-	if err := b.catalogue.Conclude(ctx, end); err != nil {
-		if errors.Is(err, recorder.ErrConcluded) {
-			return nil
-		}
+	err := b.catalogue.Conclude(ctx, end)
+	switch {
+	case errors.Is(err, recorder.ErrConcluded):
+		return nil
+	case err != nil:
 		return fmt.Errorf("conclude call %s: %w", id, err)
 	}
+	b.registry.Reserve([]recorder.CallID{id})
 	b.registry.Recovered(end)
+	b.archiver.notify()
 	return nil
 }
 
-// concludeLeftover says how a call ended that a dead process has left. Only one of
-// which all was done, in good order, but the entry of its outcome may count as
-// recorded.
-func concludeLeftover(l leftover, f journalFacts) recorder.Conclusion {
-	end := recorder.Conclusion{
-		Call: l.call.Invite.Call.ID, Outcome: recorder.OutcomeFailed, Cause: recorder.CauseProcessDied, Recordings: l.reports,
-		Detail: "found without an outcome at start", At: time.Now(),
+// takeUp hands each call that has no outcome to the registry, with what its journal
+// and the spool say.
+func (b *bot) takeUp(ctx context.Context, h *heritage, calls []catalogue.Call) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(readAtOnce)
+	for _, c := range calls {
+		g.Go(func() error { return b.takeUpOne(ctx, h, c) })
 	}
-	frames := uint64(0)
-	for _, r := range l.reports {
-		frames += r.Frames
-		f.gaps = f.gaps || r.GapSamples > 0
-	}
-	switch {
-	case l.cut || f.failed:
-	case f.rejected != "" && len(l.reports) == 0:
-		end.Outcome, end.Detail = recorder.OutcomeRejected, "rejected as "+f.rejected+"; "+end.Detail
-	case f.endedWell() && frames > 0 && f.gaps:
-		end.Outcome = recorder.OutcomeRecordedWithGaps
-	case f.endedWell() && frames > 0:
-		end.Outcome = recorder.OutcomeRecorded
-	case f.endedWell() && len(l.reports) > 0, !f.announced && len(l.reports) == 0:
-		end.Outcome = recorder.OutcomeNotRecorded
-	}
-	return end
+	return g.Wait()
 }
 
-// tellEnd tells the platform that the recording failed, where it may still
-// believe otherwise, and leaves the call. The recording is sealed by now. The
-// platform may have dropped the call long ago, which is ordinary, or be away
-// itself: then it is tried for a while. All of it is journaled.
-func (b *bot) tellEnd(ctx context.Context, call recorder.CallRef, f journalFacts) {
-	ctx, cancel := context.WithTimeout(ctx, tellLimit)
-	defer cancel()
-	if f.announced && !f.retracted {
-		insist(ctx, func() error { return b.tellFailed(ctx, call) })
+func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) error {
+	id := c.Invite.Call.ID
+	journal, err := b.catalogue.Journal(ctx, id)
+	if err != nil {
+		return fmt.Errorf("journal of call %s: %w", id, err)
 	}
-	if f.left {
-		return
-	}
-	insist(ctx, func() error {
-		receipt, err := b.graph.HangUp(ctx, call)
-		said := map[string]any{"receipt": receipt}
-		if err != nil {
-			said["fault"] = err.Error()
+	facts := factsOf(journal)
+	unsealed, sealed := media.Parts(h.unsealed[id]), h.sealed[id]
+	if !c.InviteKnown {
+		for _, info := range unsealed {
+			report, err := b.sealDead(ctx, info, facts.ended)
+			if err != nil {
+				return err
+			}
+			sealed = append(sealed, report)
 		}
-		b.keep(ctx, call.ID, recorder.EntryHangUp, said)
+		return b.concludeUnknown(ctx, id, sealed)
+	}
+	rows, err := b.catalogue.Recordings(ctx, catalogue.Filter{Call: id, Limit: 1 << 10})
+	if err != nil {
 		return err
-	})
-}
-
-// tellFailed announces failed once, under a fresh context.
-func (b *bot) tellFailed(ctx context.Context, call recorder.CallRef) error {
-	clientContext := fmt.Sprintf("%s/recovered-%d/failed", call.ID, time.Now().UnixMilli())
-	b.keep(ctx, call.ID, recorder.EntryAnnounce, map[string]any{"status": "failed", "clientContext": clientContext})
-	op, err := b.graph.Announce(ctx, call, recorder.StatusFailed, clientContext)
-	said := map[string]any{"status": "failed", "clientContext": clientContext, "operation": op.ID, "progress": op.Progress.String(), "receipt": op.Receipt}
-	if f, ok := errors.AsType[*recorder.Fault](err); ok {
-		said["fault"], said["receipt"] = f.Error(), f.Receipt
 	}
-	b.keep(ctx, call.ID, recorder.EntryAnnounced, said)
-	return err
-}
-
-// insist does something until it is done, or refused, or ctx ends.
-func insist(ctx context.Context, do func() error) {
-	for pause := tellFirst; ; pause = min(2*pause, tellMost) {
-		f, ok := errors.AsType[*recorder.Fault](do())
-		if !ok || f.Kind == recorder.FaultGone || f.Kind == recorder.FaultRefused {
-			return
-		}
-		next := time.NewTimer(max(pause, f.RetryAfter))
-		select {
-		case <-next.C:
-		case <-ctx.Done():
-			next.Stop()
-			return
+	t := recorder.Takeover{Memory: facts.memory, Session: facts.session, Unsealed: len(unsealed) > 0, Sealed: sealed}
+	left := media.Left{Call: c.Invite.Call, Session: facts.session, Recordings: unsealed}
+	for _, r := range rows {
+		if r.State == catalogue.StateArchived || r.State == catalogue.StateFailed {
+			t.Sealed = append(t.Sealed, reportOf(r))
 		}
 	}
+	for _, info := range unsealed {
+		left.Until = overAt(info, facts.ended)
+	}
+	if facts.ended.IsZero() {
+		left.Until = time.Time{} // it may live
+	}
+	left.Parts = len(t.Sealed)
+	for _, r := range t.Sealed {
+		left.After = r.Recording
+	}
+	t.Lost = lost(facts.opened, unsealed, t.Sealed)
+	b.media.Adopt(left)
+	b.registry.TakeUp(c.Invite, t)
+	return nil
 }
 
-func (b *bot) keep(ctx context.Context, id recorder.CallID, kind recorder.EntryKind, data any) {
-	if err := b.catalogue.Append(ctx, recorder.Entry{Call: id, At: time.Now(), Kind: kind, Data: data}); err != nil {
-		b.log.Error("journal", zap.String("call", string(id)), zap.Error(err))
+// lost names a recording that was opened and that nobody has any more.
+func lost(opened []string, unsealed []spool.Info, sealed []recorder.SealReport) string {
+	kept := map[string]bool{}
+	for _, info := range unsealed {
+		kept[info.ID] = true
 	}
+	for _, r := range sealed {
+		kept[r.Recording] = true
+	}
+	for _, id := range opened {
+		if !kept[id] {
+			return id
+		}
+	}
+	return ""
 }

@@ -263,7 +263,8 @@ func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error)
 func (a *assembly) manifest() *Manifest {
 	j, s, f := a.job, a.survey, &a.job.Facts
 	m := &Manifest{
-		Version: manifestVersion, Recording: j.Recording, Call: f.Call, Tenant: f.Tenant, CallChain: f.CallChain,
+		Version: manifestVersion, Recording: j.Recording, Call: f.Call,
+		Part: s.meta.Part, Continues: s.meta.Continues, Joint: s.meta.Joint, Others: j.Others, Tenant: f.Tenant, CallChain: f.CallChain,
 		ThreadID: f.ThreadID, ObservedParticipant: f.ObservedParticipant, ObservedUser: f.ObservedUser,
 		ApplicationInstance: f.ApplicationInstance, Policy: f.Policy, Direction: f.Direction, Region: f.Region,
 		Outcome: j.Conclusion.Outcome.String(), Cause: j.Conclusion.Cause, Detail: j.Conclusion.Detail,
@@ -291,8 +292,26 @@ func (a *assembly) manifest() *Manifest {
 			m.EndedAt = end
 		}
 	}
+	m.Pauses = pausesBefore(m)
 	return m
 }
+
+// pausesBefore is the pause that this recording ends, if it does.
+func pausesBefore(m *Manifest) []Pause {
+	pauses := []Pause{}
+	for _, o := range m.Others {
+		if m.Joint != jointPause || o.Recording != m.Continues || o.EndedAt.IsZero() || m.StartedAt.Before(o.EndedAt) {
+			continue
+		}
+		away := m.StartedAt.Sub(o.EndedAt)
+		samples := int64(away/time.Second)*frame.SampleRate + int64(away%time.Second)*frame.SampleRate/int64(time.Second)
+		pauses = append(pauses, Pause{From: o.EndedAt, To: m.StartedAt, Samples: samples})
+	}
+	return pauses
+}
+
+// jointPause is how a recording joins the one before it after a pause.
+const jointPause = "pause"
 
 func (a *assembly) track(t *timeline.Track, started time.Time) Track {
 	id, file := trackID(t)

@@ -36,6 +36,7 @@ type Job struct {
 	Read       func() iter.Seq2[spool.Record, error]
 	Facts      Facts
 	Conclusion recorder.Conclusion
+	Others     []Other // recordings of the call
 	Events     []Event // the call's journal, by Seq
 	Previous   string  // SHA-256 of the newest published manifest, hex; empty: none
 	Software   string  // our version

@@ -8,6 +8,10 @@ import (
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
+// sealContinued is the cause of a seal where a later process went on with the next
+// frame.
+const sealContinued = "continued"
+
 // grace is how long frames that were admitted before the end may take to become
 // durable after a failure was announced.
 const grace = 2 * time.Second
@@ -191,7 +195,10 @@ func (c *orderCheck) sealedBefore(i int) bool {
 
 // outcome: law 4. The outcome says what the tracks say.
 func (c *orderCheck) outcome() {
-	missing := int64(0)
+	missing, stored := int64(0), c.m.StoredSamples
+	for _, o := range c.m.Others {
+		missing, stored = missing+o.GapSamples, stored+o.Samples
+	}
 	for _, t := range c.m.Tracks {
 		for _, g := range t.Gaps {
 			if g.Cause != timeline.Idle {
@@ -204,7 +211,7 @@ func (c *orderCheck) outcome() {
 		c.found(FindingOutcome, lawOutcome, "outcome %.40q with a recording", c.m.Outcome)
 	case o == recorder.OutcomeRecorded && missing > 0:
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but something is missing", o)
-	case (o == recorder.OutcomeRecorded || o == recorder.OutcomeRecordedWithGaps) && c.m.StoredSamples == 0:
+	case (o == recorder.OutcomeRecorded || o == recorder.OutcomeRecordedWithGaps) && stored == 0:
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but no sample is stored", o)
 	case o == recorder.OutcomeRecordedWithGaps && missing == 0:
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but nothing is missing", o)
@@ -218,7 +225,7 @@ func (c *orderCheck) loud() {
 	if o != recorder.OutcomeRecorded && o != recorder.OutcomeRecordedWithGaps {
 		return
 	}
-	if c.m.Seal.Recovered || c.m.Seal.Cause == string(recorder.CauseProcessDied) {
+	if c.m.Seal.Cause != sealContinued && (c.m.Seal.Recovered || c.m.Seal.Cause == string(recorder.CauseProcessDied)) {
 		c.found(FindingSilent, lawLoud, "outcome %s, but a later process had to seal it", o)
 	}
 	permit, ok := c.at[StepPermit]

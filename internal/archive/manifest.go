@@ -24,21 +24,28 @@ const (
 
 // A Manifest says everything about one recording but the media itself.
 type Manifest struct {
-	Version             int             `json:"version"` // 1
-	Recording           string          `json:"recording"`
-	Call                recorder.CallID `json:"call"`
-	Tenant              string          `json:"tenant,omitempty"`
-	CallChain           string          `json:"callChain,omitempty"`
-	ThreadID            string          `json:"threadId,omitempty"`
-	ObservedParticipant string          `json:"observedParticipant,omitempty"`
-	ObservedUser        string          `json:"observedUser,omitempty"`
-	ApplicationInstance string          `json:"applicationInstance,omitempty"`
-	Policy              string          `json:"policy,omitempty"`
-	Direction           string          `json:"direction,omitempty"`
-	Region              string          `json:"region,omitempty"`
-	Outcome             string          `json:"outcome"`
-	Cause               recorder.Cause  `json:"cause"`
-	Detail              string          `json:"detail,omitempty"`
+	Version   int             `json:"version"` // 1
+	Recording string          `json:"recording"`
+	Call      recorder.CallID `json:"call"`
+	// Part is the number of this recording within its call, from 1; Continues is the
+	// one before it, and Joint how the two join: "start" (there is none), "pause" (an
+	// operator paused the call), "takeover" (its process died or handed over, and this
+	// recording begins with the next frame).
+	Part                int            `json:"part,omitempty"`
+	Continues           string         `json:"continues,omitempty"`
+	Joint               string         `json:"joint,omitempty"`
+	Tenant              string         `json:"tenant,omitempty"`
+	CallChain           string         `json:"callChain,omitempty"`
+	ThreadID            string         `json:"threadId,omitempty"`
+	ObservedParticipant string         `json:"observedParticipant,omitempty"`
+	ObservedUser        string         `json:"observedUser,omitempty"`
+	ApplicationInstance string         `json:"applicationInstance,omitempty"`
+	Policy              string         `json:"policy,omitempty"`
+	Direction           string         `json:"direction,omitempty"`
+	Region              string         `json:"region,omitempty"`
+	Outcome             string         `json:"outcome"`
+	Cause               recorder.Cause `json:"cause"`
+	Detail              string         `json:"detail,omitempty"`
 	// StartedAt and EndedAt are the instants of the first sample and after the
 	// last, by the platform's clock where it can be believed, else by ours.
 	StartedAt  time.Time `json:"startedAt"`
@@ -48,6 +55,8 @@ type Manifest struct {
 	Samples       int64 `json:"samples"`
 	StoredSamples int64 `json:"storedSamples"`
 	GapSamples    int64 `json:"gapSamples"`
+	// Others are the other recordings of the call, for the outcome is the call's.
+	Others []Other `json:"others,omitempty"`
 	// FramesDiscarded were refused before consent or after the gate was shut.
 	FramesDiscarded uint64 `json:"framesDiscarded"`
 	// RecordsDamaged could not be read from the spool; what they held is a gap.
@@ -82,6 +91,15 @@ type Seal struct {
 	Frames    uint64    `json:"frames"`    // frames in the spool
 	Cause     string    `json:"cause"`
 	Recovered bool      `json:"recovered,omitempty"` // sealed by a later process
+}
+
+// An Other is another recording of the same call.
+type Other struct {
+	Recording  string `json:"recording"`
+	Samples    int64  `json:"samples"` // stored
+	GapSamples int64  `json:"gapSamples"`
+	// EndedAt is after its last sample, as far as is known when this is written.
+	EndedAt time.Time `json:"endedAt,omitzero"`
 }
 
 // A Step is one thing that happened, in the order in which it did.
@@ -147,11 +165,12 @@ type Gap struct {
 	Cause    frame.GapCause `json:"cause"`
 }
 
-// A Pause is a stretch between two recordings of a call that was not to be
-// recorded. This version makes a folder for each recording, so there is none.
+// A Pause is a stretch of the call that was not to be recorded: it lies between the
+// recording before and this one.
 type Pause struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Samples int64     `json:"samples"`
 }
 
 // A File is one file of the folder, the manifest left out.

@@ -39,6 +39,9 @@ type permitMeta struct {
 	SDKVersion string `json:"sdkVersion"`
 	Audio      string `json:"audio"`
 	FirstSeq   uint64 `json:"firstSeq"` // as foretold; the note "opened" knows
+	Part       int    `json:"part"`
+	Continues  string `json:"continues"`
+	Joint      string `json:"joint"`
 }
 
 // openedNote is the note that the media side leaves when the gate has opened.

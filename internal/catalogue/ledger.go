@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ type line struct {
 	data string
 	// What the entry says of a recording, entered with it in one transaction.
 	opened *recorder.Opened
-	sealed *recorder.SealReport
+	sealed []recorder.SealReport
 }
 
 // encode makes a line of an entry, in its author's goroutine.
@@ -41,14 +42,25 @@ func encode(e recorder.Entry) (line, error) {
 	switch d := e.Data.(type) {
 	case recorder.Opened:
 		if e.Kind == recorder.EntryOpened && d.Recording != "" {
-			l.opened = &d
+			l.opened, l.sealed = &d, chain(d.Previous)
 		}
 	case recorder.SealReport:
-		if e.Kind == recorder.EntrySealed && d.Recording != "" {
-			l.sealed = &d
+		if e.Kind == recorder.EntrySealed {
+			l.sealed = chain(&d)
 		}
 	}
 	return l, nil
+}
+
+// chain is a report and those before it that came with it, oldest first.
+func chain(r *recorder.SealReport) (all []recorder.SealReport) {
+	for ; r != nil; r = r.Previous {
+		if r.Recording != "" {
+			all = append(all, *r)
+		}
+	}
+	slices.Reverse(all)
+	return all
 }
 
 // Append makes the entries durable, in order and after everything queued
@@ -187,6 +199,10 @@ func (s *session) conclude(end recorder.Conclusion, l line) error {
 			continue
 		}
 		if err := s.sealed(end.Call, r); err != nil {
+			return err
+		}
+		// What was told at the seal may have been what the numbers show.
+		if _, err := s.put(putExact, clamp(r.Samples), clamp(r.GapSamples), r.Recording); err != nil {
 			return err
 		}
 	}

@@ -35,6 +35,7 @@ const (
 	putOutcome
 	putOpened
 	putSealed
+	putExact
 	putArchived
 	putFailed
 	putProbe
@@ -73,6 +74,7 @@ func queries() [statements]string {
 				ended_at = excluded.ended_at, frames = excluded.frames, samples = excluded.samples,
 				gap_samples = excluded.gap_samples, discarded = excluded.discarded, last_seq = excluded.last_seq
 			WHERE recordings.state = 'open'`,
+		putExact: `UPDATE recordings SET samples = ?, gap_samples = ? WHERE id = ? AND state = 'sealed'`,
 		putArchived: `UPDATE recordings SET state = 'archived', path = ?, manifest_sha256 = ?, samples = ?, gap_samples = ?, bytes = ?,
 				started_at = ?, ended_at = ?, detail = '',
 				archive_number = CASE WHEN archive_number > 0 THEN archive_number
@@ -141,11 +143,15 @@ func (s *session) entry(e line) error {
 		clear(s.next)
 	}
 	s.next[e.call] = seq + 1
-	switch {
-	case e.opened != nil:
-		return s.opened(e.opened.Recording, e.call, e.opened.At)
-	case e.sealed != nil:
-		return s.sealed(e.call, *e.sealed)
+	if e.opened != nil {
+		if err := s.opened(e.opened.Recording, e.call, e.opened.At); err != nil {
+			return err
+		}
+	}
+	for _, r := range e.sealed {
+		if err := s.sealed(e.call, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -26,7 +26,14 @@ type meta struct {
 	Session    string          `json:"session"`
 	Audio      string          `json:"audio"`
 	FirstSeq   uint64          `json:"firstSeq"` // as the host foretold it; the note "opened" has the last word
+	// Of the recordings of one call: this one's number, from 1, the one before it, and
+	// how they join.
+	Part      int    `json:"part"`
+	Continues string `json:"continues,omitempty"`
+	Joint     string `json:"joint"`
 }
+
+const noteOpenedKind = "opened"
 
 // openedNote is the data of the note "opened".
 type openedNote struct {
@@ -45,9 +52,9 @@ func (s *Service) Open(ctx context.Context, permit recorder.Permit) (recorder.Op
 	if err != nil {
 		return recorder.Opened{}, fmt.Errorf("open media: %w", err)
 	}
-	one := s.session(evidence.Call)
-	if one == nil {
-		return recorder.Opened{}, fmt.Errorf("open media of call %s: %w", evidence.Call, ErrUnknownCall)
+	one, err := s.ready(evidence.Call)
+	if err != nil {
+		return recorder.Opened{}, fmt.Errorf("open media of call %s: %w", evidence.Call, err)
 	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
@@ -73,13 +80,14 @@ func (s *Service) Open(ctx context.Context, permit recorder.Permit) (recorder.Op
 		return recorder.Opened{}, fmt.Errorf("open media of call %s: %w", evidence.Call, err)
 	}
 	s.metrics.open.Observe(time.Since(began).Seconds())
+	opened.Previous = one.goOn(ctx)
 	one.log.Info("recording", zap.String("recording", opened.Recording), zap.Uint64("firstSeq", opened.FirstSeq))
 	return opened, nil
 }
 
 // open works inside a turn.
 func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Opened, error) {
-	if err := s.awaitAttached(ctx); err != nil {
+	if err := s.awaitHost(ctx); err != nil {
 		return recorder.Opened{}, err
 	}
 	if s.isEnding() {
@@ -92,6 +100,11 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 		return recorder.Opened{}, ErrEnding // what was begun is sealed as it is: empty
 	}
 	s.link.Open()
+	if s.adopt { // what the host holds comes with the attachment: the gate is armed by now
+		if err := s.link.Attach(); err != nil {
+			return recorder.Opened{}, err
+		}
+	}
 	err := s.awaitOr(ctx, func() bool { return s.gate != gateArmed })
 	s.mu.Lock()
 	opened := recorder.Opened{FirstSeq: s.first, At: s.openedAt, Recording: s.recording.ID()}
@@ -158,7 +171,8 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 	s.mu.Lock()
 	known := meta{
 		Call: s.call.ID, Tenant: s.call.Tenant, Host: info.HostID, HostEpoch: info.Epoch, SDKVersion: info.SDKVersion,
-		Session: s.id, Audio: s.service.opts.Audio, FirstSeq: max(s.hostNext, 1),
+		Session: s.id, Audio: s.service.opts.Audio, FirstSeq: max(s.hostNext, s.from, 1),
+		Part: s.part, Continues: s.after, Joint: s.joint,
 	}
 	again := s.recording != nil
 	s.mu.Unlock()
@@ -205,5 +219,5 @@ func (s *session) noteOpened(ctx context.Context, o recorder.Opened) {
 	if err != nil {
 		return // a number and a time always marshal
 	}
-	s.writeWithin(ctx, func(b *spool.Batch) { b.Note(s.recording, "opened", data) })
+	s.writeWithin(ctx, func(b *spool.Batch) { b.Note(s.recording, noteOpenedKind, data) })
 }

@@ -94,7 +94,7 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 	s.metrics.sessions.Inc()
 	name := h.link.State().Info.HostID
 	one.log.Info("call placed", zap.String("host", name))
-	return recorder.Session{ID: id, Host: name, Blob: blob}, nil
+	return recorder.Session{ID: id, Host: name, Address: h.address, Blob: blob}, nil
 }
 
 // candidates are the hosts that may take a call, best first, and why the others
@@ -164,8 +164,16 @@ func (s *Service) Release(ctx context.Context, call recorder.CallID, reason stri
 	s.mu.Lock()
 	one := s.sessions[call]
 	delete(s.sessions, call)
+	left := s.left[call]
+	delete(s.left, call)
 	s.mu.Unlock()
-	if one == nil {
+	switch {
+	case one == nil && left != nil && left.host != nil:
+		if err := left.host.stop(ctx, left.session.ID, reason); err != nil {
+			return fmt.Errorf("release the session of call %s: %w", call, err)
+		}
+		return nil
+	case one == nil:
 		return nil
 	}
 	s.metrics.sessions.Dec()

@@ -47,7 +47,7 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	began := time.Now()
 	one := s.session(order.Call())
 	if one == nil {
-		return recorder.SealReport{}, fmt.Errorf("seal the recording of call %s: %w", order.Call(), ErrUnknownCall)
+		return s.sealWithout(ctx, order)
 	}
 	one.end.Do(func() { close(one.ending) })
 	if !order.Graceful {
@@ -62,6 +62,9 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	}
 	defer done()
 	report, err := one.seal(ctx, order, began)
+	if err == nil {
+		report, err = s.sealRest(ctx, one, report, order.Graceful)
+	}
 	outcome := "sealed"
 	if err != nil {
 		outcome = "failed"
@@ -70,6 +73,40 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	}
 	s.metrics.seal.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
 	return report, err
+}
+
+// sealWithout seals what a dead process has left of a call that was never opened
+// in this one.
+func (s *Service) sealWithout(ctx context.Context, order recorder.SealOrder) (recorder.SealReport, error) {
+	s.mu.Lock()
+	l := s.left[order.Call()]
+	s.mu.Unlock()
+	if l == nil {
+		return recorder.SealReport{}, fmt.Errorf("seal the recording of call %s: %w", order.Call(), ErrUnknownCall)
+	}
+	report, err := s.sealLeft(ctx, l, false)
+	switch {
+	case err != nil:
+		return recorder.SealReport{}, fmt.Errorf("seal what was left of call %s: %w", order.Call(), err)
+	case report == nil:
+		return recorder.SealReport{At: time.Now()}, nil
+	}
+	return *report, nil
+}
+
+// sealRest seals what a dead process has left where this one's session was begun,
+// and could not go on with it, or is about to say what it went on with.
+func (s *Service) sealRest(ctx context.Context, one *session, report recorder.SealReport, graceful bool) (recorder.SealReport, error) {
+	if one.left == nil || len(one.left.Recordings) == 0 {
+		return report, nil
+	}
+	one.mu.Lock()
+	opened := !one.openedAt.IsZero()
+	one.mu.Unlock()
+	if _, err := s.sealLeft(ctx, one.left, opened); err != nil {
+		return report, err
+	}
+	return one.withLeft(ctx, report, graceful && opened), nil
 }
 
 // seal works inside a turn.

@@ -117,12 +117,14 @@ type Service struct {
 	hosts   []*host
 	failure atomic.Pointer[error] // set: the spool takes nothing more
 
-	late  late
-	owned sync.WaitGroup // the goroutines of late
+	late      late
+	measuring chan struct{}  // one measures at a time
+	owned     sync.WaitGroup // the goroutines of late, and those that measure
 
 	mu       sync.Mutex // guards what follows; nothing else is called under it
 	sessions map[recorder.CallID]*session
-	closed   bool // no late seal begins any more
+	left     map[recorder.CallID]*left // what dead processes have left, until it is released
+	closed   bool                      // no late seal begins any more
 }
 
 var _ recorder.Media = (*Service)(nil)
@@ -148,7 +150,8 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{
 		opts: o, log: o.Log, metrics: newMetrics(o.Registerer), late: newLate(),
-		sessions: make(map[recorder.CallID]*session),
+		measuring: make(chan struct{}, 1),
+		sessions:  make(map[recorder.CallID]*session), left: make(map[recorder.CallID]*left),
 	}
 	for _, address := range o.Hosts {
 		h, err := newHost(s, address)

@@ -82,6 +82,14 @@ type session struct {
 	spent     map[uint32]time.Duration // by source: announced as missing by times alone
 	discarded [reasons]uint64
 	report    *recorder.SealReport
+	// Of a session that somebody had before; see takeover.go.
+	left  *left
+	part  int       // number of the recording within its call, from 1
+	after string    // the call's recording before it
+	joint string    // how the two join
+	adopt bool      // not attached yet: the evidence comes first
+	from  uint64    // first frame to be stored; 0: the first that comes
+	since time.Time // what is stored begins here, by our clock; the time of Opened, or earlier
 }
 
 var _ link.Owner = (*session)(nil)
@@ -89,7 +97,8 @@ var _ link.Owner = (*session)(nil)
 func newSession(s *Service, h *host, call recorder.CallRef, id string) *session {
 	one := &session{
 		service: s, host: h, mu: &h.gates, call: call, id: id, kind: frame.MixedAudio,
-		log:   h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
+		log:  h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
+		part: 1, joint: jointStart,
 		turns: make(chan struct{}, 1), ending: make(chan struct{}), news: make(chan struct{}),
 		line: timeline.New(), believed: math.MaxInt64, spent: make(map[uint32]time.Duration),
 		speakers: newSpeakersLimit(),
@@ -231,13 +240,26 @@ func (s *session) lostByCut(a link.Attached) {
 
 // Opened implements link.Owner. Only the first of a recording opens the gate.
 func (s *session) Opened(first uint64) {
+	if lost := s.opens(first); lost > 0 {
+		s.Gap(frame.Gap{Kind: s.kind, FirstSeq: s.from, Count: lost, Cause: frame.CauseCrash})
+	}
+}
+
+// opens returns how many frames were lost while nobody had the session.
+func (s *session) opens(first uint64) (lost uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch s.gate {
 	case gateArmed:
 		first = max(first, 1)
+		if s.from > 0 {
+			lost, first = first-min(s.from, first), s.from
+		}
 		s.gate, s.openedAt = gateOpen, time.Now()
 		s.wokenAt = s.openedAt
+		if s.since.IsZero() {
+			s.since = s.openedAt
+		}
 		s.first, s.next = first, first
 		s.line.Start(first)
 		if s.kind == frame.MixedAudio {
@@ -249,6 +271,7 @@ func (s *session) Opened(first uint64) {
 	case gateClosed, gatePaused, gateShut:
 	}
 	s.tell()
+	return lost
 }
 
 // Paused implements link.Owner.

@@ -43,6 +43,8 @@ type Takeover struct {
 	Unsealed bool `json:"unsealed,omitempty"`
 	// Sealed are the recordings of the call that the spool or the archive has.
 	Sealed []SealReport `json:"sealed,omitempty"`
+	// Lost names a recording that was opened and that nobody has any more; empty: none.
+	Lost string `json:"lost,omitempty"`
 	// OnFailure is the policy of the process that takes over; TakeUp sets it.
 	OnFailure FailurePolicy `json:"onFailure,omitempty"`
 }

@@ -34,7 +34,9 @@ type Platform interface {
 type Session struct {
 	ID   string `json:"id"`   // ours, a UUID
 	Host string `json:"host"` // the host's stable name
-	Blob string `json:"-"`    // opaque; goes into the answer, and nowhere else
+	// Address is where the host was reached.
+	Address string `json:"address,omitempty"`
+	Blob    string `json:"-"` // opaque; goes into the answer, and nowhere else
 }
 
 // Opened tells where a recording starts.

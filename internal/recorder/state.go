@@ -45,15 +45,20 @@ type leg struct {
 	cut       bool         // a recording that a dead process left has no seal yet
 }
 
-// sealed adds recordings that are sealed, each once.
+// sealed adds recordings that are sealed, each once: what is said of one later is
+// the more exact.
 func (l leg) sealed(r SealReport) leg {
 	if r.Previous != nil {
 		l = l.sealed(*r.Previous)
 		r.Previous = nil
 	}
-	if !slices.ContainsFunc(l.done, func(old SealReport) bool { return old.Recording == r.Recording }) {
-		l.done = append(slices.Clone(l.done), r)
+	l.done = slices.Clone(l.done)
+	at := slices.IndexFunc(l.done, func(old SealReport) bool { return old.Recording == r.Recording })
+	if at < 0 {
+		l.done = append(l.done, r)
+		return l
 	}
+	l.done[at] = r
 	return l
 }
 

@@ -14,6 +14,9 @@ func resume(l leg, t Takeover) (state, []Command) {
 	for _, r := range t.Sealed {
 		l = l.sealed(r)
 	}
+	if t.Lost != "" && m.State != "ended" {
+		return l.end(failed(CauseStorageFailed, "recording "+t.Lost+" is not in the spool any more"), m.Open)
+	}
 	switch m.State {
 	case "", "invited":
 		if t.Session == nil {

@@ -107,7 +107,7 @@ func (l *Link) hearAttached(s *Session, m *mediahostv1.Attached) {
 		return
 	}
 	s.attached, s.retries, s.since = true, 0, time.Time{}
-	again, resumes := s.again, s.want == wantOpen && m.GetOpen()
+	again, fresh, resumes := s.again, s.fresh && !s.again, s.want == wantOpen && m.GetOpen()
 	s.ackAs.Store(s.handle)
 	l.mu.Unlock()
 	l.BeginAcks()
@@ -129,7 +129,7 @@ func (l *Link) hearAttached(s *Session, m *mediahostv1.Attached) {
 		// Should the cut have swallowed the Opened: what the host holds was taken
 		// after our Open.
 		first := m.GetOldestSeq()
-		if first == 0 {
+		if first == 0 || fresh {
 			first = m.GetNextSeq()
 		}
 		s.owner.Opened(first)

@@ -139,11 +139,36 @@ func (l *Link) Attach(id string, owner Owner) (*Session, error) {
 		return nil, fmt.Errorf("attach session %s: %w", id, ErrFull)
 	}
 	s := &Session{link: l, id: id, owner: owner, since: time.Now()}
-	l.sessions[id] = s
+	l.take(s)
+	return s, nil
+}
+
+// take puts a session on the link. Under mu.
+func (l *Link) take(s *Session) {
+	l.sessions[s.id] = s
 	if l.up {
 		l.attach(s)
 	}
-	return s, nil
+}
+
+// A Hold is what is known of a session that somebody else had attached.
+type Hold struct {
+	// FromSeq is the first frame that is not on stable storage; 0: unknown, and what
+	// the host holds is not asked for.
+	FromSeq uint64
+	// Lease is the highest that may have been used.
+	Lease uint64
+}
+
+// Adopt makes a session that exists on the host, and that this link does not have
+// yet: Session.Attach takes it. What is asked of it before (Open) is asked as soon
+// as it is attached.
+func (l *Link) Adopt(id string, owner Owner, h Hold) *Session {
+	s := &Session{link: l, id: id, owner: owner, lease: h.Lease, fresh: h.FromSeq == 0}
+	if h.FromSeq > 0 {
+		s.durable = h.FromSeq - 1
+	}
+	return s
 }
 
 // attach sends Attach under a new handle. Under mu.
@@ -181,7 +206,9 @@ func (l *Link) kick() {
 func (l *Link) drop(s *Session) {
 	s.over, s.attached = true, false
 	s.ackAs.Store(0)
-	delete(l.sessions, s.id)
+	if l.sessions[s.id] == s {
+		delete(l.sessions, s.id)
+	}
 	if s.handle != 0 {
 		l.table.unbind(s.handle)
 		s.handle = 0

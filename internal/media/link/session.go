@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -111,6 +112,7 @@ type Session struct {
 	since    time.Time       // without attachment since; zero while attached
 	retries  int             // of an Attach under a handle that the host had in use
 	over     bool            // detached or lost: nothing is told any more
+	fresh    bool            // adopted, and what the host holds is nobody's
 
 	ackAs atomic.Uint32 // handle to acknowledge under; 0 while not attached
 
@@ -121,6 +123,32 @@ type Session struct {
 	dirty    bool   // on the list of acknowledgements to be sent
 	sending  uint64 // what the message under way says
 	ackedSeq uint64 // last frame whose acknowledgement was sent
+}
+
+// Attach takes an adopted session onto its link, away from whoever had it: at once
+// where the link is up, else as soon as it is.
+func (s *Session) Attach() error {
+	l := s.link
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case s.over:
+		return fmt.Errorf("attach session %s: given up already", s.id)
+	case l.sessions[s.id] != nil:
+		return fmt.Errorf("attach session %s: attached already", s.id)
+	case len(l.sessions) >= maxSessions/2:
+		return fmt.Errorf("attach session %s: %w", s.id, ErrFull)
+	}
+	s.since = time.Now()
+	l.take(s)
+	return nil
+}
+
+// Lease is the lease under which the session was last attached.
+func (s *Session) Lease() uint64 {
+	s.link.mu.Lock()
+	defer s.link.mu.Unlock()
+	return s.lease
 }
 
 // ID is the session's name.

@@ -1,0 +1,130 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// measureWait is how long a graceful seal waits to know exactly what a recording
+// that it continues is missing. It is known by then, but for calls that end right
+// after a takeover of many.
+const measureWait = 3 * time.Second
+
+// measure finds out, behind the calls and one after the other, what the recordings
+// miss that were continued: numbers tell at once what is missing by number, and
+// only the records tell what clocks and announcements show.
+func (s *Service) measure(l *left) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.owned.Go(func() {
+		defer close(l.measured)
+		select {
+		case s.measuring <- struct{}{}:
+			defer func() { <-s.measuring }()
+		case <-s.late.ctx.Done():
+			return
+		}
+		exact := map[string]recorder.SealReport{}
+		for _, info := range l.Recordings {
+			samples, missing, err := s.lengths(s.late.ctx, info)
+			if err != nil {
+				s.log.Warn("what a continued recording misses is told by its numbers alone", zap.String("recording", info.ID), zap.Error(err))
+				return
+			}
+			exact[info.ID] = recorder.SealReport{Samples: uint64(samples), GapSamples: uint64(missing)} //nolint:gosec // G115: never negative
+		}
+		l.mu.Lock()
+		l.exact = exact
+		l.mu.Unlock()
+	})
+}
+
+// lengths reads a sealed recording and returns the samples that it has and misses.
+func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing int64, err error) {
+	var m meta
+	if err = json.Unmarshal(info.Meta, &m); err != nil {
+		return 0, 0, err
+	}
+	feed := timeline.Feed{Timeline: timeline.New(), FirstSeq: m.FirstSeq, Mixed: m.Audio == "mixed"}
+	last := uint64(0)
+	for r, err := range s.opts.Spool.Read(info.ID) {
+		var damage *spool.DamageError
+		switch {
+		case errors.As(err, &damage):
+			continue // missing by its number
+		case err != nil:
+			return 0, 0, err
+		case ctx.Err() != nil:
+			return 0, 0, ctx.Err()
+		}
+		switch r.Type {
+		case spool.FrameType:
+			feed.Frame(r.Header)
+		case spool.GapType:
+			feed.Gap(r.Gap)
+		case spool.NoteType:
+			hearNote(&feed, r.Note)
+		case spool.SealType:
+			last = r.Seal.LastSeq
+		case spool.PermitType:
+		}
+	}
+	stored, missing = totals(feed.Finish(last))
+	return stored, missing, nil
+}
+
+func hearNote(feed *timeline.Feed, n spool.Note) {
+	var opened openedNote
+	var belief timeline.Belief
+	switch {
+	case n.Kind == noteOpenedKind && json.Unmarshal(n.Data, &opened) == nil:
+		feed.Begin(opened.FirstSeq)
+	case n.Kind == timeline.BeliefNote && json.Unmarshal(n.Data, &belief) == nil:
+		feed.Believe(belief)
+	}
+}
+
+// withLeft adds to a report what was continued, exactly where that is known.
+func (s *session) withLeft(ctx context.Context, report recorder.SealReport, graceful bool) recorder.SealReport {
+	l := s.left
+	if l == nil || len(l.Recordings) == 0 {
+		return report
+	}
+	if graceful {
+		limit := time.NewTimer(measureWait)
+		defer limit.Stop()
+		select {
+		case <-l.measured:
+		case <-limit.C:
+		case <-ctx.Done():
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	report.Previous = exactly(l.sealed, l.exact)
+	return report
+}
+
+// exactly is a chain of reports with their lengths corrected.
+func exactly(r *recorder.SealReport, exact map[string]recorder.SealReport) *recorder.SealReport {
+	if r == nil {
+		return nil
+	}
+	is := *r
+	if e, known := exact[is.Recording]; known {
+		is.Samples, is.GapSamples = e.Samples, e.GapSamples
+	}
+	is.Previous = exactly(r.Previous, exact)
+	return &is
+}

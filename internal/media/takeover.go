@@ -1,0 +1,243 @@
+package media
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/recorderbot/recorderbot/internal/media/link"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// How a recording joins the one before it in its call.
+const (
+	jointStart    = "start"    // there is none
+	jointPause    = "pause"    // an operator paused the call
+	jointTakeover = "takeover" // its process died, or handed over: not a frame lies between
+)
+
+// sealContinued: the recording ends here because its process did, and another one
+// goes on with the next frame.
+const sealContinued = "continued"
+
+// A Left is what a dead process has left of a call's media.
+type Left struct {
+	Call    recorder.CallRef
+	Session *recorder.Session // nil: none was made, as far as anybody knows
+	// Recordings are those of the call that the spool holds without a seal, oldest
+	// first. There is more than one where a process died while it took over.
+	Recordings []spool.Info
+	Parts      int       // recordings of the call before those
+	After      string    // the last of them
+	Until      time.Time // when the call was over for everybody; zero: it may live
+}
+
+// left is a Left in the service's keeping.
+type left struct {
+	Left
+
+	session recorder.Session
+	host    *host // nil: there is no session, or its host is not configured any more
+
+	mu       sync.Mutex // held while it is sealed, so that this happens once
+	sealed   *recorder.SealReport
+	measured chan struct{} // closed: exact is known, or will never be
+	exact    map[string]recorder.SealReport
+}
+
+// Adopt takes what a dead process has left of a call into this one's keeping:
+// Open goes on with it, under the new permit that it is given; Seal seals it where
+// that never comes. Until then the host holds what was not acknowledged, and
+// nothing is asked of it.
+func (s *Service) Adopt(l Left) {
+	kept := &left{Left: l, measured: make(chan struct{})}
+	if l.Session != nil {
+		kept.session = *l.Session
+		kept.host = s.hostOf(*l.Session)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left[l.Call.ID] = kept
+}
+
+// hostOf finds a session's host by where it was reached, else by its name.
+func (s *Service) hostOf(session recorder.Session) *host {
+	for _, h := range s.hosts {
+		if session.Address != "" && h.address == session.Address {
+			return h
+		}
+	}
+	for _, h := range s.hosts {
+		if id := h.link.State().Info.HostID; id != "" && id == session.Host {
+			return h
+		}
+	}
+	return nil
+}
+
+// ready returns the session in which the call can be recorded now: the one that
+// was placed, or, where a recording of it was sealed (a pause) or its process has
+// died, one that stands for the same sockets anew.
+func (s *Service) ready(call recorder.CallID) (*session, error) {
+	s.mu.Lock()
+	one, l := s.sessions[call], s.left[call]
+	s.mu.Unlock()
+	var next *session
+	switch {
+	case one != nil && !one.isSealed():
+		return one, nil
+	case one != nil:
+		next = s.renew(one)
+	case l == nil:
+		return nil, ErrUnknownCall
+	case l.host == nil:
+		return nil, fmt.Errorf("%w: it was on media host %q (%s), which is not configured any more", ErrUnknownCall, l.session.Host, l.session.Address)
+	default:
+		next = s.adopted(l)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[call] != one {
+		return nil, ErrEnding // released, or another Open was first
+	}
+	if one == nil {
+		s.metrics.sessions.Inc()
+	}
+	s.sessions[call] = next
+	return next, nil
+}
+
+func (s *session) isSealed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.report != nil
+}
+
+// renew makes a session for the next recording of a call that was paused. Whatever
+// the host still holds of the pause is not asked for, and not taken.
+func (s *Service) renew(one *session) *session {
+	next := newSession(s, one.host, one.call, one.id)
+	next.adopt, next.joint = true, jointPause
+	one.mu.Lock()
+	next.part, next.after = one.part+1, one.report.Recording
+	if next.after == "" { // it never came to a recording
+		next.part, next.after, next.joint = one.part, one.after, one.joint
+	}
+	one.mu.Unlock()
+	one.link.Detach()
+	next.link = one.host.link.Adopt(one.id, next, link.Hold{Lease: one.link.Lease()})
+	return next
+}
+
+// adopted makes a session for a call that another process was recording.
+func (s *Service) adopted(l *left) *session {
+	next := newSession(s, l.host, l.Call, l.session.ID)
+	next.adopt, next.left = true, l
+	next.part, next.after, next.joint = l.Parts+len(l.Recordings)+1, l.After, jointStart
+	if l.Parts > 0 {
+		next.joint = jointPause
+	}
+	var hold link.Hold
+	for _, info := range l.Recordings {
+		next.after, next.joint, next.since = info.ID, jointTakeover, info.LastAt
+		hold.FromSeq = max(hold.FromSeq, 1)
+		if info.Frames > 0 {
+			next.from = info.LastSeq + 1
+			hold.FromSeq = next.from
+		}
+		// The dead process attached it while its clock was not behind this.
+		hold.Lease = max(hold.Lease, uint64(max(info.LastAt.UnixMilli(), 0))) //nolint:gosec // G115: not negative
+	}
+	next.link = l.host.link.Adopt(l.session.ID, next, hold)
+	return next
+}
+
+// awaitHost waits until the host has the session, or, where the session is to be
+// attached later, can be reached.
+func (s *session) awaitHost(ctx context.Context) error {
+	if !s.adopt {
+		return s.awaitAttached(ctx)
+	}
+	tick := time.NewTicker(hostEvery)
+	defer tick.Stop()
+	for !s.host.link.State().Up {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for the media host: %w", link.ErrDown)
+		}
+	}
+	return nil
+}
+
+const hostEvery = 20 * time.Millisecond
+
+// goOn seals what a dead process has left, now that its next frame is this
+// session's. If we crash before, the next start finds two recordings without a
+// seal and knows by their order what to do.
+func (s *session) goOn(ctx context.Context) *recorder.SealReport {
+	if s.left == nil || len(s.left.Recordings) == 0 {
+		return nil
+	}
+	report, err := s.service.sealLeft(ctx, s.left, true)
+	if err != nil {
+		s.log.Error("what a dead process has left is not sealed yet", zap.Error(err))
+		return nil
+	}
+	s.service.measure(s.left)
+	return report
+}
+
+// sealLeft seals what a dead process has left: where the next process goes on, at
+// its last frame; else with the time from there until the call's end missing.
+func (s *Service) sealLeft(ctx context.Context, l *left, goesOn bool) (*recorder.SealReport, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sealed != nil {
+		return l.sealed, nil
+	}
+	var before *recorder.SealReport
+	until, last := l.Until, uint64(0)
+	if until.IsZero() {
+		until = time.Now()
+	}
+	for i, info := range l.Recordings {
+		seal, report := Recovered(info, until)
+		if info.Frames > 0 {
+			last = info.LastSeq
+		} else if first := firstSeq(info); last == 0 && first > 0 {
+			last = first - 1
+		}
+		if goesOn || i < len(l.Recordings)-1 {
+			seal, report = Recovered(info, info.LastAt)
+			seal.Cause, seal.LastSeq = sealContinued, last
+		}
+		sealed, err := s.opts.Spool.SealRecovered(ctx, info.ID, seal)
+		if err != nil {
+			return nil, fmt.Errorf("seal recording %s: %w", info.ID, err)
+		}
+		report.At, report.Previous = sealed.At, before
+		before = &report
+	}
+	l.sealed = before
+	return before, nil
+}
+
+func firstSeq(info spool.Info) uint64 {
+	var m meta
+	if json.Unmarshal(info.Meta, &m) != nil {
+		return 0
+	}
+	return m.FirstSeq
+}
+
+// Parts sorts the unsealed recordings of one call as Left wants them.
+func Parts(infos []spool.Info) []spool.Info {
+	return slices.SortedFunc(slices.Values(infos), func(a, b spool.Info) int { return int(int64(a.Serial) - int64(b.Serial)) }) //nolint:gosec // G115: 40 bits
+}
