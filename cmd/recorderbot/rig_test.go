@@ -87,14 +87,8 @@ func (r *rig) run(t *testing.T) (teamsim.Result, referee.Report) {
 	return result, r.judge(result)
 }
 
-func (r *rig) judge(result teamsim.Result) referee.Report {
-	blobs := map[string]string{}
-	for _, f := range result.Calls {
-		blobs[f.ID] = f.Blob
-	}
-	return referee.Judge(referee.Input{
-		Trace: result.Trace, Sessions: result.Sessions, ArchiveDir: r.config.Archive, Blobs: blobs,
-	})
+func (r *rig) judge(teamsim.Result) referee.Report {
+	return r.sim.Judge(r.config.Archive, nil, referee.Limits{})
 }
 
 // stop drains the bot as SIGTERM does: live calls end by themselves.

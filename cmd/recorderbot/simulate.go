@@ -60,8 +60,7 @@ func (cmd simulateCommand) Run(c *console) error {
 	}
 	fmt.Fprintln(c.out, "The calls are over; waiting for the archive.")
 	waitArchive(c.ctx, config.Archive, len(result.Calls), cmd.Settle)
-	result.Trace, result.Sessions = sim.Trace.Events(), sim.Sessions()
-	return cmd.judge(c, result, config)
+	return cmd.judge(c, sim, result, config)
 }
 
 func (cmd simulateCommand) list(c *console) error {
@@ -93,14 +92,8 @@ func (cmd simulateCommand) scenario() (s teamsim.Scenario, err error) {
 	return s, nil
 }
 
-func (cmd simulateCommand) judge(c *console, result teamsim.Result, config teamsim.BotConfig) error {
-	blobs := map[string]string{}
-	for _, f := range result.Calls {
-		blobs[f.ID] = f.Blob
-	}
-	verdict := referee.Judge(referee.Input{
-		Trace: result.Trace, Sessions: result.Sessions, ArchiveDir: config.Archive, Blobs: blobs,
-	})
+func (cmd simulateCommand) judge(c *console, sim *teamsim.Sim, result teamsim.Result, config teamsim.BotConfig) error {
+	verdict := sim.Judge(config.Archive, nil, referee.Limits{})
 	outcomes := map[string]int{}
 	for _, call := range verdict.Calls {
 		outcomes[call.Outcome]++

@@ -10,5 +10,7 @@
 // Order of use: [Start] brings up cloud and hosts, [Sim.WriteBotConfig] writes
 // what a bot needs to find them (recorderbot.yaml, certificates, credential),
 // the bot is started, [Sim.Run] plays the scenario and returns what was seen;
-// the referee judges that. [Sim.Close] ends it all.
+// [Sim.Judge] lets the referee judge that. [Sim.Close] ends it all. Whoever lets
+// the bot die, or starts another one beside it, notes that with
+// [Sim.BotStopped] and [Sim.BotStarted].
 package teamsim

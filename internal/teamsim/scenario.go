@@ -59,6 +59,9 @@ type Media struct {
 	Speed float64 `yaml:"speed"`
 	// Jitter delays frames by up to this much.
 	Jitter time.Duration `yaml:"jitter"`
+	// Memory is for how long a host keeps audio that was not acknowledged; default
+	// 30 s, short for tests.
+	Memory time.Duration `yaml:"memory"`
 	// Faults befall every session of every host.
 	Faults []host.Fault `yaml:"faults"`
 }
@@ -173,6 +176,7 @@ func (s *Scenario) complete() {
 	orDefault(&s.Settle, 10*time.Second)
 	orDefault(&s.Media.Hosts, 1)
 	orDefault(&s.Media.Speed, 1)
+	orDefault(&s.Media.Memory, 30*time.Second)
 	for i := range s.Calls {
 		g := &s.Calls[i]
 		orDefault(&g.Count, 1)
@@ -208,6 +212,9 @@ func (s *Scenario) check() error {
 	}
 	if s.Media.Hosts < 1 || s.Media.Speed <= 0 {
 		fault("media: hosts and speed must be positive")
+	}
+	if s.Media.Memory < 20*time.Millisecond {
+		fault("media: memory: %v is less than a frame", s.Media.Memory)
 	}
 	if len(s.Calls) == 0 {
 		fault("it has no calls")

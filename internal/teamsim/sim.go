@@ -114,6 +114,7 @@ func (s *Sim) startHosts() error {
 			Seed:   int64(s.Scenario.Seed), //nolint:gosec // bits only
 			Speed:  s.Scenario.Media.Speed,
 			Jitter: s.Scenario.Media.Jitter,
+			Memory: s.Scenario.Media.Memory,
 			Faults: s.Scenario.Media.Faults,
 		})
 		if err != nil {

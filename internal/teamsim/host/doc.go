@@ -6,9 +6,9 @@
 // time is the session's start + 200 000 ticks * n, exactly, and seq numbers the
 // frames that were captured while the session was open, without holes. Nothing
 // is captured before Open nor after Pause; Paused names the last frame and
-// follows it. Frames are held until they are acknowledged, at most
-// Options.RingFrames of them, and sent again after Attach; what was dropped
-// unsent is announced as a Gap. A higher lease fences the lower.
+// follows it. Frames are held until they are acknowledged, for Options.Memory at
+// most, and sent again after Attach; what was dropped is announced as a Gap, one
+// for each stretch. A higher lease fences the lower.
 //
 // A host departs from that only where a [Fault] was injected, and [Host.Records]
 // tells for every frame what was captured, so that the referee can know the

@@ -338,7 +338,7 @@ func TestFaultsAreChecked(t *testing.T) {
 
 func TestASlowLinkOverflowsTheRing(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, host.Options{RingFrames: 20})
+	h := newHost(t, host.Options{Memory: 400 * time.Millisecond})
 	l, _, _ := recording(t, h, host.Fault{Kind: host.FaultStall, At: 0, For: time.Second})
 	h.Advance(1100 * time.Millisecond)
 	gone := uint64(0)

@@ -42,9 +42,9 @@ type Options struct {
 	// Jitter delays what is captured by up to this much, by a fixed pattern;
 	// media times stay exact.
 	Jitter time.Duration
-	// RingFrames is how many unacknowledged frames a session holds; default
-	// 1500 (30 s).
-	RingFrames uint64
+	// Memory is for how long, in media time, a session holds what was captured and
+	// not acknowledged; default 30 s.
+	Memory     time.Duration
 	Capacity   uint32 // sessions; default 10 000
 	SDKVersion string // default "1.2.0.15690"
 	// SDKReleased and CertificateNotAfter are told in HostInfo; defaults: a
@@ -72,8 +72,8 @@ func (o Options) withDefaults() Options {
 	if o.Speed <= 0 {
 		o.Speed = 1
 	}
-	if o.RingFrames == 0 {
-		o.RingFrames = 1500
+	if o.Memory == 0 {
+		o.Memory = 30 * time.Second
 	}
 	if o.Capacity == 0 {
 		o.Capacity = 10_000

@@ -171,7 +171,7 @@ func TestCutLosesNothingThatFitsTheRing(t *testing.T) {
 
 func TestRingOverflowIsAnnounced(t *testing.T) {
 	t.Parallel()
-	h := newHost(t, host.Options{RingFrames: 20})
+	h := newHost(t, host.Options{Memory: 400 * time.Millisecond})
 	l, c, _ := recording(t, h,
 		host.Fault{Kind: host.FaultSkip, At: 300 * time.Millisecond, For: 100 * time.Millisecond},
 		host.Fault{Kind: host.FaultCut, At: 220 * time.Millisecond})

@@ -211,12 +211,22 @@ func (s *session) emit(p *packer, run Run) {
 }
 
 // overflow announces that the frames from the cursor to end, exclusive, are no
-// longer held.
+// longer held; up to the next hole in time, what lies behind it is a gap of its
+// own.
 func (h *Host) overflow(s *session, p *packer, end uint64) {
-	first, _ := s.run(s.cursor)
+	first, ok := s.run(s.cursor)
+	switch {
+	case !ok:
+		s.cursor = end // numbers that no frame has
+		return
+	case first.FirstSeq > s.cursor:
+		s.cursor = min(end, first.FirstSeq)
+		return
+	}
+	end = min(end, s.unbroken(first))
 	g := GapRecord{
 		FirstSeq: s.cursor, Count: end - s.cursor, Reason: "overflow", Announced: true, At: time.Now(),
-		From: first.Time + int64(s.cursor-first.FirstSeq)*TicksPerFrame, //nolint:gosec // within a run
+		From: s.mediaTime(first.Position/FrameSamples + int64(s.cursor-first.FirstSeq)), //nolint:gosec // within a run
 	}
 	g.Samples = int64(g.Count) * FrameSamples //nolint:gosec // bounded by what was captured
 	g.To = g.From + g.Samples*TicksPerSample
@@ -226,6 +236,17 @@ func (h *Host) overflow(s *session, p *packer, end uint64) {
 	s.rec.Overflows = append(s.rec.Overflows, g)
 	p.message(gapMessage(s.handle, g))
 	s.cursor = end
+}
+
+// unbroken is the seq behind the last frame that follows without a hole.
+func (s *session) unbroken(r Run) uint64 {
+	for {
+		next, ok := s.run(r.end())
+		if !ok || next.FirstSeq != r.end() || next.Position != r.Position+int64(r.Count)*FrameSamples { //nolint:gosec // what was captured
+			return r.end()
+		}
+		r = next
+	}
 }
 
 // unlink takes a session off its link.

@@ -58,7 +58,7 @@ func (h *Host) attach(l *link, m *pb.Attach) {
 		l.ctrl = append(l.ctrl, &pb.FromHost{Message: &pb.FromHost_AttachRefused{AttachRefused: &pb.AttachRefused{
 			Handle: m.GetHandle(), Reason: refuse,
 		}}})
-		h.trace(trace.Event{Kind: trace.AttachRefused, Session: m.GetSessionId(), Detail: refuse.String()})
+		h.trace(trace.Event{Kind: trace.AttachRefused, Session: m.GetSessionId(), Lease: m.GetLease(), Detail: refuse.String()})
 		return
 	}
 	h.capture(s)
@@ -79,7 +79,7 @@ func (h *Host) attach(l *link, m *pb.Attach) {
 		attached.OldestSeq = s.oldest
 	}
 	l.ctrl = append(l.ctrl, &pb.FromHost{Message: &pb.FromHost_Attached{Attached: attached}})
-	h.traceSession(s, trace.Event{Kind: trace.SessionAttached, Seq: m.GetFromSeq()})
+	h.traceSession(s, trace.Event{Kind: trace.SessionAttached, Seq: m.GetFromSeq(), Lease: m.GetLease()})
 }
 
 // rewind puts the cursor where a new link has to begin. Replies that the old

@@ -102,6 +102,7 @@ func (s *session) mediaTime(frame int64) int64 { return s.rec.MediaStart + frame
 
 // capture brings the session up to the media clock.
 func (h *Host) capture(s *session) {
+	defer h.forget(s)
 	if s.rec.Connected.IsZero() || !s.rec.Disconnected.IsZero() || s.failed || !s.rec.Closed.IsZero() {
 		return
 	}
@@ -116,8 +117,22 @@ func (h *Host) capture(s *session) {
 		}
 		s.captureSome(due, now)
 	}
-	if held := s.next - s.oldest; held > h.opt.RingFrames {
-		s.oldest = s.next - h.opt.RingFrames
+}
+
+// forget drops what was captured longer ago than the host remembers, also where
+// nothing new comes.
+func (h *Host) forget(s *session) {
+	since := int64((h.clock.media()-s.start-h.opt.Memory)/(20*time.Millisecond)) * FrameSamples
+	for s.oldest < s.next {
+		r, ok := s.run(s.oldest)
+		if !ok || r.Position >= since {
+			return
+		}
+		old := uint64(since-r.Position+FrameSamples-1) / FrameSamples //nolint:gosec // positive
+		s.oldest = max(s.oldest, r.FirstSeq+min(old, r.Count))
+		if old < r.Count {
+			return
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ func play(t *testing.T, fault string, hostFaults ...host.Fault) referee.Input {
 	}
 	audio := func(string) *host.Audio { return speak }
 	log := trace.New()
-	h, err := host.New(host.Options{Trace: log, Speed: 10, RingFrames: 400, Faults: hostFaults, Audio: audio})
+	h, err := host.New(host.Options{Trace: log, Speed: 10, Memory: 8 * time.Second, Faults: hostFaults, Audio: audio})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -168,6 +168,9 @@ func (c *content) coverage() {
 		if whole && len(c.call.manifests) == 0 {
 			c.add(4, KindArchiveMissing, c.call.id, "recording time %d: frames %d to %d were sent, %d acknowledged, none archived",
 				i+1, p.FirstSeq, p.LastSeq, p.AckSeq)
+			for _, e := range missing {
+				c.lost(e.length())
+			}
 			continue
 		}
 		for _, e := range missing {
@@ -217,6 +220,7 @@ func (c *content) missing(period int, e extent) {
 	}
 	s, _, _ := c.truth.at(e.from)
 	c.add(4, kind, c.call.id, "recording time %d: %d samples at position %d (from frame %d on) are in no recording", period+1, e.length(), e.from, s.seqAt(e.from))
+	c.lost(e.length())
 }
 
 // outcomes: one for each call, and one that fits.

@@ -19,7 +19,11 @@ type Input struct {
 	// ArchiveDir is searched for manifest.json; a folder that is hidden (begins
 	// with a dot) is unfinished work and not looked at.
 	ArchiveDir string
-	Limits     Limits
+	// Outcomes is what the recorder's catalogue says of each call, by call ID; nil:
+	// it was not asked. The one thing that only the recorder can tell: whether it
+	// has ended a call in exactly one way.
+	Outcomes map[string][]string
+	Limits   Limits
 }
 
 // Limits are the times of the laws. Zero means the law's own number.
@@ -59,7 +63,13 @@ type Report struct {
 	// open; SamplesStored those found in the archive, in their place;
 	// GapSamples those that the archive has as declared gaps.
 	SamplesSent, SamplesStored, GapSamples int64
-	Calls                                  []CallReport
+	// LostUnrecorded counts the samples that were sent and are nowhere, neither
+	// stored nor in a gap: GapSamples is what was lost and recorded as lost.
+	LostUnrecorded int64
+	// Recordings counts folders, WithoutOutcome calls that the recorder took on and
+	// that have not exactly one outcome; 0 where Input has no outcomes.
+	Recordings, WithoutOutcome int
+	Calls                      []CallReport
 }
 
 // A CallReport is about one call.
@@ -67,9 +77,12 @@ type CallReport struct {
 	Call, Session string
 	// Outcome and Recordings are as the archive tells; no outcome: nothing was
 	// archived.
-	Outcome                                string
+	Outcome string
+	// Catalogued is the one outcome of Input.
+	Catalogued                             string
 	Recordings                             []string // folders, relative
 	SamplesSent, SamplesStored, GapSamples int64
+	LostUnrecorded                         int64
 	Violations                             int
 }
 
@@ -80,6 +93,8 @@ type Violation struct {
 	Kind   string
 	Call   string
 	Detail string
+	// Samples is how many were lost by it without being recorded as missing.
+	Samples int64
 }
 
 // String is one line for a person.
@@ -109,6 +124,7 @@ const (
 	KindArchiveUnknown  = "archiveUnknown"  // 4: a recording of a call or session that never was
 	KindArchiveExtra    = "archiveExtra"    // 4: samples archived twice
 	KindArchiveBroken   = "archiveBroken"   // 4: can't be read, or a file differs from its hash
+	KindOutcomeMissing  = "outcomeMissing"  // 4: a call that was taken on has not exactly one outcome
 	KindOutcomes        = "outcomes"        // 4: a call with several outcomes, or an impossible one
 	KindManifestCounts  = "manifestCounts"  // 4: the manifest's numbers are not those of the files
 	KindFrameLost       = "frameLost"       // 4: frames are missing and what follows moved up
@@ -133,9 +149,10 @@ const maxFindings = 20
 
 // judge collects violations.
 type judge struct {
-	in     Input
-	limits Limits
-	report Report
+	in       Input
+	limits   Limits
+	report   Report
+	outcomes map[string][]string // of Input, by plain ID
 }
 
 // add notes a breach.
@@ -143,9 +160,19 @@ func (j *judge) add(law int, kind, call, format string, args ...any) {
 	j.report.Violations = append(j.report.Violations, Violation{Law: law, Kind: kind, Call: call, Detail: fmt.Sprintf(format, args...)})
 }
 
+// lost adds to the last breach how many samples it is about.
+func (j *judge) lost(samples int64) {
+	if n := len(j.report.Violations); n > 0 {
+		j.report.Violations[n-1].Samples += samples
+	}
+}
+
 // Judge judges a run that is over.
 func Judge(in Input) Report {
-	j := &judge{in: in, limits: in.Limits.withDefaults()}
+	j := &judge{in: in, limits: in.Limits.withDefaults(), outcomes: make(map[string][]string, len(in.Outcomes))}
+	for id, outcomes := range in.Outcomes {
+		j.outcomes[plain(id)] = outcomes
+	}
 	calls := j.gather()
 	j.readArchive(calls)
 	for _, c := range calls {
@@ -153,11 +180,17 @@ func Judge(in Input) Report {
 		j.judgeOrder(c)
 		j.judgeFailures(c)
 		r := j.judgeContent(c)
+		j.judgeOutcome(c, &r)
+		for _, v := range j.report.Violations[before:] {
+			r.LostUnrecorded += v.Samples
+		}
 		r.Violations = len(j.report.Violations) - before
 		j.report.Calls = append(j.report.Calls, r)
 		j.report.SamplesSent += r.SamplesSent
 		j.report.SamplesStored += r.SamplesStored
 		j.report.GapSamples += r.GapSamples
+		j.report.LostUnrecorded += r.LostUnrecorded
+		j.report.Recordings += len(r.Recordings)
 	}
 	return j.report
 }

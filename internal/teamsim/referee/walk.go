@@ -177,6 +177,7 @@ func (w *walk) captured(seq uint64) time.Time {
 func (w *walk) mismatch(limit int) {
 	if z := zeros(w.stored[w.a:limit]); z >= windowSure || (z > 0 && w.a+z == limit) {
 		w.breach(4, KindGapUndeclared, w.m, "%d zeros at sample %d where the host sent sound, and no gap is declared", z, w.a)
+		w.lost(int64(z))
 		w.step(z)
 		return
 	}
@@ -186,6 +187,7 @@ func (w *walk) mismatch(limit int) {
 	}
 	n := min(frameSamples, limit-w.a)
 	w.breach(4, KindSamplesWrong, w.m, "the samples from %d on are not those of position %d, nor of any other nearby", w.a, w.p)
+	w.lost(int64(n))
 	w.step(n)
 }
 
@@ -196,6 +198,7 @@ func (w *walk) jump(q int64) {
 		w.breach(4, KindSamplesShifted, w.m, "from sample %d on everything is shifted by %d samples", w.a, d)
 	case d > 0:
 		w.breach(4, KindFrameLost, w.m, "at sample %d, %d frames are missing and what follows moved up", w.a, d/frameSamples)
+		w.lost(d)
 		w.covered = append(w.covered, extent{w.p, q}) // reported
 	default:
 		w.breach(4, KindFrameDuplicated, w.m, "at sample %d, %d frames are there a second time", w.a, -d/frameSamples)

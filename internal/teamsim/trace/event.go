@@ -40,6 +40,8 @@ type Event struct {
 	Code string `json:"code,omitempty"`
 	// Seq is a frame's sequence number, for the kinds that name one.
 	Seq uint64 `json:"seq,omitempty"`
+	// Lease is what a session was attached under.
+	Lease uint64 `json:"lease,omitempty"`
 	// Took is how long the thing took, for the kinds that end something.
 	Took time.Duration `json:"took,omitempty"`
 	// Detail is for people, and for violations the whole finding.
@@ -129,6 +131,17 @@ const (
 	HostStopped   Kind = "hostStopped"
 )
 
+// The kinds that whoever runs the bot notes: no wire tells of them.
+const (
+	// BotStarted: a process of the bot is about to be started (Detail: why). Where
+	// one was started before and did not stop, it is a handover: both live for a
+	// while.
+	BotStarted Kind = "botStarted"
+	// BotStopped: the process that was started first, of those that live, is gone:
+	// killed, crashed or ended (Detail: how).
+	BotStopped Kind = "botStopped"
+)
+
 // String is one line for a person.
 func (e Event) String() string {
 	var b strings.Builder
@@ -153,6 +166,9 @@ func (e Event) String() string {
 	}
 	if e.Seq != 0 {
 		fmt.Fprintf(&b, " seq=%d", e.Seq)
+	}
+	if e.Lease != 0 {
+		fmt.Fprintf(&b, " lease=%d", e.Lease)
 	}
 	if e.Took != 0 {
 		fmt.Fprintf(&b, " took=%s", e.Took)

@@ -1,0 +1,42 @@
+package teamsim
+
+import (
+	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
+)
+
+// BotStarted notes that a process of the bot is about to be started, and why. To
+// be called before it is. Where one was noted before and has not stopped, it is a
+// handover: both live for a while. Whoever never starts the bot twice need not
+// note anything.
+func (s *Sim) BotStarted(why string) { s.Trace.Add(trace.Event{Kind: trace.BotStarted, Detail: why}) }
+
+// BotStopped notes that the process that was started first, of those that live,
+// is gone, and how. To be called when it is.
+func (s *Sim) BotStopped(how string) { s.Trace.Add(trace.Event{Kind: trace.BotStopped, Detail: how}) }
+
+// BotRestarted is BotStopped and BotStarted, for a process that died and is begun
+// anew at once. Note BotStopped by itself where time passes in between.
+func (s *Sim) BotRestarted(why string) {
+	s.BotStopped(why)
+	s.BotStarted(why)
+}
+
+// Judge lets the referee judge all that was seen until now: call it when [Run]
+// has returned and the bot has archived all. outcomes is what the bot's catalogue
+// says of each call, by call ID; nil: it was not asked. Zero limits are the laws'
+// own.
+func (s *Sim) Judge(archive string, outcomes map[string][]string, limits referee.Limits) referee.Report {
+	blobs := map[string]string{}
+	for _, f := range s.Cloud.Calls() {
+		if f.Blob != "" {
+			blobs[f.ID] = f.Blob
+		}
+	}
+	if limits.Bridge == 0 {
+		limits.Bridge = s.Scenario.Media.Memory
+	}
+	return referee.Judge(referee.Input{
+		Trace: s.Trace.Events(), Sessions: s.Sessions(), Blobs: blobs, ArchiveDir: archive, Outcomes: outcomes, Limits: limits,
+	})
+}
