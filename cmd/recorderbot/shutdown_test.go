@@ -126,6 +126,7 @@ func TestSecondSignal(t *testing.T) {
 	if got := statuses(result.Calls[0]); !cmp.Equal(got, []string{"recording", "failed"}) {
 		t.Errorf("announced %v", got)
 	}
+	r.sim.BotRestarted("second signal")
 	// Nobody waited for the archive: the next start finds the sealed recording.
 	r.start(t)
 	r.stop(t)
@@ -157,6 +158,7 @@ func TestKill(t *testing.T) {
 	done := r.playing(t, calls)
 	first.signal(t, syscall.SIGKILL)
 	_ = first.wait(t, 10*time.Second)
+	r.sim.BotRestarted("killed")
 	r.start(t) // the next start, in this process
 	result := <-done
 	r.stop(t)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func (b *bot) started() time.Time {
 
 // assemble puts the frames in their places, by their media times.
 func (b *bot) assemble() (pcm []int16, gaps []gap) {
-	var start, at int64
+	start, at := b.begin, int64(0)
 	for _, seq := range slices.Sorted(maps.Keys(b.frames)) {
 		f := b.frames[seq]
 		if start == 0 {
@@ -70,8 +71,11 @@ func (b *bot) store(dir string) {
 				b.frames[seq] = f
 			}
 		}
-		begin = cut
 		b.archive(dir, string(rune('a'+i)))
+		b.begin, begin = 0, cut
+		if b.is("taken over late") || b.is("taken over twice declared") {
+			b.begin = all[cut].time + host.TicksPerFrame // what is missing is the next one's
+		}
 	}
 	if b.is("archived twice") {
 		b.archive(dir, "again")
@@ -118,9 +122,16 @@ func (b *bot) archive(dir, name string) {
 		storedSamples -= 320
 	}
 	m := map[string]any{
+		"part": int(name[0]-'a') + 1, "previous": "", "joint": "start",
 		"version": 1, "recording": name, "call": b.call, "outcome": outcome, "startedAt": b.started(), "samples": total, "storedSamples": storedSamples, "gapSamples": missing,
 		"tracks": []any{map[string]any{"file": "audio-mixed.flac", "kind": "audio", "samples": total, "storedSamples": storedSamples, "gapSamples": missing, "gaps": gaps}},
 		"files":  []any{map[string]any{"name": "audio-mixed.flac", "size": len(file), "sha256": hex.EncodeToString(sum[:])}},
+	}
+	if name == "b" {
+		m["previous"], m["joint"] = "a", "takeover"
+		if strings.HasPrefix(b.fault, "paused") != b.is("paused, and told as taken over") {
+			m["joint"] = "pause"
+		}
 	}
 	if b.is("stranger's call") {
 		m["call"] = uuid.NewString()

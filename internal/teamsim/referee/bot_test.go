@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +44,7 @@ type bot struct {
 	open   bool
 	early  bool // the host has FaultEarly
 	lease  uint64
+	begin  int64    // media time that the recording begins at; 0: with its first frame
 	cuts   []uint64 // last seq of each recording but the last
 	kill   func()   // breaks the link
 }
@@ -85,6 +87,9 @@ func play(t *testing.T, fault string, hostFaults ...host.Fault) referee.Input {
 	b.finish()
 	dir := t.TempDir()
 	b.store(dir)
+	if b.is("no outcome") {
+		return referee.Input{Trace: log.Events(), Sessions: h.Records(), Blobs: map[string]string{b.call: b.blob}, ArchiveDir: dir, Outcomes: map[string][]string{}}
+	}
 	return referee.Input{
 		Trace: log.Events(), Sessions: h.Records(), Blobs: map[string]string{b.call: b.blob}, ArchiveDir: dir,
 	}
@@ -205,26 +210,64 @@ func (b *bot) record() {
 	}
 	b.until(b.enough)
 	switch {
-	case b.is("taken over"):
-		// The process dies; another one finds what is durable and goes on.
-		b.cuts = append(b.cuts, b.high)
-		b.lease, b.first = 2, 0
-		b.kill()
+	case strings.HasPrefix(b.fault, "taken over"):
+		b.takeOver()
+	case b.is("announced again"):
+		b.wait(20 * time.Millisecond)
 		b.announce("recording")
-		b.attach() // still open: the frames come at once
-		b.until(b.enough)
-	case b.is("paused and resumed"):
+		b.wait(20 * time.Millisecond)
+	case strings.HasPrefix(b.fault, "paused"):
 		b.pause()
 		b.until(func() bool { return b.last > 0 })
 		b.acknowledged()
 		b.announce("notRecording")
-		b.cuts = append(b.cuts, b.last)
+		if !b.is("paused within a recording") {
+			b.cuts = append(b.cuts, b.last)
+		}
 		b.wait(30 * time.Millisecond)
-		b.announce("recording")
+		if !b.is("paused and resumed without asking") {
+			b.announce("recording")
+		}
 		b.first, b.last = 0, 0
 		openNow()
 		b.until(b.enough)
 	}
+}
+
+// takeOver: the process dies; another one finds what is durable and goes on.
+func (b *bot) takeOver() {
+	if !b.is("taken over into one recording") {
+		b.cuts = append(b.cuts, b.high)
+	}
+	b.kill()
+	b.saw(trace.Event{Kind: trace.BotStopped, Detail: "killed"})
+	if b.is("taken over by nobody") {
+		b.wait(30 * time.Millisecond)
+		b.saw(trace.Event{Kind: trace.BotStarted})
+		b.open = false // it does nothing about the call
+		return
+	}
+	if strings.HasPrefix(b.fault, "taken over late") {
+		b.wait(1200 * time.Millisecond) // the host forgets
+	}
+	b.saw(trace.Event{Kind: trace.BotStarted})
+	if !b.is("taken over under the old lease") {
+		b.lease = 2
+	}
+	b.first, b.last = 0, 0
+	if b.is("taken over with a hole") {
+		b.wait(100 * time.Millisecond) // there are as many
+		b.high += 10
+	}
+	if b.is("taken over before it is allowed") {
+		b.attach()
+		b.until(b.enough)
+	}
+	b.announce("recording")
+	if !b.is("taken over before it is allowed") {
+		b.attach() // still open: the frames come at once
+	}
+	b.until(b.enough)
 }
 
 // enough: half a second of media.
@@ -333,7 +376,8 @@ func (b *bot) finish() {
 func (b *bot) acknowledged() {
 	ctx, cancel := context.WithTimeout(b.t.Context(), 5*time.Second)
 	defer cancel()
-	if _, err := b.log.Wait(ctx, func(e trace.Event) bool { return e.Kind == trace.LastAck }); err != nil {
+	_, err := b.log.Wait(ctx, func(e trace.Event) bool { return e.Kind == trace.LastAck && e.Seq >= b.last })
+	if err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -26,6 +26,7 @@ type call struct {
 	hungUp        time.Time
 	announcements []announcement
 	session       *host.SessionRecord
+	attaches      []attach
 	manifests     []*manifest
 }
 
@@ -70,9 +71,18 @@ func (j *judge) gather() []*call {
 			c.session = bySession[e.Session]
 		}
 	}
+	owner := make(map[string]*call)
 	for _, c := range order {
 		if blob := j.in.Blobs[c.id]; blob != "" {
 			c.session = byBlob[blob]
+		}
+		if c.session != nil {
+			owner[c.session.Session] = c
+		}
+	}
+	for _, e := range j.in.Trace {
+		if c := owner[e.Session]; c != nil && e.Kind == trace.SessionAttached {
+			c.attaches = append(c.attaches, attach{e.At, e.Lease, e.Seq})
 		}
 	}
 	return order

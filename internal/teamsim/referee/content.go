@@ -1,6 +1,7 @@
 package referee
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -33,7 +34,9 @@ func (j *judge) judgeContent(c *call) CallReport {
 	for _, m := range c.manifests {
 		check.manifest(m)
 	}
+	slices.SortFunc(check.stored, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
 	check.coverage()
+	check.joints()
 	check.outcomes()
 	return r
 }
@@ -120,6 +123,7 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 	}
 	w := &walk{content: c, m: m, stored: pcm, gaps: tr.Gaps, p: at}
 	w.run()
+	m.stored = append(m.stored, w.placed...)
 	c.stored = append(c.stored, w.placed...)
 }
 
@@ -159,7 +163,7 @@ func (c *content) coverage() {
 			rest := uncovered(s.extent, c.covered)
 			whole = whole && len(rest) == 1 && rest[0] == s.extent
 			for _, e := range rest {
-				missing = append(missing, c.inexcusable(s, e)...)
+				missing = append(missing, c.unaccounted(s, e)...)
 			}
 		}
 		if len(missing) == 0 {
@@ -177,7 +181,6 @@ func (c *content) coverage() {
 			c.missing(i, e)
 		}
 	}
-	slices.SortFunc(c.stored, func(a, b extent) int { return int(a.from - b.from) })
 	for i := 1; i < len(c.stored); i++ {
 		if twice := c.stored[i-1].to - c.stored[i].from; twice > 0 {
 			c.add(4, KindArchiveExtra, c.call.id, "%d samples at %d are archived twice", twice, c.stored[i].from)
@@ -185,12 +188,44 @@ func (c *content) coverage() {
 	}
 }
 
-// inexcusable returns the parts of e, within s, that must not be missing.
+// inexcusable returns the parts of e, within s, that must not be declared as
+// missing.
 func (c *content) inexcusable(s span, e extent) []extent {
+	return c.parts(s, e, func(seq uint64) bool { return !c.truth.excused(s, seq) })
+}
+
+// unaccounted returns the parts of e, within s, that must be in a recording:
+// stored, or declared as missing. That is all that was sent but for what was under
+// way when there was an end that nobody chose.
+func (c *content) unaccounted(s span, e extent) []extent {
+	tail := len(c.stored) == 0 || e.from >= c.stored[len(c.stored)-1].to
+	tail = tail && (c.truth.cutOff || c.diedLast())
+	return c.parts(s, e, func(seq uint64) bool { return !s.malformed && (!tail || seq <= c.truth.rec.Acked) })
+}
+
+// diedLast tells whether the call's last recording was ended by the death of its
+// process, and says so with a gap at its end: nobody can know its exact length.
+func (c *content) diedLast() bool {
+	n := len(c.call.manifests)
+	return n > 0 && c.call.manifests[n-1].endsInGap && c.died()
+}
+
+// died tells whether the process did while the host was open.
+func (c *content) died() bool {
+	for _, d := range c.lives.downs {
+		if openAt(c.truth.rec, d.from) {
+			return true
+		}
+	}
+	return false
+}
+
+// parts returns the parts of e, within s, of which pick is true, in whole frames.
+func (c *content) parts(s span, e extent, pick func(seq uint64) bool) []extent {
 	var out []extent
 	for p := e.from; p < e.to; {
 		end := min(e.to, s.from+((p-s.from)/frameSamples+1)*frameSamples)
-		if !c.truth.excused(s, s.seqAt(p)) {
+		if pick(s.seqAt(p)) {
 			if n := len(out); n > 0 && out[n-1].to == p {
 				out[n-1].to = end
 			} else {
@@ -221,34 +256,4 @@ func (c *content) missing(period int, e extent) {
 	s, _, _ := c.truth.at(e.from)
 	c.add(4, kind, c.call.id, "recording time %d: %d samples at position %d (from frame %d on) are in no recording", period+1, e.length(), e.from, s.seqAt(e.from))
 	c.lost(e.length())
-}
-
-// outcomes: one for each call, and one that fits.
-func (c *content) outcomes() {
-	if len(c.call.manifests) == 0 {
-		return
-	}
-	first := c.call.manifests[0]
-	for _, m := range c.call.manifests[1:] {
-		if m.Outcome != first.Outcome {
-			c.add(4, KindOutcomes, c.call.id, "%s says %q, %s says %q", first.folder, first.Outcome, m.folder, m.Outcome)
-		}
-	}
-	fault := ""
-	switch first.Outcome {
-	case "recorded":
-		if c.report.GapSamples > 0 {
-			fault = fmt.Sprintf("though %d samples are missing", c.report.GapSamples)
-		}
-	case "recordedWithGaps":
-		if c.report.GapSamples == 0 && !c.truth.excuse {
-			fault = "though nothing is missing"
-		}
-	case failed:
-	default:
-		fault = "though a recording is there"
-	}
-	if fault != "" {
-		c.add(4, KindOutcomes, c.call.id, "the outcome is %q, %s", first.Outcome, fault)
-	}
 }

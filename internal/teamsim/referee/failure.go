@@ -2,6 +2,7 @@ package referee
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/host"
@@ -16,14 +17,23 @@ type duty struct {
 	from  time.Time // since when
 	due   time.Time // until when
 	fault string
+	// heir is when the process was started that has to tell it; zero: there was
+	// always one.
+	heir time.Time
 }
 
 // judgeFailures holds faults against law 3.
 func (j *judge) judgeFailures(c *call) {
-	for _, d := range append(j.refusals(c), j.losses(c)...) {
+	duties := append(j.refusals(c), j.losses(c)...)
+	for _, d := range append(duties, j.deaths(c)...) {
+		if !j.passOn(&d) {
+			continue
+		}
 		grace := d.due.Add(j.limits.Slack)
 		a, ok := c.announced(d.from, failed)
 		switch {
+		case d.heir.After(d.from) && c.askedIn(d.heir, grace):
+			// The next process took the call over: what is missing is in its recording.
 		case ok && !a.at.After(grace):
 		case c.overBefore(grace):
 			// The call ended first; nobody is left to be told.
@@ -37,19 +47,51 @@ func (j *judge) judgeFailures(c *call) {
 	j.judgeIdle(c)
 }
 
-// endedOtherwise tells whether the recording had come to its ordinary end
-// before the fault could be noticed.
-func (c *call) endedOtherwise(d duty) bool {
-	a, ok := c.announced(time.Time{}, notRecording)
-	if !ok {
-		return false
+// passOn lets a duty of a process that died be the next one's; false where there
+// was none.
+func (j *judge) passOn(d *duty) bool {
+	gone, died := j.lives.downIn(d.from, d.due.Add(j.limits.Slack))
+	if !died {
+		return true
 	}
-	for _, p := range c.periods() {
-		if !p.Paused.IsZero() && p.Paused.Before(a.at) && p.Paused.Before(d.from) {
+	d.heir, d.due = gone.to, gone.to.Add(j.limits.Recover)
+	return !gone.to.IsZero()
+}
+
+// deaths are those of the process, while a recording was in force.
+func (j *judge) deaths(c *call) []duty {
+	var out []duty
+	for _, d := range j.lives.downs {
+		if !d.to.IsZero() && c.leave(d.from) && !c.overBefore(d.to.Add(j.limits.Recover)) {
+			out = append(out, duty{from: d.from, due: d.from, fault: "the process died"})
+		}
+	}
+	return out
+}
+
+// askedIn tells whether recording was asked for, and not refused, in [from, to].
+func (c *call) askedIn(from, to time.Time) bool {
+	for _, a := range c.announcements {
+		if a.status == recording && !a.success.IsZero() && !a.at.Before(from) && !a.at.After(to) {
 			return true
 		}
 	}
 	return false
+}
+
+// endedOtherwise tells whether the recording had come to its ordinary end
+// before the fault could be noticed.
+func (c *call) endedOtherwise(d duty) bool {
+	if _, ok := c.announced(time.Time{}, notRecording); !ok {
+		return false
+	}
+	var last host.Period
+	for _, p := range c.periods() {
+		if p.OpenAsked.Before(d.from) {
+			last = p
+		}
+	}
+	return !last.Paused.IsZero() && last.Paused.Before(d.from)
 }
 
 // refusals are announcements of recording that the platform turned down.
@@ -66,7 +108,7 @@ func (j *judge) refusals(c *call) []duty {
 		if i+1 < len(c.announcements) && c.announcements[i+1].status == recording {
 			continue // it was tried again
 		}
-		out = append(out, duty{a.replied, a.replied.Add(j.limits.Fail), fmt.Sprintf("recording was refused (%d %s)", a.http, a.progress)})
+		out = append(out, duty{from: a.replied, due: a.replied.Add(j.limits.Fail), fault: fmt.Sprintf("recording was refused (%d %s)", a.http, a.progress)})
 	}
 	return out
 }
@@ -84,12 +126,12 @@ func (j *judge) losses(c *call) []duty {
 		}
 		switch f.Kind { //nolint:exhaustive // the others can be lived with, or end in another way
 		case host.FaultStreamFailure, host.FaultDetached:
-			out = append(out, duty{f.From, f.From.Add(j.limits.Fail), string(f.Kind)})
+			out = append(out, duty{from: f.From, due: f.From.Add(j.limits.Fail), fault: string(f.Kind)})
 		case host.FaultKill:
 			known := min(f.Until.Sub(f.From), j.limits.Bridge)
-			out = append(out, duty{f.From, f.From.Add(known + j.limits.Fail), "the media host died"})
+			out = append(out, duty{from: f.From, due: f.From.Add(known + j.limits.Fail), fault: "the media host died"})
 		case host.FaultNeverOpened:
-			out = append(out, duty{f.From, f.From.Add(openWithin + j.limits.Fail), "the media host never confirmed Open"})
+			out = append(out, duty{from: f.From, due: f.From.Add(openWithin + j.limits.Fail), fault: "the media host never confirmed Open"})
 		}
 	}
 	for _, b := range s.Breaks {
@@ -97,7 +139,7 @@ func (j *judge) losses(c *call) []duty {
 			continue
 		}
 		if lost := b.Down.Add(j.limits.Bridge); b.Up.IsZero() || b.Up.After(lost) {
-			out = append(out, duty{b.Down, lost.Add(j.limits.Fail), "the link broke and was not bridged"})
+			out = append(out, duty{from: b.Down, due: lost.Add(j.limits.Fail), fault: "the link broke and was not bridged"})
 		}
 	}
 	return out
@@ -113,6 +155,32 @@ func openAt(s *host.SessionRecord, t time.Time) bool {
 	return false
 }
 
+// recordsIn tells whether the host was open, or told to open, in [from, to].
+func (c *call) recordsIn(from, to time.Time) bool {
+	for _, p := range c.periods() {
+		if !p.OpenAsked.IsZero() && p.OpenAsked.Before(to) && (p.PauseAsked.IsZero() || p.PauseAsked.After(from)) {
+			return true
+		}
+	}
+	return false
+}
+
+// allowedBefore is when leave was given last before the announcement; where it
+// never was, the announcement's own time: nothing can be taken over.
+func (c *call) allowedBefore(a announcement) time.Time {
+	last := a.at
+	for _, b := range c.announcements {
+		if b.status == recording && !b.success.IsZero() && b.at.Before(a.at) {
+			last = b.success
+		}
+	}
+	return last
+}
+
+func (c *call) attachedIn(from, to time.Time) bool {
+	return slices.ContainsFunc(c.attaches, func(t attach) bool { return !t.at.Before(from) && t.at.Before(to) })
+}
+
 // judgeIdle: who announces recording must record.
 func (j *judge) judgeIdle(c *call) {
 	for _, a := range c.announcements {
@@ -123,11 +191,10 @@ func (j *judge) judgeIdle(c *call) {
 		if _, stopped := c.announced(a.at, notRecording, failed); stopped || c.overBefore(due) {
 			continue
 		}
-		opened := false
-		for _, p := range c.periods() {
-			opened = opened || (!p.OpenAsked.IsZero() && p.OpenAsked.Before(due))
+		if _, died := j.lives.downIn(a.success, due); died {
+			continue
 		}
-		if !opened {
+		if !c.recordsIn(a.success, due) || (j.lives.startedIn(c.allowedBefore(a), a.at) && !c.attachedIn(a.success, due)) {
 			j.add(3, KindAnnouncedButNotRecording, c.id, "recording was announced with success at %s; the host was not opened by %s", clock(a.success), clock(due))
 		}
 	}

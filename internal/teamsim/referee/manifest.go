@@ -1,6 +1,7 @@
 package referee
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -25,6 +26,9 @@ type manifest struct {
 	Recording     string         `json:"recording"`
 	Call          string         `json:"call"`
 	Outcome       string         `json:"outcome"`
+	Part          int            `json:"part"`
+	Previous      string         `json:"previous"`
+	Joint         string         `json:"joint"`
 	StartedAt     time.Time      `json:"startedAt"`
 	Samples       int64          `json:"samples"`
 	StoredSamples int64          `json:"storedSamples"`
@@ -34,6 +38,11 @@ type manifest struct {
 
 	dir    string // absolute
 	folder string // relative to the archive
+
+	// What the content shows: the extents that were found in their place, and
+	// those declared as missing; whether it ends with such a one.
+	stored, missing []extent
+	endsInGap       bool
 }
 
 type track struct {
@@ -83,7 +92,9 @@ func (j *judge) readArchive(calls []*call) {
 		j.add(4, KindArchiveBroken, "", "read the archive: %v", err)
 	}
 	for _, c := range calls {
-		slices.SortStableFunc(c.manifests, func(a, b *manifest) int { return a.StartedAt.Compare(b.StartedAt) })
+		slices.SortStableFunc(c.manifests, func(a, b *manifest) int {
+			return cmp.Or(cmp.Compare(a.Part, b.Part), a.StartedAt.Compare(b.StartedAt))
+		})
 	}
 }
 

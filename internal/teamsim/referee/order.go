@@ -16,6 +16,8 @@ const maxContext = 256
 func (j *judge) judgeOrder(c *call) {
 	j.judgeAnswer(c)
 	j.judgeContexts(c)
+	j.judgeSequence(c)
+	j.judgeTakeovers(c)
 	for i, p := range c.periods() {
 		if p.OpenAsked.IsZero() {
 			continue
@@ -45,6 +47,9 @@ func (j *judge) judgeAnswer(c *call) {
 		return
 	}
 	limit := j.limits.Answer
+	if _, died := j.lives.downIn(c.invited, c.invited.Add(limit)); died {
+		return // nobody was there
+	}
 	switch {
 	case c.answered.IsZero():
 		if c.inviteTaken && !c.overBefore(c.invited.Add(limit-time.Millisecond)) {
@@ -81,6 +86,9 @@ func (j *judge) judgeContexts(c *call) {
 func (j *judge) judgeEnd(c *call, i int, p host.Period) {
 	end, ok := c.announced(p.OpenAsked, notRecording, failed)
 	if !ok {
+		if j.diedIn(c, p) {
+			return
+		}
 		j.add(2, KindNotRecordingMissing, c.id, "recording time %d began at %s and its end was never announced", i+1, clock(p.OpenAsked))
 		return
 	}
@@ -97,6 +105,17 @@ func (j *judge) judgeEnd(c *call, i int, p host.Period) {
 	if stillOpen && p.LastAck.After(end.at.Add(grace)) && !c.again(end.at, p.LastAck) {
 		j.add(2, KindRecordedAfterStop, c.id, "%s was announced at %s; the last frame became durable at %s", end.status, clock(end.at), clock(p.LastAck))
 	}
+}
+
+// diedIn tells whether the process died in the period, and nobody was left to be
+// told of that when, or if ever, another one was there.
+func (j *judge) diedIn(c *call, p host.Period) bool {
+	until := time.Now()
+	if !p.PauseAsked.IsZero() {
+		until = p.PauseAsked
+	}
+	d, died := j.lives.downIn(p.OpenAsked, until)
+	return died && (d.to.IsZero() || c.overBefore(d.to.Add(j.limits.Recover)))
 }
 
 // again tells whether recording was announced once more between the two times.

@@ -1,5 +1,7 @@
 package referee
 
+import "fmt"
+
 // taken tells whether the recorder took the call on: it said so, or acted on it.
 func (c *call) taken() bool { return c.inviteTaken || !c.answered.IsZero() }
 
@@ -15,4 +17,42 @@ func (j *judge) judgeOutcome(c *call, r *CallReport) {
 		return
 	}
 	r.Catalogued = outcomes[0]
+}
+
+// outcomes: each recording's fits what it holds, and the call's fits all of them.
+func (c *content) outcomes() {
+	for _, m := range c.call.manifests {
+		var gaps int64
+		for _, e := range m.missing {
+			gaps += e.length()
+		}
+		if fault := c.unfit(m.Outcome, gaps); fault != "" {
+			c.add(4, KindOutcomes, c.call.id, "the outcome of %s is %q, %s", m.folder, m.Outcome, fault)
+		}
+	}
+	catalogued := c.judge.outcomes[plain(c.call.id)]
+	if len(catalogued) != 1 || len(c.call.manifests) == 0 {
+		return
+	}
+	if fault := c.unfit(catalogued[0], c.report.GapSamples); fault != "" {
+		c.add(4, KindOutcomes, c.call.id, "the catalogue says %q, %s", catalogued[0], fault)
+	}
+}
+
+// unfit says why an outcome does not go with that many samples in gaps.
+func (c *content) unfit(outcome string, gaps int64) string {
+	switch outcome {
+	case "recorded":
+		if gaps > 0 {
+			return fmt.Sprintf("though %d samples are missing", gaps)
+		}
+	case "recordedWithGaps":
+		if gaps == 0 && c.report.GapSamples == 0 && !c.truth.excuse {
+			return "though nothing is missing"
+		}
+	case failed:
+	default:
+		return "though a recording is there"
+	}
+	return ""
 }

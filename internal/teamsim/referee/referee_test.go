@@ -76,6 +76,23 @@ func TestSeveralRecordingsOfACall(t *testing.T) {
 	}
 }
 
+// TestTakenOverLate: what the host had forgotten is one gap at the beginning of
+// the second recording, exact.
+func TestTakenOverLate(t *testing.T) {
+	t.Parallel()
+	r := referee.Judge(play(t, "taken over late"))
+	for _, v := range r.Violations {
+		t.Error(v)
+	}
+	if r.Recordings != 2 || r.GapSamples == 0 || r.SamplesStored+r.GapSamples != r.SamplesSent || r.LostUnrecorded != 0 {
+		t.Errorf("report %+v", r)
+	}
+	r = referee.Judge(play(t, "taken over late, and silent about it"))
+	if r.LostUnrecorded == 0 || r.SamplesStored+r.LostUnrecorded != r.SamplesSent {
+		t.Errorf("report %+v", r)
+	}
+}
+
 func TestGapsAreCounted(t *testing.T) {
 	t.Parallel()
 	r := referee.Judge(play(t, "", platformGap(), host.Fault{Kind: host.FaultSkip, At: 800 * ms, For: 100 * ms}))
@@ -127,6 +144,17 @@ func TestEveryFaultOfABotIsFound(t *testing.T) {
 		{"outcome wrong", []string{referee.KindOutcomes}, nil},
 		{"file changed", []string{referee.KindArchiveBroken}, nil},
 		{"no archive", []string{referee.KindArchiveMissing}, nil},
+		{"taken over before it is allowed", []string{referee.KindAttachedBeforeSuccess}, nil},
+		{"taken over under the old lease", []string{referee.KindLeaseNotHigher}, nil},
+		{"taken over into one recording", []string{referee.KindPermitOutlived}, nil},
+		{"taken over with a hole", []string{referee.KindFrameLost}, nil},
+		{"taken over by nobody", []string{referee.KindFailedMissing, referee.KindNotRecordingMissing}, nil},
+		{"taken over late, and silent about it", []string{referee.KindFrameLost}, nil},
+		{"announced again", []string{referee.KindAnnouncedAgain}, nil},
+		{"paused within a recording", []string{referee.KindPermitOutlived, referee.KindPauseInGap}, nil},
+		{"paused and resumed without asking", []string{referee.KindOpenBeforeSuccess, referee.KindArchiveWithoutPermit}, nil},
+		{"paused, and told as taken over", []string{referee.KindParts}, nil},
+		{"no outcome", []string{referee.KindOutcomeMissing}, nil},
 		{"archived twice", []string{referee.KindArchiveExtra}, nil},
 		{"stranger's call", []string{referee.KindArchiveUnknown, referee.KindArchiveMissing}, nil},
 	} {
@@ -135,6 +163,12 @@ func TestEveryFaultOfABotIsFound(t *testing.T) {
 			in := play(t, c.fault, c.host...)
 			if c.fault == "never opened" || c.fault == "never answered" {
 				in.Limits = referee.Limits{Fail: 1, Slack: 1, Answer: 1}
+			}
+			switch c.fault {
+			case "announced again":
+				in.Limits.Slack = time.Millisecond
+			case "taken over by nobody":
+				in.Limits = referee.Limits{Fail: 1, Slack: 1, Bridge: 1, Recover: 1}
 			}
 			var kinds []string
 			for _, v := range referee.Judge(in).Violations {

@@ -31,6 +31,9 @@ type Limits struct {
 	Answer time.Duration // from invite to answer or reject; 5 s
 	Fail   time.Duration // from a fault to `failed`; 2 s
 	Bridge time.Duration // how long a link may be down; 30 s
+	// Recover is how long a process may take, from its start, to take up what
+	// another one left: until it has announced recording or failed; 10 s.
+	Recover time.Duration
 	// Ack is by how much an acknowledgement may arrive after the announcement
 	// that it allows: they take different roads; 20 ms.
 	Ack time.Duration
@@ -46,6 +49,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Answer, 5 * time.Second},
 		{&l.Fail, 2 * time.Second},
 		{&l.Bridge, 30 * time.Second},
+		{&l.Recover, 10 * time.Second},
 		{&l.Ack, 20 * time.Millisecond},
 		{&l.Slack, 250 * time.Millisecond},
 	} {
@@ -111,6 +115,11 @@ const (
 	KindStoredBeforeSuccess  = "storedBeforeSuccess"  // 1: samples from before the success reply are in the archive
 	KindArchiveWithoutPermit = "archiveWithoutPermit" // 1: a recording without any success reply
 
+	KindAttachedBeforeSuccess = "attachedBeforeSuccess" // 1: a new process went to the media host without leave of its own
+	KindLeaseNotHigher        = "leaseNotHigher"        // 1: it did so under an old lease
+	KindPermitOutlived        = "permitOutlived"        // 1: one recording holds what two permits allowed
+
+	KindAnnouncedAgain           = "recordingAnnouncedAgain"   // 2: recording was announced where it was in force
 	KindPausedTooLate            = "notRecordingBeforePaused"  // 2: announced while the host still sent
 	KindDurableTooLate           = "notRecordingBeforeDurable" // 2: announced before the last frame was acknowledged
 	KindRecordedAfterStop        = "recordedAfterNotRecording" // 2: became durable after notRecording or failed
@@ -121,6 +130,9 @@ const (
 	KindAnnouncedButNotRecording = "announcedNotRecording"     // 3: success, and the host was never opened
 
 	KindArchiveMissing  = "archiveMissing"  // 4: frames were acknowledged, no recording is there
+	KindParts           = "parts"           // 4: part, previous or joint of a recording are not what happened
+	KindPauseInGap      = "pauseInGap"      // 4: a pause was declared as loss
+	KindGapTwice        = "gapTwice"        // 4: declared as missing, and once more declared or stored
 	KindArchiveUnknown  = "archiveUnknown"  // 4: a recording of a call or session that never was
 	KindArchiveExtra    = "archiveExtra"    // 4: samples archived twice
 	KindArchiveBroken   = "archiveBroken"   // 4: can't be read, or a file differs from its hash
@@ -151,6 +163,7 @@ const maxFindings = 20
 type judge struct {
 	in       Input
 	limits   Limits
+	lives    lives
 	report   Report
 	outcomes map[string][]string // of Input, by plain ID
 }
@@ -173,6 +186,7 @@ func Judge(in Input) Report {
 	for id, outcomes := range in.Outcomes {
 		j.outcomes[plain(id)] = outcomes
 	}
+	j.lives = readLives(in.Trace)
 	calls := j.gather()
 	j.readArchive(calls)
 	for _, c := range calls {

@@ -18,6 +18,9 @@ type truth struct {
 	// excuse: frames that were never acknowledged may be missing, if that is
 	// declared or at the end; something broke on the way.
 	excuse bool
+	// cutOff: the end was nobody's choice, so what was under way then is in no
+	// recording.
+	cutOff bool
 }
 
 // A span is frames with consecutive seqs at consecutive positions.
@@ -59,11 +62,12 @@ func newTruth(rec *host.SessionRecord, failedTold bool) *truth {
 		from := (g.From - rec.MediaStart) / host.TicksPerSample
 		t.lost = append(t.lost, extent{from, from + g.Samples})
 	}
-	t.excuse = failedTold || slices.Contains([]string{"killed", "platform", "orphaned"}, rec.ClosedFor) ||
-		has(rec, host.FaultStall, host.FaultNeverPaused, host.FaultStreamFailure, host.FaultDetached, host.FaultMalformed)
-	for _, b := range rec.Breaks {
-		t.excuse = t.excuse || !b.Orderly
+	t.cutOff = failedTold || slices.Contains([]string{"killed", "platform", "orphaned"}, rec.ClosedFor) ||
+		has(rec, host.FaultNeverPaused, host.FaultStreamFailure, host.FaultDetached)
+	if n := len(rec.Breaks); n > 0 && !rec.Breaks[n-1].Orderly && rec.Breaks[n-1].Up.IsZero() {
+		t.cutOff = true // a link that is back again brings all that the host still holds
 	}
+	t.excuse = t.cutOff || has(rec, host.FaultMalformed)
 	return t
 }
 
@@ -97,6 +101,24 @@ func (t *truth) excused(s span, seq uint64) bool {
 		}
 	}
 	return t.excuse && seq > t.rec.Acked
+}
+
+// paused tells whether the position lies between two times of being open.
+func (t *truth) paused(p int64) bool {
+	i := sort.Search(len(t.spans), func(i int) bool { return t.spans[i].to > p })
+	for i < len(t.spans) && t.spans[i].outside {
+		i++
+	}
+	if i == len(t.spans) || t.spans[i].from <= p {
+		return false
+	}
+	last := t.spans[i].period - 1
+	for _, s := range t.spans[:i] {
+		if !s.outside {
+			last = s.period
+		}
+	}
+	return last >= 0 && last < t.spans[i].period
 }
 
 // neverCame tells whether the position lies in a stretch that the host lost.

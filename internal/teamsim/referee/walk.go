@@ -67,12 +67,18 @@ func (w *walk) gap(n int) {
 		p = next
 	}
 	w.report.GapSamples += int64(n)
+	w.m.missing = append(w.m.missing, extent{w.p, end})
+	w.m.endsInGap = w.a+n == len(w.stored)
 	w.step(n)
 }
 
 // emptyGap: a declared gap where no frames were; the host must have lost some.
 func (w *walk) emptyGap(from, to int64) {
 	for p := from; p < to; p += frameSamples {
+		if w.truth.paused(p) && !w.truth.neverCame(p) {
+			w.breach(4, KindPauseInGap, w.m, "a gap is declared at position %d, up to %d; recording was paused there", p, to)
+			return
+		}
 		if !w.truth.neverCame(p) && !w.truth.excuse {
 			w.breach(4, KindGapUnfounded, w.m, "a gap is declared at position %d, up to %d; the host lost nothing there", p, to)
 			return

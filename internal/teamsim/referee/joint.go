@@ -1,0 +1,120 @@
+package referee
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// hashLength is that of a manifest's hash, which "previous" also names.
+const hashLength = 64
+
+// joints: how the recordings of a call follow each other. Each has a permit of its
+// own, and what is missing between two of them is declared once.
+func (c *content) joints() {
+	c.found = 0
+	var missing []extent
+	for i, m := range c.call.manifests {
+		c.outlived(m)
+		c.part(i, m)
+		missing = append(missing, m.missing...)
+	}
+	slices.SortFunc(missing, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
+	for i, g := range missing {
+		if i > 0 && missing[i-1].to > g.from {
+			c.add(4, KindGapTwice, c.call.id, "%d samples at %d are declared as missing twice", missing[i-1].to-g.from, g.from)
+		}
+		for _, s := range c.stored {
+			if twice := min(s.to, g.to) - max(s.from, g.from); twice > 0 {
+				c.add(4, KindGapTwice, c.call.id, "%d samples at %d are declared as missing, and stored", twice, max(s.from, g.from))
+			}
+		}
+	}
+	grants := 0
+	for _, a := range c.call.announcements {
+		if a.status == recording && !a.success.IsZero() {
+			grants++
+		}
+	}
+	if n := len(c.call.manifests); n > grants && grants > 0 {
+		c.add(1, KindArchiveWithoutPermit, c.call.id, "%d recordings were archived, success was told %d times", n, grants)
+	}
+}
+
+// outlived: what one recording holds, one permit allowed.
+func (c *content) outlived(m *manifest) {
+	if len(m.stored) == 0 {
+		return
+	}
+	from, to := m.stored[0].from, m.stored[0].to
+	for _, e := range m.stored {
+		from, to = min(from, e.from), max(to, e.to)
+	}
+	for _, t := range c.call.takeovers(&c.lives) {
+		if at, ok := c.truth.position(t.from); ok && from < at && to > at {
+			c.breach(1, KindPermitOutlived, m, "it goes on behind frame %d, from which on another process had taken the session over at %s", t.from, clock(t.attach.at))
+		}
+	}
+	first, _, _ := c.truth.at(from)
+	last, _, _ := c.truth.at(to - 1)
+	if first.period < last.period && first.period >= 0 && c.call.successIn(c.truth.rec.Periods[first.period].OpenAsked, c.truth.rec.Periods[last.period].OpenAsked) {
+		c.breach(1, KindPermitOutlived, m, "it holds recording times %d and %d", first.period+1, last.period+1)
+	}
+}
+
+// position is where the frame lies; false where there is none of that number.
+func (t *truth) position(seq uint64) (int64, bool) {
+	for _, s := range t.spans {
+		if n := uint64(s.length()) / frameSamples; seq >= s.seq && seq < s.seq+n { //nolint:gosec // positive
+			return s.from + int64(seq-s.seq)*frameSamples, true //nolint:gosec // within the span
+		}
+	}
+	return 0, false
+}
+
+// part: what the manifest says of its place among the call's recordings. An
+// archive of before there were several says nothing.
+func (c *content) part(i int, m *manifest) {
+	if m.Part == 0 {
+		return
+	}
+	previous, joint := "", "start"
+	if i > 0 {
+		before := c.call.manifests[i-1]
+		previous, joint = before.Recording, c.jointOf(before, m)
+	}
+	fault := ""
+	switch {
+	case m.Part != i+1:
+		fault = fmt.Sprintf("part %d, it is number %d", m.Part, i+1)
+	case len(m.Previous) != hashLength && m.Previous != previous:
+		fault = fmt.Sprintf("previous %q, it is %q", m.Previous, previous)
+	case m.Joint != joint:
+		fault = fmt.Sprintf("joint %q, it is %q", m.Joint, joint)
+	}
+	if fault != "" {
+		c.breach(4, KindParts, m, "the manifest says %s", fault)
+	}
+}
+
+// jointOf says what lies between two recordings: a pause, where the host was paused,
+// or a takeover.
+func (c *content) jointOf(before, m *manifest) string {
+	a, okA := c.periodOf(before, func(e extent) int64 { return e.to - 1 }, func(a, b int64) bool { return a > b })
+	b, okB := c.periodOf(m, func(e extent) int64 { return e.from }, func(a, b int64) bool { return a < b })
+	if okA && okB && a < b {
+		return "pause"
+	}
+	return "takeover"
+}
+
+// periodOf is the period of the first or last frame that a recording is about.
+func (c *content) periodOf(m *manifest, end func(extent) int64, better func(a, b int64) bool) (int, bool) {
+	at, found, period := int64(0), false, 0
+	for _, e := range slices.Concat(m.stored, m.missing) {
+		if s, ok, _ := c.truth.at(end(e)); ok && (!found || better(end(e), at)) {
+			at, found, period = end(e), true, s.period
+		}
+	}
+	return period, found
+}

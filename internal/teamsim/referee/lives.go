@@ -1,0 +1,179 @@
+package referee
+
+import (
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
+)
+
+// A down is a time without any process of the recorder.
+type down struct {
+	from, to time.Time // to is zero where none was started again
+}
+
+// lives are the processes of the recorder, as whoever runs it has noted them.
+type lives struct {
+	downs []down
+	// starts are those of all processes but the first.
+	starts []start
+}
+
+// A start of a further process. Where the older one still lives, it is a
+// handover.
+type start struct {
+	at       time.Time
+	handover bool
+}
+
+// readLives reads the notes. Without any, one process lived all the time.
+func readLives(events []trace.Event) lives {
+	var l lives
+	alive, first, called := 0, true, false
+	for _, e := range events {
+		switch e.Kind { //nolint:exhaustive // the others say nothing of processes
+		case trace.InviteSent:
+			called = true
+		case trace.BotStarted:
+			if first && !called { // the very first, not one beside it
+				alive, first = 1, false
+				continue
+			}
+			if first {
+				alive = 1
+			}
+			l.starts = append(l.starts, start{e.At, alive > 0})
+			if n := len(l.downs); alive == 0 && n > 0 {
+				l.downs[n-1].to = e.At
+			}
+			alive, first = alive+1, false
+		case trace.BotStopped:
+			if first {
+				alive = 1
+			}
+			first = false
+			if alive = max(0, alive-1); alive == 0 {
+				l.downs = append(l.downs, down{from: e.At})
+			}
+		}
+	}
+	return l
+}
+
+// downIn returns the last time without a process that has a moment in common with
+// [from, to].
+func (l *lives) downIn(from, to time.Time) (down, bool) {
+	var last down
+	for _, d := range l.downs {
+		if !d.from.After(to) && (d.to.IsZero() || d.to.After(from)) {
+			last = d
+		}
+	}
+	return last, !last.from.IsZero()
+}
+
+// startedIn tells whether a further process was started in (from, to].
+func (l *lives) startedIn(from, to time.Time) bool {
+	for _, s := range l.starts {
+		if s.at.After(from) && !s.at.After(to) {
+			return true
+		}
+	}
+	return false
+}
+
+// An attach is a session that was taken onto a link.
+type attach struct {
+	at    time.Time
+	lease uint64
+	from  uint64 // seq
+}
+
+// A takeover is the first attach of a further process.
+type takeover struct {
+	start
+	attach
+}
+
+// takeovers are those of a session that was open, or of which something was not
+// acknowledged yet.
+func (c *call) takeovers(l *lives) []takeover {
+	var out []takeover
+	for _, s := range l.starts {
+		if !c.unsealed(s.at) {
+			continue
+		}
+		var highest uint64
+		for _, a := range c.attaches {
+			if a.at.Before(s.at) {
+				highest = max(highest, a.lease)
+				continue
+			}
+			// Beside the new process, the old one may still come back under its lease.
+			if a.lease > highest || !s.handover {
+				if n := len(out); n == 0 || out[n-1].attach != a {
+					out = append(out, takeover{s, a})
+				}
+				break
+			}
+		}
+	}
+	return out
+}
+
+// unsealed tells whether the last period that was begun by then was still open, or
+// not acknowledged in full.
+func (c *call) unsealed(t time.Time) bool {
+	var last host.Period
+	for _, p := range c.periods() {
+		if !p.OpenAsked.IsZero() && p.OpenAsked.Before(t) {
+			last = p
+		}
+	}
+	return !last.OpenAsked.IsZero() && (last.AllAcked.IsZero() || last.AllAcked.After(t))
+}
+
+// judgeTakeovers: a permit does not outlive its process, so a further one asks
+// anew, and only then goes to the media host, under a lease of its own.
+func (j *judge) judgeTakeovers(c *call) {
+	for _, t := range c.takeovers(&j.lives) {
+		if !c.successIn(t.start.at, t.attach.at) {
+			j.add(1, KindAttachedBeforeSuccess, c.id, "a process that was started at %s attached at %s to a session that had been recorded; it had got no leave of its own",
+				clock(t.start.at), clock(t.attach.at))
+		}
+		for _, a := range c.attaches {
+			if a.at.Before(t.start.at) && a.lease >= t.lease {
+				j.add(1, KindLeaseNotHigher, c.id, "a process that was started at %s attached under lease %d; one before it had %d", clock(t.start.at), t.lease, a.lease)
+				break
+			}
+		}
+	}
+}
+
+// successIn tells whether leave to record was given in (from, to].
+func (c *call) successIn(from, to time.Time) bool {
+	for _, a := range c.announcements {
+		if a.status == recording && a.success.After(from) && !a.success.After(to) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeSequence: recording is not announced where it is in force, unless by a
+// process that was not there before.
+func (j *judge) judgeSequence(c *call) {
+	var since time.Time // asked for, of what is in force
+	for i, a := range c.announcements {
+		if a.status != recording {
+			since = time.Time{}
+			continue
+		}
+		if !since.IsZero() && !j.lives.startedIn(since, a.at) {
+			j.add(2, KindAnnouncedAgain, c.id, "recording was announced at %s, and again at %s, with neither notRecording nor another process in between", clock(since), clock(a.at))
+		}
+		if next := i + 1; !a.success.IsZero() && next < len(c.announcements) && a.success.Add(j.limits.Slack).Before(c.announcements[next].at) {
+			since = a.at
+		}
+	}
+}
