@@ -192,8 +192,8 @@ func (s *session) emit(p *packer, run Run) {
 		handle: s.handle, seq: s.cursor, position: run.Position + n*FrameSamples,
 		time: run.Time + n*TicksPerFrame, bytes: frameBytes,
 	}
-	if run.AfterGap && n == 0 {
-		f.flags = flagAfterGap
+	if s.gapSaid || (run.AfterGap && n == 0) {
+		f.flags, s.gapSaid = flagAfterGap, false
 	}
 	if run.Malformed && s.cursor > s.rec.SentHigh {
 		f.bytes = malformedBytes // what is sent again is sound
@@ -235,7 +235,7 @@ func (h *Host) overflow(s *session, p *packer, end uint64) {
 	}
 	s.rec.Overflows = append(s.rec.Overflows, g)
 	p.message(gapMessage(s.handle, g))
-	s.cursor = end
+	s.cursor, s.gapSaid = end, true
 }
 
 // unbroken is the seq behind the last frame that follows without a hole.

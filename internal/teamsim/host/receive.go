@@ -85,7 +85,7 @@ func (h *Host) attach(l *link, m *pb.Attach) {
 // rewind puts the cursor where a new link has to begin. Replies that the old
 // link lost are not repeated, the recorder asks again; gaps are.
 func (s *session) rewind(from uint64) {
-	s.cursor = min(max(from, 1), s.next)
+	s.cursor, s.gapSaid = min(max(from, 1), s.next), false
 	s.sent = 0
 	kept := s.items[:0]
 	for _, it := range s.items {

@@ -42,6 +42,7 @@ type session struct {
 	handle   uint32
 	cursor   uint64
 	sent     int
+	gapSaid  bool      // the last message was one of an overflow
 	detached time.Time // wall; since when nobody is attached
 	acked    uint64
 }
