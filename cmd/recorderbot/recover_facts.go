@@ -23,6 +23,7 @@ func factsOf(journal []catalogue.JournalEntry) journalFacts {
 	var f journalFacts
 	announces, answered := 0, false
 	last := ""
+	var sealed []recorder.SealReport
 	for _, e := range journal {
 		var d struct {
 			State, Status, ClientContext, Recording, Change string
@@ -45,6 +46,11 @@ func factsOf(journal []catalogue.JournalEntry) journalFacts {
 			answered = true
 		case recorder.EntryAnnounce:
 			announces, last = announces+1, d.Status
+		case recorder.EntrySealed:
+			var r recorder.SealReport
+			if json.Unmarshal(e.Data, &r) == nil && r.Recording != "" {
+				sealed = append(sealed, r)
+			}
 		case recorder.EntryOpened:
 			f.opened = append(f.opened, d.Recording)
 		case recorder.EntryNotification:
@@ -55,6 +61,7 @@ func factsOf(journal []catalogue.JournalEntry) journalFacts {
 	}
 	f.memory.Asked = max(f.memory.Asked, announces)
 	if f.memory.State == "" {
+		f.memory.Sealed = sealed
 		f.guess(last, answered)
 	}
 	return f
