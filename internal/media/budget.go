@@ -38,7 +38,8 @@ const (
 // elapsed is how much time may have passed of one stream. A machine that slept
 // counts that only on one of its clocks. Under mu.
 func (s *session) elapsed(now time.Time) time.Duration {
-	return max(now.Sub(s.since), now.Round(0).Sub(s.since.Round(0)), 0) + ahead
+	began := s.began()
+	return max(now.Sub(began), now.Round(0).Sub(began.Round(0)), 0) + ahead
 }
 
 // allowed is how long one stream may be. Under mu.

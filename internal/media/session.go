@@ -89,7 +89,7 @@ type session struct {
 	joint string    // how the two join
 	adopt bool      // not attached yet: the evidence comes first
 	from  uint64    // first frame to be stored; 0: the first that comes
-	since time.Time // what is stored begins here, by our clock; the time of Opened, or earlier
+	since time.Time // what is to be stored begins here, by our clock; zero: when the gate opened
 }
 
 var _ link.Owner = (*session)(nil)
@@ -257,9 +257,6 @@ func (s *session) opens(first uint64) (lost uint64) {
 		}
 		s.gate, s.openedAt = gateOpen, time.Now()
 		s.wokenAt = s.openedAt
-		if s.since.IsZero() {
-			s.since = s.openedAt
-		}
 		s.first, s.next = first, first
 		s.line.Start(first)
 		if s.kind == frame.MixedAudio {

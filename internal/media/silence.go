@@ -53,7 +53,7 @@ func (s *session) tail(asked time.Time, end string, last uint64) (frame.Gap, boo
 	if end == sealClosed && s.closedAt.Before(until) {
 		until = s.closedAt
 	}
-	since := latest(s.lastAt, s.since)
+	since := latest(s.lastAt, s.began())
 	away := until.Sub(since) - s.skipped
 	numbered := time.Duration(last-(s.next-1)) * frameLength //nolint:gosec // G115: Paused and announced gaps are bounded
 	if away -= numbered; away <= usual {

@@ -158,6 +158,14 @@ func (s *Service) adopted(l *left) *session {
 	return next
 }
 
+// began is when what is to be stored begins, by our clock. Under mu.
+func (s *session) began() time.Time {
+	if s.since.IsZero() {
+		return s.openedAt
+	}
+	return s.since
+}
+
 // awaitHost waits until the host has the session, or, where the session is to be
 // attached later, can be reached.
 func (s *session) awaitHost(ctx context.Context) error {
