@@ -45,8 +45,9 @@ type call struct {
 	orders chan order // of operators
 	view   view
 
-	records  atomic.Bool // it records, or is about to
-	released atomic.Bool // the sockets were disposed of; what comes later must be too
+	kept     atomic.Int64 // when the platform last accepted a keepAlive, Unix ns; 0: none is due yet
+	records  atomic.Bool  // it records, or is about to
+	released atomic.Bool  // the sockets were disposed of; what comes later must be too
 	work     sync.WaitGroup
 	over     chan struct{} // closed when nobody reads results any more
 	done     chan struct{} // closed when run has returned and all work is over
@@ -54,7 +55,10 @@ type call struct {
 
 // A clock is one running timer. A tick of a clock that was stopped or
 // restarted in the meantime is dropped by its identity.
-type clock struct{ timer *time.Timer }
+type clock struct {
+	timer *time.Timer
+	at    time.Time // when it runs down
+}
 
 type tick struct {
 	timer Timer
@@ -324,8 +328,16 @@ func (c *call) guarded(ctx context.Context, f func(context.Context) Event) (ev E
 }
 
 func (c *call) setTimer(t Timer, after time.Duration) {
+	if t == TimerKeepAlive {
+		c.setKeepAlive(after)
+		return
+	}
+	c.startTimer(t, after)
+}
+
+func (c *call) startTimer(t Timer, after time.Duration) {
 	c.stopTimers([]Timer{t})
-	k := &clock{}
+	k := &clock{at: time.Now().Add(after)}
 	c.timers[t] = k
 	k.timer = time.AfterFunc(after, func() {
 		select {

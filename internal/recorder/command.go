@@ -115,10 +115,6 @@ const (
 	// law 3.
 	sealFailedLimit = time.Second
 	retractLimit    = 15 * time.Second
-	// keepAliveEvery: the platform ends a call after 45 minutes without, and
-	// recommends 15 (Graph, call: keepAlive).
-	keepAliveEvery = 10 * time.Minute
-	keepAliveSoon  = time.Minute
 	// leaveLimit is long: a leg left behind blocks fail-closed policies.
 	leaveLimit  = 2 * time.Minute
 	rejectLimit = 10 * time.Second

@@ -3,6 +3,7 @@ package recorder
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // An Event is something that happened to a call. Everything the state machine
@@ -62,8 +63,12 @@ type (
 		Message       string
 	}
 	// KeepAliveReplied says what came of a keepAlive: Gone, that the platform no
-	// longer knows the call; OK, that it does; neither, that nobody knows.
-	KeepAliveReplied struct{ OK, Gone bool }
+	// longer knows the call; OK, that it does; neither, that nobody knows, and then
+	// RetryAfter is what the platform asked for.
+	KeepAliveReplied struct {
+		OK, Gone   bool
+		RetryAfter time.Duration
+	}
 	// HungUp says that the platform was told that we leave; Fault where that
 	// failed.
 	HungUp struct{ Fault *Fault }

@@ -63,6 +63,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
+// keepAlives exports how old the oldest keepAlive is.
+func (m *metrics) keepAlives(reg prometheus.Registerer, age func() float64) {
+	promauto.With(reg).NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "recorderbot_keepalive_age_seconds",
+		Help: "For how long the platform has accepted no keepAlive of a live call, the longest of all; it ends a call after 2700 s.",
+	}, age)
+}
+
 // export makes what was not counted yet a 0: a rate sees only what follows a
 // first value.
 func (m *metrics) export() {

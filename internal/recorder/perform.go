@@ -239,15 +239,6 @@ func (c *call) release(ctx context.Context, reason Cause) {
 	})
 }
 
-func (c *call) keepAlive(ctx context.Context) {
-	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
-		receipt, err := c.deps.platform.KeepAlive(ctx, c.inv.Call)
-		f := faultOf(err)
-		c.note(EntryKeepAlive, replyData(receipt, err, ""))
-		return KeepAliveReplied{OK: f == nil, Gone: f != nil && f.Kind == FaultGone}
-	})
-}
-
 func (c *call) askRoster(ctx context.Context) {
 	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
 		roster, err := c.deps.platform.AskRoster(ctx, c.inv.Call)

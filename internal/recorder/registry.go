@@ -65,7 +65,7 @@ func NewRegistry(ctx context.Context, o Options) *Registry {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	return &Registry{
+	r := &Registry{
 		ctx: ctx, opts: o,
 		deps: &deps{
 			platform: o.Platform, media: o.Media, ledger: o.Ledger, onFailure: o.OnFailure,
@@ -75,6 +75,8 @@ func NewRegistry(ctx context.Context, o Options) *Registry {
 		ended: make(map[CallID]struct{}),
 		fewer: make(chan struct{}),
 	}
+	r.deps.metrics.keepAlives(o.Registerer, r.keepAliveAge)
+	return r
 }
 
 // Invite starts a call. A repeated invite is taken for what it is and changes

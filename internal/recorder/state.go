@@ -151,23 +151,6 @@ func allTimers() []Timer {
 
 func unexpected(ev Event) []Command { return []Command{Unexpected{ev}} }
 
-// keepAlive is the same in every state that is in the call.
-func keepAlive(t Timer) []Command {
-	if t != TimerKeepAlive {
-		return nil
-	}
-	return []Command{KeepAlive{}, SetTimer{TimerKeepAlive, keepAliveEvery}}
-}
-
-// keptAlive says what a reply to a keepAlive asks for: where nobody knows, ask
-// again soon, well within the platform's 45 minutes.
-func keptAlive(ev KeepAliveReplied) []Command {
-	if ev.OK || ev.Gone {
-		return nil
-	}
-	return []Command{SetTimer{TimerKeepAlive, keepAliveSoon}}
-}
-
 // mostBackOff is the number of tries from which on the wait stays the same.
 const mostBackOff = 4
 
