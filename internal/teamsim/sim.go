@@ -29,6 +29,9 @@ type Options struct {
 	PKI *PKI
 	// CloudAddr is where the cloud listens; default 127.0.0.1:0.
 	CloudAddr string
+	// Outside is what media hosts play in frames that they must not send: before
+	// consent and after its end; nil: what they play in the others.
+	Outside []int16
 	// Log may be nil.
 	Log *zap.Logger
 }
@@ -72,7 +75,7 @@ func Start(s Scenario, o Options) (_ *Sim, err error) {
 	for n := range s.Tenants {
 		sim.tenants = append(sim.tenants, TenantID(n))
 	}
-	if err := sim.startHosts(); err != nil {
+	if err := sim.startHosts(o.Outside); err != nil {
 		return nil, err
 	}
 	if err := sim.startCloud(o); err != nil {
@@ -100,7 +103,11 @@ func (s *Sim) rehearse() error {
 	return errors.Join(faults...)
 }
 
-func (s *Sim) startHosts() error {
+func (s *Sim) startHosts(outside []int16) error {
+	var canary *host.Audio
+	if outside != nil {
+		canary = host.NewAudio(outside)
+	}
 	for n := range s.Scenario.Media.Hosts {
 		h, err := host.New(host.Options{
 			ID: fmt.Sprintf("mediahost-%d", n),
@@ -110,12 +117,13 @@ func (s *Sim) startHosts() error {
 				ClientCAs:    s.PKI.Roots,
 				MinVersion:   tls.VersionTLS13,
 			},
-			Trace:  s.Trace,
-			Seed:   int64(s.Scenario.Seed), //nolint:gosec // bits only
-			Speed:  s.Scenario.Media.Speed,
-			Jitter: s.Scenario.Media.Jitter,
-			Memory: s.Scenario.Media.Memory,
-			Faults: s.Scenario.Media.Faults,
+			Trace:   s.Trace,
+			Seed:    int64(s.Scenario.Seed), //nolint:gosec // bits only
+			Speed:   s.Scenario.Media.Speed,
+			Jitter:  s.Scenario.Media.Jitter,
+			Memory:  s.Scenario.Media.Memory,
+			Faults:  s.Scenario.Media.Faults,
+			Outside: canary,
 		})
 		if err != nil {
 			return fmt.Errorf("start the simulation: %w", err)

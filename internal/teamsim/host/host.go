@@ -33,7 +33,10 @@ type Options struct {
 	// Audio chooses what a session hears; default: the same conversation for
 	// all, begun at a sample that depends on session and Seed.
 	Audio func(session string) *Audio
-	Seed  int64
+	// Outside is what frames hold that are sent before Open or after Paused
+	// (FaultEarly, FaultLate); default: what the session hears.
+	Outside *Audio
+	Seed    int64
 	// Speed is how many seconds of media pass in a second; default 1. Holding
 	// times (TTL, faults of the host) stay in real time.
 	Speed float64

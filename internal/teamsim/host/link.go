@@ -198,13 +198,17 @@ func (s *session) emit(p *packer, run Run) {
 	if run.Malformed && s.cursor > s.rec.SentHigh {
 		f.bytes = malformedBytes // what is sent again is sound
 	}
-	p.frame(s.rec.Audio, f)
+	audio := s.rec.Audio
+	if run.Outside && s.outside != nil {
+		audio = s.outside
+	}
+	p.frame(audio, f)
 	if run.Twice {
-		p.frame(s.rec.Audio, f)
+		p.frame(audio, f)
 	}
 	if run.Stray {
 		f.handle = strayHandle
-		p.frame(s.rec.Audio, f)
+		p.frame(audio, f)
 	}
 	s.rec.SentHigh = max(s.rec.SentHigh, s.cursor)
 	s.cursor++

@@ -67,7 +67,7 @@ func (h *Host) create(m *pb.CreateSessionRequest) (r *pb.CreateSessionResponse, 
 		Session: id, Host: h.opt.ID, Epoch: h.epochName(), Blob: blob,
 		Audio: h.opt.Audio(id), Created: time.Now(),
 	}, ttl, h.opt.Faults)
-	s.detached = h.clock.wall()
+	s.outside, s.detached = h.opt.Outside, h.clock.wall()
 	h.sessions[id] = s
 	h.order = append(h.order, s)
 	h.traceSession(s, trace.Event{Kind: trace.SessionCreated})

@@ -11,9 +11,10 @@ import (
 
 // A session is one call's sockets. Guarded by Host.mu.
 type session struct {
-	rec   SessionRecord
-	ttl   time.Duration
-	start time.Duration // media clock at Connect
+	rec     SessionRecord
+	outside *Audio // of frames outside of what was asked for; nil: rec.Audio
+	ttl     time.Duration
+	start   time.Duration // media clock at Connect
 
 	// What was captured.
 	frame  int64 // frames of media that have passed since Connect
