@@ -12,10 +12,18 @@ import (
 
 // childVariable makes the test binary be recorderbot itself: tests that send
 // signals or kill need a process of its own.
-const childVariable = "RECORDERBOT_TEST_CHILD"
+const (
+	childVariable = "RECORDERBOT_TEST_CHILD"
+	// childUndumpable makes it say whether it can be dumped, and nothing else.
+	childUndumpable = "undumpable"
+)
 
 func TestMain(m *testing.M) {
-	if os.Getenv(childVariable) != "" {
+	switch os.Getenv(childVariable) {
+	case "":
+	case childUndumpable:
+		os.Exit(reportDumpable(os.Stdout))
+	default:
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, os.Environ()))
 	}
 	os.Exit(m.Run())

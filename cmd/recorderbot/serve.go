@@ -18,6 +18,10 @@ type serveCommand struct {
 
 // Run serves until the first signal, then drains; the second signal ends it.
 func (cmd serveCommand) Run(c *console) error {
+	// Before the first secret is read, and the first frame can come.
+	if err := undumpable(); err != nil {
+		return err
+	}
 	cfg, err := loadConfig(cmd.Config, c.environ)
 	if err != nil {
 		return err
