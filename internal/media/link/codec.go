@@ -42,9 +42,12 @@ func (in *inbound) fill(data mem.BufferSlice) []byte {
 		in.buffer = make([]byte, max(n, usualMessage))
 	}
 	in.buffer = in.buffer[:n]
-	data.CopyTo(in.buffer)
+	take(in.buffer, data)
 	return in.buffer
 }
+
+// scrub forgets the message.
+func (in *inbound) scrub() { clear(in.buffer) }
 
 // A codec is the protobuf codec of the Link stream. Frames, nearly all that
 // comes, is not unmarshalled: a copy of every payload and a message's worth of

@@ -90,6 +90,7 @@ func (l *Link) serve(ctx context.Context) error {
 		} else {
 			l.hear(in.message)
 		}
+		in.scrub()
 	}
 }
 

@@ -25,6 +25,7 @@ func (l *Link) hear(m *mediahostv1.FromHost) {
 	switch m := m.GetMessage().(type) {
 	case *mediahostv1.FromHost_Frames:
 		l.opts.Handler.Frames(Message{l, m.Frames.GetPacked()}) // with fields that we don't know
+		clear(m.Frames.GetPacked())
 	case *mediahostv1.FromHost_Info:
 		l.hearInfo(infoOf(m.Info))
 	case *mediahostv1.FromHost_Attached:

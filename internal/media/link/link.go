@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/experimental"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
@@ -101,13 +102,14 @@ func New(o Options) (*Link, error) {
 		return nil, fmt.Errorf("link to %s: no TLS configuration; media hosts are reached over mutual TLS only", o.Address)
 	}
 	conn, err := grpc.NewClient(o.Address,
-		grpc.WithTransportCredentials(credentials.NewTLS(o.TLS)),
+		grpc.WithTransportCredentials(scrubbing{credentials.NewTLS(o.TLS)}),
+		experimental.WithBufferPool(newScrubbedPool()),
 		grpc.WithNoProxy(), // media stays on the private network
 		grpc.WithDisableServiceConfig(),
 		grpc.WithDisableRetry(),
 		grpc.WithInitialWindowSize(window),
 		grpc.WithInitialConnWindowSize(window),
-		grpc.WithReadBufferSize(64<<10),
+		grpc.WithReadBufferSize(readBuffer),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
 				BaseDelay: firstBackOff, Multiplier: 1.6, Jitter: 0.2, MaxDelay: mostBackOff,
