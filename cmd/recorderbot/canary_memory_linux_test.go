@@ -11,7 +11,7 @@ import (
 
 // inMemory looks through all memory of a process that can be read: what a core dump
 // would hold, if one were made.
-func (c *canary) inMemory(t *testing.T, pid int) (found []string, size int64) {
+func (c *canary) inMemory(t *testing.T, pid int) (found []sighting, size int64) {
 	t.Helper()
 	maps, err := os.Open(fmt.Sprintf("/proc/%d/maps", pid))
 	if err != nil {
@@ -38,9 +38,7 @@ func (c *canary) inMemory(t *testing.T, pid int) (found []string, size int64) {
 			continue // not to be read: [vvar] and the like
 		}
 		size += int64(len(data))
-		for _, f := range c.find(data) {
-			found = append(found, fmt.Sprintf("%s of %s", f, lines.Text()))
-		}
+		found = append(found, c.find(data)...)
 	}
 	return found, size
 }

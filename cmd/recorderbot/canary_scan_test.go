@@ -38,6 +38,9 @@ const (
 	canaryWindow = 32 // bytes that nobody guesses
 	wordEvery    = 16 // each window holds a whole word that is in the index
 	someBits     = 24
+	formRaw      = "raw" // as frames carry it
+	// mostSightings in one place are enough to act on.
+	mostSightings = 10
 )
 
 // newCanary makes noise of the given length, and its index.
@@ -55,7 +58,7 @@ func newCanary(samples int) *canary {
 	hexed := []byte(hex.EncodeToString(little))
 	decimals := []byte(strings.Trim(fmt.Sprint(little), "[]"))
 	c.forms = []form{
-		{"raw", little},
+		{formRaw, little},
 		{"big-endian", big}, // FLAC's verbatim samples, AIFF
 		{"32 bits", wide},   // a decoder's or encoder's samples
 		{"hex", hexed},
@@ -79,8 +82,18 @@ func newCanary(samples int) *canary {
 
 func someHash(w uint64) uint64 { return (w * 0x9E3779B97F4A7C15) >> (64 - someBits) }
 
-// find returns where in data windows of the canary begin, in words; the first few.
-func (c *canary) find(data []byte) (found []string) {
+// A sighting is a piece of the canary.
+type sighting struct {
+	form  string
+	bytes int
+	at    int
+}
+
+// String is for people.
+func (s sighting) String() string { return fmt.Sprintf("%d bytes, %s, at %#x", s.bytes, s.form, s.at) }
+
+// find returns where in data pieces of the canary are; the first few.
+func (c *canary) find(data []byte) (found []sighting) {
 	for at := 0; at+8 <= len(data); at++ {
 		w := binary.LittleEndian.Uint64(data[at:])
 		if h := someHash(w); c.some[h>>6]&(1<<(h&63)) == 0 {
@@ -94,8 +107,8 @@ func (c *canary) find(data []byte) (found []string) {
 			}
 		}
 		if longest >= canaryWindow {
-			found = append(found, fmt.Sprintf("%d bytes %s at %#x", longest, name, at))
-			if len(found) == 10 {
+			found = append(found, sighting{name, longest, at})
+			if len(found) == mostSightings {
 				return found
 			}
 			at += longest

@@ -19,6 +19,10 @@ import (
 // is zeroed at the latest when the next record is waited for. That is done for every
 // message: it costs one memclr for each copy, and nobody has to know which message it
 // was.
+//
+// What can remain is what was in a thread's vector registers when a signal came, 256
+// bytes at most, on the thread's signal stack until its next signal; and what the
+// kernel has not handed over. No such memory is ever dumped: the command sees to it.
 
 const (
 	// readBuffer is the transport's: a TLS record, more never comes at once. It is
