@@ -125,7 +125,7 @@ func (c *Client) PollOperation(ctx context.Context, call recorder.CallRef, id re
 // KeepAlive tells that we are here: POST …/keepAlive, 200 (Graph, call: keepAlive; at least every 45
 // minutes).
 func (c *Client) KeepAlive(ctx context.Context, call recorder.CallRef) (recorder.Receipt, error) {
-	re, err := c.send(ctx, call, request{operation: opKeepAlive, method: http.MethodPost, path: "/keepAlive", repeat: true, limit: requestLimit})
+	re, err := c.send(ctx, call, request{operation: opKeepAlive, method: http.MethodPost, path: "/keepAlive", repeat: true, few: true, limit: requestLimit})
 	return re.receipt, err
 }
 

@@ -137,6 +137,7 @@ type request struct {
 	page      string // a whole URL instead: a list's next page
 	body      any
 	repeat    bool // 429, 503 and 504 may be asked again here
+	few       bool // but not often: who asks will ask again
 	limit     time.Duration
 }
 
@@ -154,7 +155,7 @@ type reply struct {
 func (c *Client) send(ctx context.Context, call recorder.CallRef, r request) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()
-	retry := newRetry()
+	retry := newRetry(r.few)
 	refreshed := false
 	for {
 		re, err := c.once(ctx, call, r)

@@ -9,28 +9,35 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// mostRetries bounds how often one request is made again.
-const mostRetries = 6
+// mostRetries bounds how often one request is made again; fewRetries, one that all
+// calls make every minute while the platform is in trouble.
+const (
+	mostRetries = 6
+	fewRetries  = 2
+)
 
 // A retry paces the repetitions of one request.
 type retry struct {
-	pace  *backoff.ExponentialBackOff
-	tries int
+	pace *backoff.ExponentialBackOff
+	left int
 }
 
-func newRetry() *retry {
+func newRetry(few bool) *retry {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.MaxInterval = 100*time.Millisecond, 5*time.Second
 	b.Reset()
-	return &retry{pace: b}
+	if few {
+		return &retry{pace: b, left: fewRetries}
+	}
+	return &retry{pace: b, left: mostRetries}
 }
 
 // wait pauses as long as the platform asked, or by the pace where it did not.
 // It returns false at once where the pause would outlast ctx.
 func (r *retry) wait(ctx context.Context, asked time.Duration) bool {
-	r.tries++
+	r.left--
 	pause := max(asked, r.pace.NextBackOff())
-	if deadline, ok := ctx.Deadline(); r.tries > mostRetries || ok && time.Until(deadline) <= pause {
+	if deadline, ok := ctx.Deadline(); r.left < 0 || ok && time.Until(deadline) <= pause {
 		return false
 	}
 	t := time.NewTimer(pause)
