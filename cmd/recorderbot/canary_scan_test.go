@@ -49,14 +49,14 @@ func newCanary(samples int) *canary {
 	c := &canary{pcm: make([]int16, samples), index: map[uint64][]spot{}, some: make([]uint64, 1<<(someBits-6))}
 	little, big, wide := []byte{}, []byte{}, []byte{}
 	for i := range c.pcm {
-		s := int16(rng.Uint32()) //nolint:gosec // any 16 bits
+		s := int16(rng.Uint32())
 		c.pcm[i] = s
-		little = binary.LittleEndian.AppendUint16(little, uint16(s)) //nolint:gosec // bits
-		big = binary.BigEndian.AppendUint16(big, uint16(s))          //nolint:gosec // bits
+		little = binary.LittleEndian.AppendUint16(little, uint16(s))
+		big = binary.BigEndian.AppendUint16(big, uint16(s))
 		wide = binary.LittleEndian.AppendUint32(wide, uint32(int32(s)))
 	}
 	hexed := []byte(hex.EncodeToString(little))
-	decimals := []byte(strings.Trim(fmt.Sprint(little), "[]"))
+	decimals := []byte(strings.Trim(fmt.Sprintf("%d", little), "[]"))
 	c.forms = []form{
 		{formRaw, little},
 		{"big-endian", big}, // FLAC's verbatim samples, AIFF

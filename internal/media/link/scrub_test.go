@@ -69,7 +69,7 @@ func TestOneRecordAtATime(t *testing.T) {
 	for n := range 40 {
 		body := bytes.Repeat([]byte{byte(n + 1)}, 1+n*n*10)
 		wire = append(wire, 23, 3, 3)
-		wire = binary.BigEndian.AppendUint16(wire, uint16(len(body))) //nolint:gosec // small
+		wire = binary.BigEndian.AppendUint16(wire, uint16(len(body)))
 		wire = append(wire, body...)
 		ends[len(wire)] = true
 	}
