@@ -17,10 +17,11 @@ import (
 // A canary is a waveform that occurs nowhere else, and how to find any 32 bytes of
 // it, as it is or as a log, a database or an encoder would write it.
 type canary struct {
-	pcm   []int16
-	forms []form
-	index map[uint64][]spot // words that begin at a multiple of wordEvery
-	some  []uint64          // bits: whether a word can be in the index
+	pcm     []int16
+	speaker string // who is said to speak in it
+	forms   []form
+	index   map[uint64][]spot // words that begin at a multiple of wordEvery
+	some    []uint64          // bits: whether a word can be in the index
 }
 
 // A form is the canary in one notation, as long as it is.
@@ -128,6 +129,17 @@ func alike(a []byte, i int, b []byte, k int) (n int) {
 	return n
 }
 
+// notIn reports what there is of the canary, and of what is derived from it.
+func (c *canary) notIn(t *testing.T, where string, data []byte) {
+	t.Helper()
+	for _, f := range c.find(data) {
+		t.Errorf("%s: %s", where, f)
+	}
+	if c.speaker != "" && bytes.Contains(data, []byte(c.speaker)) {
+		t.Errorf("%s: who spoke in it", where)
+	}
+}
+
 // inFiles looks through every file below dir, written to its end or not.
 func (c *canary) inFiles(t *testing.T, dir string) (files int) {
 	t.Helper()
@@ -140,9 +152,7 @@ func (c *canary) inFiles(t *testing.T, dir string) (files int) {
 			return err
 		}
 		files++
-		for _, f := range c.find(data) {
-			t.Errorf("%s: %s", path, f)
-		}
+		c.notIn(t, path, data)
 		return nil
 	})
 	if err != nil {

@@ -19,6 +19,9 @@ import (
 // of, or lost with an earlier epoch.
 var ErrNoSession = errors.New("the media host has no such session")
 
+// OutsideSpeaker is the source ID of nobody, who speaks in Options.Outside.
+const OutsideSpeaker = 3_405_691_582
+
 // Options say what kind of host it is. The zero Options make a host that runs
 // in real time on a free port of 127.0.0.1, without TLS.
 type Options struct {
@@ -34,7 +37,8 @@ type Options struct {
 	// all, begun at a sample that depends on session and Seed.
 	Audio func(session string) *Audio
 	// Outside is what frames hold that are sent before Open or after Paused
-	// (FaultEarly, FaultLate); default: what the session hears.
+	// (FaultEarly, FaultLate); default: what the session hears. With it, they are
+	// said to be OutsideSpeaker's.
 	Outside *Audio
 	Seed    int64
 	// Speed is how many seconds of media pass in a second; default 1. Holding

@@ -85,6 +85,19 @@ func (h *Host) speakers(s *session) {
 	}, nil)
 }
 
+// gossip tells who speaks in frames that must not be sent, now and then.
+func (s *session) gossip(left int) {
+	if s.outside == nil || left%20 != 0 {
+		return
+	}
+	before := s.next
+	s.say(func(handle uint32) *pb.FromHost {
+		return &pb.FromHost{Message: &pb.FromHost_ActiveSpeakers{ActiveSpeakers: &pb.ActiveSpeakers{
+			Handle: handle, BeforeSeq: before, SourceIds: []uint32{OutsideSpeaker}, Dominant: OutsideSpeaker,
+		}}}
+	}, nil)
+}
+
 // Inject makes a session misbehave; see the kinds for when. It fails with
 // ErrNoSession, or says what is wrong with a fault; then none is injected.
 func (h *Host) Inject(blob string, faults ...Fault) error {

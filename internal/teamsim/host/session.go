@@ -161,9 +161,11 @@ func (s *session) captureSome(due int64, now time.Time) {
 		}
 		s.number(n, Run{}, now)
 	case s.lateLeft > 0:
+		s.gossip(s.lateLeft)
 		s.lateLeft--
 		s.number(1, Run{Outside: true}, now)
 	case s.earlyLeft > 0 && s.link != nil && s.openedAt < 0:
+		s.gossip(s.earlyLeft)
 		s.earlyLeft--
 		s.number(1, Run{Outside: true}, now)
 	case s.lateLeft == 0 && (s.earlyLeft == 0 || s.link == nil):
