@@ -45,12 +45,13 @@ type call struct {
 	orders chan order // of operators
 	view   view
 
-	kept     atomic.Int64 // when the platform last accepted a keepAlive, Unix ns; 0: none is due yet
-	records  atomic.Bool  // it records, or is about to
-	released atomic.Bool  // the sockets were disposed of; what comes later must be too
-	work     sync.WaitGroup
-	over     chan struct{} // closed when nobody reads results any more
-	done     chan struct{} // closed when run has returned and all work is over
+	inherited bool         // owned by run: taken up from a dead process
+	kept      atomic.Int64 // when the platform last accepted a keepAlive, Unix ns; 0: none is due yet
+	records   atomic.Bool  // it records, or is about to
+	released  atomic.Bool  // the sockets were disposed of; what comes later must be too
+	work      sync.WaitGroup
+	over      chan struct{} // closed when nobody reads results any more
+	done      chan struct{} // closed when run has returned and all work is over
 }
 
 // A clock is one running timer. A tick of a clock that was stopped or
@@ -134,6 +135,7 @@ func (c *call) begin(refused Cause, left *Takeover) (state, []Command) {
 	s, cmds := begin(l, refused)
 	step := stepOf(eventBegin, beginData{refused, l.onFailure}, s, cmds)
 	if left != nil {
+		c.inherited = true
 		s, cmds = resume(l, *left)
 		step = stepOf(eventResume, left, s, cmds)
 	}

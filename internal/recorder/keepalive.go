@@ -60,7 +60,11 @@ func (c *call) keepAlive(ctx context.Context) {
 // that is entered does not know how long the one before it has waited.
 func (c *call) setKeepAlive(after time.Duration) {
 	now := time.Now()
-	c.kept.CompareAndSwap(0, now.UnixNano()) // established: the platform counts from here
+	// Established: the platform counts from here, but for a call that was taken up:
+	// nobody here knows when the dead process kept it alive.
+	if c.kept.CompareAndSwap(0, now.UnixNano()) && c.inherited {
+		after = keepAliveSoon
+	}
 	after = spread(c.inv.Call.ID, after)
 	if old := c.timers[TimerKeepAlive]; old != nil && old.at.Before(now.Add(after)) {
 		return

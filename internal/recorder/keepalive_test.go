@@ -40,7 +40,8 @@ func TestKeepAliveForADay(t *testing.T) {
 }
 
 // establish starts a call: the odd ones now, the others within ten minutes. One
-// in ten is gone some time later, one in ten loses its media and stays.
+// in ten is gone some time later, one in ten loses its media and stays, two in ten
+// are paused for a while.
 func (s *storm) establish(r *Registry, n int, began time.Time, long time.Duration) {
 	rng := rand.New(rand.NewPCG(3, uint64(n)))
 	delay := time.Duration(0)
@@ -56,6 +57,11 @@ func (s *storm) establish(r *Registry, n int, began time.Time, long time.Duratio
 	case 1:
 		a.staying = true
 		time.AfterFunc(15*time.Minute+some, func() { _ = r.Post(stormID(n), MediaFailed{CauseMediaLost, "x"}) })
+	}
+	if n%5 == 2 {
+		pause := 5*time.Minute + time.Duration(rng.Int64N(int64(40*time.Minute)))
+		time.AfterFunc(15*time.Minute+some, func() { _ = r.Post(stormID(n), PauseRequested{}) })
+		time.AfterFunc(15*time.Minute+some+pause, func() { _ = r.Post(stormID(n), ResumeRequested{}) })
 	}
 	time.AfterFunc(delay, func() { r.Invite(testInvite(stormID(n))) })
 	time.AfterFunc(delay+time.Millisecond, func() {
@@ -201,4 +207,29 @@ func TestKeepAliveAge(t *testing.T) {
 			t.Errorf("%v without a call", a)
 		}
 	})
+}
+
+// TestTakenUpIsKeptAliveSoon: nobody knows when the dead process asked last.
+func TestTakenUpIsKeptAliveSoon(t *testing.T) {
+	t.Parallel()
+	for _, state := range []string{"recording", "paused", "staying"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &world{standing: StandingEstablished}
+				r := w.begin(t.Context(), Options{})
+				r.TakeUp(testInvite("c"), Takeover{
+					Memory:  Memory{State: state, Asked: 2, Ending: &Ending{Status: StatusFailed, Cause: CauseMediaLost}},
+					Session: &Session{ID: "s"},
+				})
+				pass(keepAliveSoon + keepAliveSpreadMost + time.Second)
+				synctest.Wait()
+				if n := keepAlives(w); n != 1 {
+					t.Errorf("%d keepAlives", n)
+				}
+				_ = r.Post("c", CallEnded{})
+				wait(t, r)
+			})
+		})
+	}
 }
