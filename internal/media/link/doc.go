@@ -15,7 +15,9 @@
 //     pause). Only after [Options.Bridge] without an attachment, or where the
 //     host says that the session is gone, is the session lost, and then its owner
 //     hears it exactly once.
-//   - Nothing here decides what may be stored, and nothing here keeps a frame.
+//   - Nothing here decides what may be stored, and nothing here keeps a frame: each
+//     buffer on its way is zeroed when the next record is waited for, ours and those
+//     of TLS and gRPC (scrub.go).
 //
 // # Goroutines and locks
 //
