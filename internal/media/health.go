@@ -19,18 +19,23 @@ type HostHealth struct {
 	Draining            bool
 	Sessions, Capacity  uint32 // by the host's count
 	Ours                int    // sessions of this process
+	Others              int    // of other processes, as far as the host has said
+	Used                int    // seats that are taken: ours, others', and those about to be or not gone yet
 	SDKVersion          string
 	SDKReleased         time.Time // zero: unknown
 	CertificateNotAfter time.Time // zero: unknown
 }
 
+// Willing reports whether the host takes calls as long as there is a seat.
+func (h HostHealth) Willing() bool { return h.Up && h.Health == link.Normal.String() }
+
 // TakesCalls reports whether the host may be given a call now.
-func (h HostHealth) TakesCalls() bool {
-	return h.Up && h.Health == link.Normal.String() && max(int(h.Sessions), h.Ours) < int(h.Capacity)
-}
+func (h HostHealth) TakesCalls() bool { return h.Willing() && h.Used < int(h.Capacity) }
 
 // Health returns how the hosts are, in the order of the configuration.
 func (s *Service) Health() []HostHealth {
+	s.places.Lock()
+	defer s.places.Unlock()
 	all := make([]HostHealth, len(s.hosts))
 	for i, h := range s.hosts {
 		state := h.link.State()
@@ -38,6 +43,7 @@ func (s *Service) Health() []HostHealth {
 			Address: h.address, HostID: state.Info.HostID, Region: state.Info.Region, Epoch: state.Info.Epoch,
 			Up: state.Up, Since: state.Since, Health: label(state), Draining: state.Info.Draining,
 			Sessions: state.Info.Sessions, Capacity: state.Info.Capacity, Ours: state.Attached,
+			Others: h.seats.others, Used: h.used(state),
 			SDKVersion: state.Info.SDKVersion, SDKReleased: state.Info.SDKReleased,
 			CertificateNotAfter: state.Info.CertificateNotAfter,
 		}

@@ -21,17 +21,15 @@ type host struct {
 	address string
 	log     *zap.Logger
 	link    *link.Link
-	placing atomic.Int32 // CreateSession under way
+	seats   seats        // guarded by Service.places
 	writing atomic.Int64 // since when the reader is in the spool, Unix ns; 0: it is not
 	wasUp   atomic.Bool
 	visit   visit // the reader's
 	timed   atomic.Pointer[timed]
 	gates   sync.Mutex // guards what the gates of all sessions here need; see doc.go
 
-	mu     sync.Mutex // guards what follows
-	avoid  time.Time  // place nothing here before
-	unstop []string   // sessions whose StopSession did not get through
-	noisy  map[string]*rate.Sometimes
+	mu    sync.Mutex // guards what follows
+	noisy map[string]*rate.Sometimes
 }
 
 // A timed frame is one whose way to stable storage is being measured: at most
@@ -90,6 +88,7 @@ func (h *host) Changed() {
 	if was := h.wasUp.Swap(state.Up); was && !state.Up {
 		h.service.metrics.cuts.Inc()
 	}
+	h.hearSeats(state)
 	h.service.countHosts()
 }
 
@@ -118,25 +117,10 @@ func (h *host) stop(ctx context.Context, id, reason string) error {
 	return err
 }
 
-// mostUnstopped bounds the sessions that wait to be stopped. What is too much the
-// host disposes of itself, for nobody attaches it.
-const mostUnstopped = 10_000
-
-// stopLater has a session stopped when the link is up.
-func (h *host) stopLater(id string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.unstop) < mostUnstopped {
-		h.unstop = append(h.unstop, id)
-	}
-}
-
 // retryStops is called now and then while the link is up.
 func (h *host) retryStops(ctx context.Context) {
-	h.mu.Lock()
-	ids := h.unstop
-	h.unstop = nil
-	h.mu.Unlock()
+	ids := h.takeUnstopped()
+	defer h.ended(len(ids))
 	for i, id := range ids {
 		if h.stop(ctx, id, "left over") != nil {
 			for _, id := range ids[i+1:] {

@@ -1,12 +1,9 @@
 package media
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,29 +29,32 @@ func (s *Service) CreateSession(ctx context.Context, call recorder.CallRef, regi
 	}
 	ctx, cancel := context.WithTimeout(ctx, placeLimit)
 	defer cancel()
-	hosts, why := s.candidates(region)
-	for i, h := range hosts {
-		session, err := s.place(ctx, h, call, len(hosts)-i)
+	var why []error
+	tried := map[*host]bool{}
+	for ctx.Err() == nil {
+		h, fit, unfit := s.choose(region, tried)
+		if h == nil {
+			why = append(why, unfit...)
+			break
+		}
+		tried[h] = true
+		session, err := s.place(ctx, h, call, fit)
 		if err == nil {
 			s.metrics.placed.WithLabelValues("placed").Inc()
 			return session, nil
 		}
 		why = append(why, err)
-		if ctx.Err() != nil {
-			break
-		}
 	}
 	s.metrics.placed.WithLabelValues("refused").Inc()
-	if len(why) == 0 {
-		why = append(why, errors.New("there is none"))
+	if err := ctx.Err(); err != nil {
+		why = append(why, err)
 	}
 	return recorder.Session{}, fmt.Errorf("%w: %w", recorder.ErrNoMediaHost, errors.Join(why...))
 }
 
-// place asks one host, which gets its share of the time that is left.
+// place asks one host, on which a seat was taken. It gets its share of the time
+// that is left.
 func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, left int) (recorder.Session, error) {
-	h.placing.Add(1)
-	defer h.placing.Add(-1)
 	deadline, _ := ctx.Deadline()
 	share := max(time.Until(deadline)/time.Duration(left), placeLeast)
 	ask, cancel := context.WithTimeout(ctx, share)
@@ -66,9 +66,7 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 	}
 	blob, err := h.link.CreateSession(ask, id, mode, unattachedTTL)
 	if err != nil {
-		h.mu.Lock()
-		h.avoid = time.Now().Add(avoidFor)
-		h.mu.Unlock()
+		h.refused()
 		if isTimeout(ask.Err()) {
 			h.stopLater(id) // it may have been made all the same
 		}
@@ -76,7 +74,7 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 		return recorder.Session{}, err
 	}
 	one := newSession(s, h, call, id)
-	if one.link, err = h.link.Attach(id, one); err != nil {
+	if err = h.attach(id, one); err != nil {
 		h.stopLater(id) // made, and of no use
 		return recorder.Session{}, err
 	}
@@ -95,68 +93,6 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 	name := h.link.State().Info.HostID
 	one.log.Info("call placed", zap.String("host", name))
 	return recorder.Session{ID: id, Host: name, Address: h.address, Blob: blob}, nil
-}
-
-// candidates are the hosts that may take a call, best first, and why the others
-// may not.
-func (s *Service) candidates(region string) ([]*host, []error) {
-	type rated struct {
-		*host
-
-		away    bool // of another region, or just refused a call
-		avoided bool
-		load    float64
-	}
-	var fit []rated
-	var why []error
-	now := time.Now()
-	for _, h := range s.hosts {
-		state := h.link.State()
-		used := max(state.Attached, int(state.Info.Sessions)) + int(h.placing.Load())
-		if reason := unfit(state, used); reason != "" {
-			why = append(why, fmt.Errorf("%s %s", h.address, reason))
-			continue
-		}
-		h.mu.Lock()
-		avoided := now.Before(h.avoid)
-		h.mu.Unlock()
-		fit = append(fit, rated{
-			host: h, avoided: avoided, load: float64(used) / float64(state.Info.Capacity),
-			away: region != "" && !strings.EqualFold(region, state.Info.Region),
-		})
-	}
-	slices.SortStableFunc(fit, func(a, b rated) int {
-		return cmp.Or(boolean(a.avoided, b.avoided), boolean(a.away, b.away), cmp.Compare(a.load, b.load))
-	})
-	hosts := make([]*host, len(fit))
-	for i, r := range fit {
-		hosts[i] = r.host
-	}
-	return hosts, why
-}
-
-func boolean(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-func unfit(state link.State, used int) string {
-	switch {
-	case !state.Up:
-		return "is not connected"
-	case state.Info.Draining:
-		return "is draining"
-	case state.Info.Health != link.Normal:
-		return "is " + state.Info.Health.String()
-	case used >= int(state.Info.Capacity):
-		return "is full"
-	}
-	return ""
 }
 
 // Release implements recorder.Media.
@@ -179,7 +115,8 @@ func (s *Service) Release(ctx context.Context, call recorder.CallID, reason stri
 	s.metrics.sessions.Dec()
 	one.end.Do(func() { close(one.ending) })
 	one.shut()
-	one.link.Detach()
+	stopped := one.host.detach(one)
+	defer stopped()
 	if err := one.host.stop(ctx, one.id, reason); err != nil {
 		return fmt.Errorf("release the session of call %s: %w", call, err)
 	}

@@ -121,6 +121,8 @@ type Service struct {
 	measuring chan struct{}  // one measures at a time
 	owned     sync.WaitGroup // the goroutines of late, and those that measure
 
+	places sync.Mutex // guards the hosts' seats; only a link's state is asked, and changed, under it
+
 	mu       sync.Mutex // guards what follows; nothing else is called under it
 	sessions map[recorder.CallID]*session
 	left     map[recorder.CallID]*left // what dead processes have left, until it is released
