@@ -106,6 +106,8 @@ func (l *Log) commit(buf *buffer) error {
 	now := time.Now()
 	durables := l.publish(buf, h, now)
 	l.metrics.commit.Observe(now.Sub(start).Seconds())
+	l.commits.Add(1)
+	l.took.Add(int64(now.Sub(start)))
 	if l.opt.OnDurable != nil && len(durables) > 0 {
 		l.opt.OnDurable(durables)
 	}

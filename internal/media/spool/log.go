@@ -26,6 +26,8 @@ type Log struct {
 	metrics *metrics
 	rate    *rate
 	born    time.Time
+	commits atomic.Uint64 // made durable
+	took    atomic.Int64  // by them together, ns
 	under   atomic.Int64 // when the commit under way began, ns after born, at least 1; 0: there is none
 	free    atomic.Int64 // bytes, as the filesystem said last
 	asked   atomic.Int64 // when it did, ns after born; far in the past: never
@@ -163,6 +165,12 @@ func (l *Log) Stalled() time.Duration {
 		return 0
 	}
 	return time.Since(l.born) - time.Duration(began)
+}
+
+// Commits returns how many commits were made durable since Open, and how long they
+// took together. It takes no lock.
+func (l *Log) Commits() (n uint64, took time.Duration) {
+	return l.commits.Load(), time.Duration(l.took.Load())
 }
 
 // Recovered returns the recordings that Open found and that were not released

@@ -2,9 +2,10 @@ package spool
 
 import "time"
 
+// StreamRate is what one audio stream writes: bytes a second, in round numbers.
+const StreamRate = 36_000
+
 const (
-	// streamRate is what one audio stream writes: bytes a second, in round numbers.
-	streamRate = 36_000
 	// roomEvery is how often the filesystem is asked for its room, and roomStale
 	// after how long without an answer there is none.
 	roomEvery = time.Second
@@ -16,10 +17,22 @@ const (
 // where the filesystem does not say. It asks nobody: who answers an invite must
 // not wait for a disk.
 func (l *Log) SecondsLeft() float64 {
-	if time.Since(l.born)-time.Duration(l.asked.Load()) > roomStale {
-		return 0
-	}
+	r := l.Room()
+	return float64(r.Free) / max(r.Rate, StreamRate)
+}
+
+// Room is what SecondsLeft rests on.
+type Room struct {
+	Free int64   // bytes; 0 where the filesystem does not say
+	Rate float64 // bytes a second: what was written, or what the open recordings are due, if that is more
+	Open int     // recordings that were begun and not sealed
+}
+
+// Room says how much room there is, and what uses it up. Like SecondsLeft it asks
+// nobody.
+func (l *Log) Room() Room {
 	free := l.free.Load()
+	stale := time.Since(l.born)-time.Duration(l.asked.Load()) > roomStale
 	l.known.Lock()
 	open := 0
 	for _, t := range l.state.tracks {
@@ -32,7 +45,10 @@ func (l *Log) SecondsLeft() float64 {
 		free += l.segs[l.tail].size - int64(l.marks[n-1].off)
 	}
 	l.known.Unlock()
-	return float64(free) / max(l.rate.perSecond(time.Now()), float64(max(open, 1)*streamRate))
+	if stale {
+		free = 0
+	}
+	return Room{Free: free, Rate: max(l.rate.perSecond(time.Now()), float64(open)*StreamRate), Open: open}
 }
 
 // askRoom asks the filesystem for its room. Where that fails, or hangs, what was
