@@ -148,6 +148,10 @@ const (
 	CauseDraining          Cause = "draining"
 	CauseNoMediaHost       Cause = "noMediaHost"
 	CauseNoSpoolRoom       Cause = "noSpoolRoom"
+	CauseAtCapacity        Cause = "atCapacity"  // as many calls as are configured
+	CauseHostsBusy         Cause = "hostsBusy"   // the media hosts have no seat left
+	CauseStorageSlow       Cause = "storageSlow" // commits of the spool take too long
+	CauseCPUBusy           Cause = "cpuBusy"     // the process has no time left
 	CauseAnswerRefused     Cause = "answerRefused"
 	CauseAnswerTooLate     Cause = "answerTooLate"
 	CauseNeverEstablished  Cause = "neverEstablished"

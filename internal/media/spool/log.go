@@ -28,10 +28,10 @@ type Log struct {
 	born    time.Time
 	commits atomic.Uint64 // made durable
 	took    atomic.Int64  // by them together, ns
-	under   atomic.Int64 // when the commit under way began, ns after born, at least 1; 0: there is none
-	free    atomic.Int64 // bytes, as the filesystem said last
-	asked   atomic.Int64 // when it did, ns after born; far in the past: never
-	soft    int          // bytes that may wait; more has to wait itself
+	under   atomic.Int64  // when the commit under way began, ns after born, at least 1; 0: there is none
+	free    atomic.Int64  // bytes, as the filesystem said last
+	asked   atomic.Int64  // when it did, ns after born; far in the past: never
+	soft    int           // bytes that may wait; more has to wait itself
 
 	// mu guards what is being appended. It is held for the copying of one batch.
 	mu      sync.Mutex
