@@ -19,8 +19,8 @@ type HostHealth struct {
 	Draining            bool
 	Sessions, Capacity  uint32 // by the host's count
 	Ours                int    // sessions of this process
-	Others              int    // of other processes, as far as the host has said
-	Used                int    // seats that are taken: ours, others', and those about to be or not gone yet
+	Others              int    // of other processes, as far as the host has said, and left over from calls of ours
+	Used                int    // seats that are taken: others', ours, and those about to be or not gone yet
 	SDKVersion          string
 	SDKReleased         time.Time // zero: unknown
 	CertificateNotAfter time.Time // zero: unknown
@@ -31,6 +31,16 @@ func (h HostHealth) Willing() bool { return h.Up && h.Health == link.Normal.Stri
 
 // TakesCalls reports whether the host may be given a call now.
 func (h HostHealth) TakesCalls() bool { return h.Willing() && h.Used < int(h.Capacity) }
+
+// Seats is how many sessions of this process the host can hold in all: those that
+// it has, and more where it takes more.
+func (h HostHealth) Seats() int {
+	ours := h.Used - h.Others
+	if !h.Willing() {
+		return ours
+	}
+	return max(ours, int(h.Capacity)-h.Others)
+}
 
 // Health returns how the hosts are, in the order of the configuration.
 func (s *Service) Health() []HostHealth {
@@ -43,7 +53,7 @@ func (s *Service) Health() []HostHealth {
 			Address: h.address, HostID: state.Info.HostID, Region: state.Info.Region, Epoch: state.Info.Epoch,
 			Up: state.Up, Since: state.Since, Health: label(state), Draining: state.Info.Draining,
 			Sessions: state.Info.Sessions, Capacity: state.Info.Capacity, Ours: state.Attached,
-			Others: h.seats.others, Used: h.used(state),
+			Others: h.seats.others + len(h.seats.unstop), Used: h.used(state),
 			SDKVersion: state.Info.SDKVersion, SDKReleased: state.Info.SDKReleased,
 			CertificateNotAfter: state.Info.CertificateNotAfter,
 		}

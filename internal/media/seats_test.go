@@ -75,7 +75,7 @@ func TestBurst(t *testing.T) {
 		t.Errorf("a full host was asked: %v", got)
 	}
 	for _, h := range w.service.Health() {
-		if h.TakesCalls() || !h.Willing() || h.Others != 7 || h.Ours != seats || h.Used != seats+7 {
+		if h.TakesCalls() || !h.Willing() || h.Others != 7 || h.Ours != seats || h.Used != seats+7 || h.Seats() != seats {
 			t.Errorf("health %+v", h)
 		}
 	}
@@ -103,7 +103,7 @@ func TestSeats(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if h = w.service.Health()[0]; h.Others != 5 || h.Used != 6 {
+	if h = w.service.Health()[0]; h.Others != 5 || h.Used != 6 || h.Seats() != 5 {
 		t.Errorf("health %+v, want 5 others and 6 used", h)
 	}
 }
@@ -120,7 +120,7 @@ func TestSeatOfUnstopped(t *testing.T) {
 	w.hosts[0].stop()
 	eventually(t, "the cut", func() bool { return !w.service.Health()[0].Up })
 	_ = w.service.Release(t.Context(), "a0", "test") // can't get through
-	if h := w.service.Health()[0]; h.Used != 1 || h.Ours != 0 {
+	if h := w.service.Health()[0]; h.Used != 1 || h.Ours != 0 || h.Seats() != 0 {
 		t.Errorf("health %+v, want one seat that is taken", h)
 	}
 	w.hosts[0].start()
