@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/net/netutil"
 
+	"github.com/recorderbot/recorderbot/internal/admission"
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/callbacks"
 	"github.com/recorderbot/recorderbot/internal/catalogue"
@@ -27,10 +28,6 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
-
-// spoolRoom is the least room that the spool must have for a new call: calls
-// in progress come first (design.md 4.4).
-const spoolRoom = 2 * time.Hour
 
 // maxConnections bounds the callback listener: strangers with idle connections
 // must not use up the descriptors that the spool needs. Teams uses few.
@@ -48,6 +45,7 @@ type bot struct {
 	hooks     media.Hooks // from the spool to the media side, which is made later
 	media     *media.Service
 	graph     *graph.Client
+	gate      *admission.Gate
 	registry  *recorder.Registry
 	archiver  *archiver
 	callbacks *callbacks.Server
@@ -243,25 +241,16 @@ func (b *bot) makeRegistry(ctx context.Context) error {
 	if b.cfg.Recording.OnFailure == "stay" {
 		policy = recorder.FailureStay
 	}
+	b.gate = b.newGate()
 	b.registry = recorder.NewRegistry(ctx, recorder.Options{
 		Platform: b.graph, Media: b.media, Ledger: b.catalogue, OnFailure: policy,
-		Admit: b.admit, Concluded: b.callOver, Registerer: b.metrics, Log: b.log.Named("recorder"),
+		Admit: b.gate.Admit, Concluded: b.callOver, Registerer: b.metrics, Log: b.log.Named("recorder"),
 	})
 	return nil
 }
 
-// admit says why a call can't be taken now.
-func (b *bot) admit(recorder.Invite) recorder.Cause {
-	switch {
-	case b.spool.SecondsLeft() < spoolRoom.Seconds():
-		return recorder.CauseNoSpoolRoom
-	case b.catalogue.Failing() != nil:
-		return recorder.CauseJournalFailed // answered, it could only fail
-	}
-	return ""
-}
-
 func (b *bot) callOver(inv recorder.Invite, end recorder.Conclusion) {
+	b.gate.Ended(end)
 	b.archiver.notify()
 	if b.concluded != nil {
 		b.concluded(inv, end)

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/callbacks"
+	"github.com/recorderbot/recorderbot/internal/media"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -40,6 +41,7 @@ func (b *bot) start(ctx context.Context) error {
 			b.log.Error("signing keys", zap.Error(err))
 		}
 	})
+	b.running.Go(func() { b.gate.Run(running) })
 	b.graph.Warm(running, b.cfg.App.Tenants)
 	if err := b.recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
@@ -86,8 +88,8 @@ func (b *bot) readyChecks() []readyCheck {
 			return b.catalogue.Ping(ctx)
 		}},
 		{"spool", func() error {
-			if left := b.spool.SecondsLeft(); left < spoolRoom.Seconds() {
-				return fmt.Errorf("room for %.0f s at the present rate; %v are needed", left, spoolRoom)
+			if left := b.spool.SecondsLeft(); left < time.Duration(b.cfg.Capacity.SpoolRoom).Seconds() {
+				return fmt.Errorf("room for %.0f s at the present rate; %v are needed", left, time.Duration(b.cfg.Capacity.SpoolRoom))
 			}
 			return nil
 		}},
@@ -226,12 +228,14 @@ func (b *bot) close() error {
 	return errors.Join(errs...)
 }
 
+// mediaReady: hosts that are full are no reason to be taken out of service, for the
+// calls in progress must be heard of. Who is told that we are ready finds the gate
+// open: it has seen the hosts as they are now.
 func (b *bot) mediaReady() error {
 	hosts := b.media.Health()
-	for _, h := range hosts {
-		if h.TakesCalls() {
-			return nil
-		}
+	if !slices.ContainsFunc(hosts, media.HostHealth.Willing) {
+		return fmt.Errorf("none of %d takes calls", len(hosts))
 	}
-	return fmt.Errorf("none of %d can take calls", len(hosts))
+	b.gate.Measure(time.Now())
+	return nil
 }

@@ -19,6 +19,7 @@ type Config struct {
 	Endpoints  EndpointsConfig  `yaml:"endpoints"`
 	MediaHosts MediaHostsConfig `yaml:"mediaHosts"`
 	Recording  RecordingConfig  `yaml:"recording"`
+	Capacity   CapacityConfig   `yaml:"capacity"`
 	Catalogue  CatalogueConfig  `yaml:"catalogue"`
 	Spool      SpoolConfig      `yaml:"spool"`
 	Archive    ArchiveConfig    `yaml:"archive"`
@@ -89,6 +90,22 @@ type RecordingConfig struct {
 	OnFailure           string `yaml:"onFailure"` // leave or stay
 }
 
+// CapacityConfig says when no further call is taken: its invite is rejected as
+// busy. Calls in progress are not affected.
+type CapacityConfig struct {
+	// Calls is how many there may be at once; 0: as many as the media hosts have
+	// seats, and the spool room, for.
+	Calls int `yaml:"calls"`
+	// SpoolRoom is for how long the spool must have room, with the new call.
+	SpoolRoom Duration `yaml:"spoolRoom"`
+	// CommitLatency is how long a commit of the spool may take on average; 0: it does
+	// not matter.
+	CommitLatency Duration `yaml:"commitLatency"`
+	// CPU is how many percent of the cores that the process may use it may use; 0: it
+	// does not matter.
+	CPU int `yaml:"cpu"`
+}
+
 // CatalogueConfig names the catalogue.
 type CatalogueConfig struct {
 	URL string `yaml:"url"`
@@ -127,6 +144,7 @@ func defaultConfig() Config {
 			Ops:       Listener{Address: "127.0.0.1:9440"},
 		},
 		Recording: RecordingConfig{Audio: "mixed", Video: "none", ParticipantCapacity: 100, OnFailure: "leave"},
+		Capacity:  CapacityConfig{SpoolRoom: Duration(2 * time.Hour), CommitLatency: Duration(200 * time.Millisecond), CPU: 90},
 		Catalogue: CatalogueConfig{URL: "sqlite:recorderbot.db"},
 		Spool:     SpoolConfig{Dir: "spool", SegmentSize: 256 << 20, CommitInterval: Duration(20 * time.Millisecond)},
 		Archive:   ArchiveConfig{URL: "file:archive"},

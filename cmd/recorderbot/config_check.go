@@ -16,6 +16,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// mostCalls bounds what one process can be asked to record at once.
+const mostCalls = 100_000
+
 // configCheck finds what is wrong with values that could be read.
 type configCheck struct {
 	*configLoader
@@ -30,6 +33,7 @@ func (c *configCheck) all() {
 	c.endpoints()
 	c.mediaHosts()
 	c.recording()
+	c.capacity()
 	c.storage()
 	if len(c.cfg.Keys) > 0 {
 		c.fault("keys", "encryption and signing are not in this version", "remove the section; archive and spool are plain files")
@@ -161,6 +165,22 @@ func (c *configCheck) recording() {
 		c.fault("recording.participantCapacity", fmt.Sprintf("%d is out of range", r.ParticipantCapacity), "write 0 (no grouping) or about 100")
 	}
 	c.oneOf("recording.onFailure", r.OnFailure, "leave", "stay")
+}
+
+func (c *configCheck) capacity() {
+	l := c.cfg.Capacity
+	if l.Calls < 0 || l.Calls > mostCalls {
+		c.fault("capacity.calls", fmt.Sprintf("%d is not between 0 and %d", l.Calls, mostCalls), "write 0 (what the media hosts and the spool have room for) or how many calls there may be at once")
+	}
+	if d := time.Duration(l.SpoolRoom); d < time.Minute || d > 7*24*time.Hour {
+		c.fault("capacity.spoolRoom", fmt.Sprintf("%v is not between 1m and 168h", d), "write 2h: live calls must be able to end")
+	}
+	if d := time.Duration(l.CommitLatency); d != 0 && (d < 10*time.Millisecond || d > time.Second) {
+		c.fault("capacity.commitLatency", fmt.Sprintf("%v is neither 0s nor between 10ms and 1s", d), "write 200ms, or 0s to take calls however slow the disk is")
+	}
+	if l.CPU != 0 && (l.CPU < 10 || l.CPU > 100) {
+		c.fault("capacity.cpu", fmt.Sprintf("%d is neither 0 nor between 10 and 100 percent", l.CPU), "write 90, or 0 to take calls however busy the process is")
+	}
 }
 
 func (c *configCheck) storage() {

@@ -47,6 +47,7 @@ func TestScenarios(t *testing.T) {
 		"not-policy":             {"recorded": 1, "rejected": 1},
 		"notifications":          {"recorded": 5},
 		"one-call":               {"recorded": 1},
+		"overload":               {"recorded": 20, "rejected": 20},
 		"refused":                {"failed": 3},
 		"running-then-completed": {"failed": 1, "recorded": 3},
 		"throttled":              {"recorded": 2},

@@ -15,7 +15,6 @@ import (
 
 // A world is what a gate measures. Time passes when the test says so.
 type world struct {
-	mu       sync.Mutex
 	hosts    Hosts
 	spool    Spool
 	commits  Commits

@@ -124,6 +124,9 @@ func (s *Sim) botYAML(public string, o BotOptions) yaml.MapSlice {
 			{Key: "participantCapacity", Value: o.ParticipantCapacity},
 			{Key: "onFailure", Value: o.OnFailure},
 		}},
+		// The simulator shares the machine with the bot, and many simulations share it
+		// with each other: how busy it is says nothing.
+		{Key: "capacity", Value: yaml.MapSlice{{Key: "spoolRoom", Value: "10m"}, {Key: "commitLatency", Value: "0s"}, {Key: "cpu", Value: 0}}},
 		{Key: "catalogue", Value: yaml.MapSlice{{Key: "url", Value: "sqlite:" + o.Catalogue}}},
 		{Key: "spool", Value: yaml.MapSlice{{Key: "dir", Value: o.Spool}, {Key: "segmentSize", Value: o.SegmentSize}}},
 		{Key: "archive", Value: yaml.MapSlice{{Key: "url", Value: "file:" + o.Archive}}},

@@ -55,6 +55,8 @@ type Timing struct {
 type Media struct {
 	// Hosts is how many there are; default 1.
 	Hosts int `yaml:"hosts"`
+	// Capacity is how many sessions each host has; default 10 000.
+	Capacity uint32 `yaml:"capacity"`
 	// Speed is how many seconds of media pass in one; default 1.
 	Speed float64 `yaml:"speed"`
 	// Jitter delays frames by up to this much.

@@ -117,13 +117,14 @@ func (s *Sim) startHosts(outside []int16) error {
 				ClientCAs:    s.PKI.Roots,
 				MinVersion:   tls.VersionTLS13,
 			},
-			Trace:   s.Trace,
-			Seed:    int64(s.Scenario.Seed), //nolint:gosec // bits only
-			Speed:   s.Scenario.Media.Speed,
-			Jitter:  s.Scenario.Media.Jitter,
-			Memory:  s.Scenario.Media.Memory,
-			Faults:  s.Scenario.Media.Faults,
-			Outside: canary,
+			Trace:    s.Trace,
+			Capacity: s.Scenario.Media.Capacity,
+			Seed:     int64(s.Scenario.Seed), //nolint:gosec // bits only
+			Speed:    s.Scenario.Media.Speed,
+			Jitter:   s.Scenario.Media.Jitter,
+			Memory:   s.Scenario.Media.Memory,
+			Faults:   s.Scenario.Media.Faults,
+			Outside:  canary,
 		})
 		if err != nil {
 			return fmt.Errorf("start the simulation: %w", err)
