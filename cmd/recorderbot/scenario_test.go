@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/recorder"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
 )
 
@@ -27,6 +29,22 @@ func (r *rig) read(t *testing.T, f func(context.Context, catalogueReader) error)
 	if err := f(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// rejections reads from the catalogue why calls were turned down.
+func (r *rig) rejections(t *testing.T) map[recorder.Cause]int {
+	t.Helper()
+	counts := map[recorder.Cause]int{}
+	r.read(t, func(ctx context.Context, c catalogueReader) error {
+		all, err := c.Invites(ctx, catalogue.Filter{})
+		for i := range all {
+			if all[i].Outcome == recorder.OutcomeRejected.String() {
+				counts[all[i].Cause]++
+			}
+		}
+		return err
+	})
+	return counts
 }
 
 // TestScenarios plays every built-in scenario against the real bot. The
@@ -53,6 +71,11 @@ func TestScenarios(t *testing.T) {
 		"throttled":              {"recorded": 2},
 		"unknown-outcome":        {"recorded": 7},
 	}
+	rejected := map[string]map[recorder.Cause]int{
+		"no-host":    {recorder.CauseNoMediaHost: 1},
+		"not-policy": {recorder.CauseNotPolicyInvite: 1},
+		"overload":   {recorder.CauseHostsBusy: 20},
+	}
 	for _, name := range teamsim.BuiltinNames() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +93,10 @@ func TestScenarios(t *testing.T) {
 			if diff := cmp.Diff(want[name], r.outcomes(t)); diff != "" {
 				t.Errorf("outcomes of %d calls: -want +got\n%s", len(result.Calls), diff)
 			}
+			if diff := cmp.Diff(rejected[name], r.rejections(t), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("why calls were turned down: -want +got\n%s", diff)
+			}
+			t.Logf("to answer %v; to reject %v", result.Answer, result.Reject)
 		})
 	}
 }

@@ -28,9 +28,10 @@ type Result struct {
 	// Violations are the events of the trace that the documentation forbids.
 	Violations []trace.Event `json:"violations,omitempty"`
 	Stats      cloud.Stats   `json:"stats"`
-	// Answer is from the invite's last byte to the answer's arrival, Announce from
-	// the sending of the established notification to the first announcement.
-	Answer, Announce Latency
+	// Answer and Reject are from the invite's last byte to the arrival of the one or
+	// the other, Announce from the sending of the established notification to the
+	// first announcement.
+	Answer, Reject, Announce Latency
 	// Faults are what the simulation itself could not do.
 	Faults []string `json:"faults,omitempty"`
 }
@@ -81,6 +82,7 @@ func (s *Sim) Run(ctx context.Context, botURL string) (Result, error) {
 		Stats: s.Cloud.Stats(), Faults: p.faults,
 	}
 	r.Answer, r.Announce = latencies(r.Calls, cloud.Facts.AnswerTook), latencies(r.Calls, cloud.Facts.AnnounceTook)
+	r.Reject = latencies(r.Calls, cloud.Facts.RejectTook)
 	if err := context.Cause(ctx); err != nil {
 		return r, fmt.Errorf("run the scenario %q: %w", s.Scenario.Name, err)
 	}

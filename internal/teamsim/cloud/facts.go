@@ -59,6 +59,14 @@ func (f Facts) AnswerTook() (time.Duration, bool) {
 	return max(0, f.Answered.Sub(f.InviteWritten)), true
 }
 
+// RejectTook is the time from the invite's last byte to the bot's rejection.
+func (f Facts) RejectTook() (time.Duration, bool) {
+	if f.Rejected.IsZero() {
+		return 0, false
+	}
+	return max(0, f.Rejected.Sub(f.InviteWritten)), true
+}
+
 // AnnounceTook is the time from the established notification's sending to the
 // first announcement of recording.
 func (f Facts) AnnounceTook() (time.Duration, bool) {
