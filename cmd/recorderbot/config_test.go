@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -47,6 +48,9 @@ func TestGoodConfig(t *testing.T) {
 	if cfg.Spool.SegmentSize != 16<<20 || cfg.Listen.Ops.Address != "127.0.0.1:1234" || len(cfg.App.Tenants) != 2 {
 		t.Errorf("%+v", cfg)
 	}
+	if got, want := cfg.Capacity, (CapacityConfig{SpoolRoom: Duration(2 * time.Hour), CommitLatency: Duration(200 * time.Millisecond), CPU: 90}); got != want {
+		t.Errorf("capacity %+v by default, want %+v", got, want)
+	}
 	if cfg.callbackURI() != "https://bot.example.com/api/calls" || cfg.path("spool") != filepath.Join(filepath.Dir(name), "spool") {
 		t.Error(cfg.callbackURI(), cfg.path("spool"))
 	}
@@ -75,6 +79,7 @@ recording: {audio: stereo, participantCapacity: many, onFailure: panic}
 spool: {commitInterval: soon, segmentSize: big}
 archive: {url: "ftp://x"}
 keys: {kms: x}
+capacity: {calls: -1, spoolRoom: 10s, commitLatency: 2s, cpu: 101}
 `)
 	_, err := loadConfig(name, nil)
 	faults, ok := errors.AsType[ConfigErrors](err)
@@ -93,6 +98,7 @@ keys: {kms: x}
 		"10 listen.callbacks.address", "10 listen.callbacks.certFile", "11 endpoints.graph", "11 endpoints.openIDConfiguration",
 		"12 mediaHosts.caFile", "13 mediaHosts.addresses", "16 recording.participantCapacity", "16 recording.audio", "16 recording.onFailure",
 		"17 spool.commitInterval", "17 spool.segmentSize", "18 archive.url", "19 keys",
+		"20 capacity.calls", "20 capacity.spoolRoom", "20 capacity.commitLatency", "20 capacity.cpu",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s\n%v", diff, err)
