@@ -1,7 +1,7 @@
 # Few targets; what CI runs is `make test`.
 GO ?= go
 
-.PHONY: build test race lint fuzz bench demo proto
+.PHONY: build test race lint fuzz bench overload demo proto
 
 build: ## one static binary: ./recorderbot
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o recorderbot ./cmd/recorderbot
@@ -27,6 +27,9 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 
 bench: ## the figures of README.md
 	./scripts/bench.sh
+
+overload: ## twice the calls that SEATS (default 300) media host seats can take, RATE (100) a second
+	./scripts/overload.sh $(or $(SEATS),300) $(or $(RATE),100)
 
 demo: ## a whole recorded call on this machine
 	$(GO) run ./cmd/recorderbot demo
