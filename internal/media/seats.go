@@ -16,7 +16,7 @@ type seats struct {
 	asked  int       // CreateSession is under way
 	ending int       // detached, and the host has not said yet that they are gone
 	others int       // of other processes, as of what the host said last
-	told   link.Info // that
+	told   uint64    // how often it has said so
 	avoid  time.Time // place nothing here before
 	unstop []string  // sessions whose StopSession did not get through
 }
@@ -38,10 +38,10 @@ func (h *host) ours(state link.State) int {
 func (h *host) hearSeats(state link.State) {
 	h.service.places.Lock()
 	defer h.service.places.Unlock()
-	if h.seats.told == state.Info {
-		return
+	if h.seats.told == state.Infos {
+		return // the link has changed, and what the host said is old
 	}
-	h.seats.told = state.Info
+	h.seats.told = state.Infos
 	h.seats.others = max(0, int(state.Info.Sessions)-h.ours(state))
 }
 

@@ -106,6 +106,17 @@ func TestSeats(t *testing.T) {
 	if h = w.service.Health()[0]; h.Others != 5 || h.Used != 6 || h.Seats() != 5 {
 		t.Errorf("health %+v, want 5 others and 6 used", h)
 	}
+	// The one that is left ends as another process takes a seat: the host says the
+	// same number again, and it means something else.
+	w.tell(10, 6)
+	for i := range 3 {
+		_ = w.service.Release(t.Context(), recorder.CallID(fmt.Sprint("b", i)), "test") // two have none
+	}
+	if h = w.service.Health()[0]; h.Others != 5 || h.Used != 5 {
+		t.Errorf("health %+v, want 5 others and no more", h)
+	}
+	w.hosts[0].tell()
+	eventually(t, "what the host says again", func() bool { return w.service.Health()[0].Others == 6 })
 }
 
 // TestSeatOfUnstopped: the seat of a session that could not be stopped is taken

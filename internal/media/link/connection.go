@@ -110,6 +110,7 @@ func (l *Link) checkEpoch(info Info) {
 	l.mu.Lock()
 	changed := l.known && l.info.Epoch != info.Epoch
 	l.known, l.info = true, info
+	l.infos++
 	l.mu.Unlock()
 	if !changed {
 		return

@@ -84,12 +84,6 @@ func (l *Link) about(handle uint32, f func(*Session)) {
 }
 
 func (l *Link) hearInfo(info Info) {
-	l.mu.Lock()
-	same := l.info == info
-	l.mu.Unlock()
-	if same {
-		return
-	}
 	l.checkEpoch(info)
 	l.opts.Handler.Changed()
 }

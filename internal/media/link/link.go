@@ -53,7 +53,7 @@ type Handler interface {
 	// Broken: the host broke the contract in a way that changes nothing. It must
 	// not block, and it comes as often as the host does it.
 	Broken(f Fault)
-	// Changed: the link went up or down, or the host's Info changed.
+	// Changed: the link went up or down, or the host told its Info.
 	Changed()
 }
 
@@ -86,6 +86,7 @@ type Link struct {
 	since    time.Time // up, or down, since
 	known    bool      // info is valid
 	info     Info
+	infos    uint64 // that came
 	sessions map[string]*Session
 	queue    []*mediahostv1.ToHost // to be sent on this connection
 }
@@ -237,14 +238,15 @@ type State struct {
 	Since    time.Time // up, or down, since
 	Known    bool      // Info is valid: the host was reached at least once
 	Info     Info
-	Attached int // sessions of ours
+	Infos    uint64 // how often the host has told it
+	Attached int    // sessions of ours
 }
 
 // State returns how the link is now.
 func (l *Link) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return State{Up: l.up, Since: l.since, Known: l.known, Info: l.info, Attached: len(l.sessions)}
+	return State{Up: l.up, Since: l.since, Known: l.known, Info: l.info, Infos: l.infos, Attached: len(l.sessions)}
 }
 
 // AudioMode says what audio a session delivers.
