@@ -21,7 +21,7 @@ calls:
 settle: 60s
 END
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$dir/recorderbot" ./cmd/recorderbot
-"$dir/recorderbot" simulate --scenario "$dir/overload.yaml" --dir "$dir/simulation" --settle 120s >"$dir/out" &
+"$dir/recorderbot" simulate --scenario "$dir/overload.yaml" --dir "$dir/simulation" --settle 600s >"$dir/out" &
 simulator=$!
 while [ ! -s "$dir/simulation/recorderbot.yaml" ]; do
 	kill -0 "$simulator" || exit 1

@@ -10,6 +10,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
+	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
 	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
 )
 
@@ -59,8 +60,19 @@ func (cmd simulateCommand) Run(c *console) error {
 		return err
 	}
 	fmt.Fprintln(c.out, "The calls are over; waiting for the archive.")
-	waitArchive(c.ctx, config.Archive, len(result.Calls), cmd.Settle)
+	waitArchive(c.ctx, config.Archive, answered(result.Calls), cmd.Settle)
 	return cmd.judge(c, sim, result, config)
+}
+
+// answered is how many calls may end up in the archive: what was turned down never
+// does.
+func answered(calls []cloud.Facts) (n int) {
+	for i := range calls {
+		if !calls[i].Answered.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 func (cmd simulateCommand) list(c *console) error {
