@@ -276,6 +276,7 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	}
 	t.Lost = lost(facts.opened, unsealed, t.Sealed)
 	b.media.Adopt(left)
+	b.gate.Hold(c.Invite.Call.ID) // whatever the capacity: it is in progress
 	b.registry.TakeUp(c.Invite, t)
 	return nil
 }

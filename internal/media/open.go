@@ -101,7 +101,7 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 	}
 	s.link.Open()
 	if s.adopt { // what the host holds comes with the attachment: the gate is armed by now
-		if err := s.link.Attach(); err != nil {
+		if err := s.host.takeOver(s); err != nil {
 			return recorder.Opened{}, err
 		}
 	}

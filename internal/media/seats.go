@@ -124,6 +124,20 @@ func (h *host) attach(id string, one *session) (err error) {
 	return err
 }
 
+// takeOver attaches a session that the host has already. That of a dead process was
+// counted among the others' when the host said how many it has.
+func (h *host) takeOver(one *session) error {
+	h.service.places.Lock()
+	defer h.service.places.Unlock()
+	if err := one.link.Attach(); err != nil {
+		return err
+	}
+	if one.left != nil {
+		h.seats.others = max(0, h.seats.others-1)
+	}
+	return nil
+}
+
 // detach lets go of a session that the host still has. The seat is free when
 // stopped is called.
 func (h *host) detach(one *session) (stopped func()) {
