@@ -10,6 +10,8 @@
 //   - A call has at most one outcome. The first wins; later ones are refused
 //     with recorder.ErrConcluded. The primary key of the table outcomes says
 //     so, not only this code (law 4). Unfinished lists the calls without.
+//   - What people asked of the console is entered before it is done, and only
+//     ever added to (law 7). Audit returns when it is durable.
 //   - Invited and Note never block: the call path does not wait for a disk
 //     (law 8). What the queue has no room for is refused and counted.
 //

@@ -38,38 +38,57 @@ func (c *Catalogue) Invites(ctx context.Context, f Filter) ([]Recording, error) 
 }
 
 func (c *Catalogue) list(ctx context.Context, from string, f Filter) ([]Recording, error) {
-	var where []string
-	var args []any
-	add := func(cond string, arg any) { where, args = append(where, cond), append(args, arg) }
-	for _, eq := range []struct{ cond, value string }{
-		{"LOWER(COALESCE(r.call, c.id)) = LOWER(?)", string(f.Call)},
-		{"LOWER(c.tenant) = LOWER(?)", f.Tenant},
-		{"LOWER(c.observed_user) = LOWER(?)", f.ObservedUser},
-		{"r.state = ?", string(f.State)},
-		{"o.outcome = ?", f.Outcome},
-	} {
-		if eq.value != "" {
-			add(eq.cond, eq.value)
-		}
-	}
-	if !f.Since.IsZero() {
-		add("c.invited_at >= ?", f.Since.UnixNano())
-	}
-	if !f.Until.IsZero() {
-		add("c.invited_at < ?", f.Until.UnixNano())
-	}
-	query := from
-	if len(where) > 0 {
-		query += "WHERE " + strings.Join(where, " AND ") + " "
-	}
-	if f.Limit <= 0 {
-		f.Limit = defaultLimit
-	}
-	all, err := rows(ctx, c.read, scanRecording, query+"ORDER BY c.invited_at DESC, r.id LIMIT ?", append(args, f.Limit)...)
+	q := query{text: from}
+	q.equal("LOWER(COALESCE(r.call, c.id)) = LOWER(?)", string(f.Call))
+	q.equal("LOWER(c.tenant) = LOWER(?)", f.Tenant)
+	q.equal("LOWER(c.observed_user) = LOWER(?)", f.ObservedUser)
+	q.equal("r.state = ?", string(f.State))
+	q.equal("o.outcome = ?", f.Outcome)
+	q.between("c.invited_at", f.Since, f.Until)
+	text, args := q.done("ORDER BY c.invited_at DESC, r.id", f.Limit)
+	all, err := rows(ctx, c.read, scanRecording, text, args...)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: recordings: %w", err)
 	}
 	return all, nil
+}
+
+// A query is a statement in the making: its conditions and their values.
+type query struct {
+	text  string
+	where []string
+	args  []any
+}
+
+func (q *query) add(condition string, arg any) {
+	q.where, q.args = append(q.where, condition), append(q.args, arg)
+}
+
+// equal adds a condition, unless nothing is asked for.
+func (q *query) equal(condition, value string) {
+	if value != "" {
+		q.add(condition, value)
+	}
+}
+
+// between bounds a column of times; a zero time is no bound.
+func (q *query) between(column string, since, until time.Time) {
+	if !since.IsZero() {
+		q.add(column+" >= ?", since.UnixNano())
+	}
+	if !until.IsZero() {
+		q.add(column+" < ?", until.UnixNano())
+	}
+}
+
+func (q *query) done(order string, limit int) (text string, args []any) {
+	if len(q.where) > 0 {
+		q.text += "WHERE " + strings.Join(q.where, " AND ") + " "
+	}
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	return q.text + order + " LIMIT ?", append(q.args, limit)
 }
 
 // Find returns the recording with that ID, or, where it is a call's, what

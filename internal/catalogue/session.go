@@ -40,6 +40,7 @@ const (
 	putFailed
 	putProbe
 	dropProbe
+	putAudit
 	statements
 )
 
@@ -83,6 +84,8 @@ func queries() [statements]string {
 		putFailed: `UPDATE recordings SET state = 'failed', detail = ? WHERE id = ? AND state <> 'archived'`,
 		putProbe:  `INSERT INTO journal (call, seq, at, kind, data) VALUES ('', 1, 0, 'probe', ?)`,
 		dropProbe: `DELETE FROM journal WHERE call = ''`,
+		putAudit: `INSERT INTO audit (number, request, at, identity, role, action, call, result, remote, detail)
+			VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM audit), ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 	}
 }
 

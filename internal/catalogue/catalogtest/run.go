@@ -37,6 +37,8 @@ func Run(t *testing.T, place Place) {
 		{"ArchiveIsAChain", archiveIsAChain},
 		{"FiltersSelect", filtersSelect},
 		{"InvitesAreAllThere", invitesAreAllThere},
+		{"AuditIsKept", auditIsKept},
+		{"AuditRefusesWhatNamesNobody", auditRefusesWhatNamesNobody},
 		{"OddTextIsKept", oddTextIsKept},
 		{"BadInputIsRefused", badInputIsRefused},
 		{"ClosedRefuses", closedRefuses},
