@@ -23,6 +23,7 @@ import (
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/callbacks"
 	"github.com/recorderbot/recorderbot/internal/catalogue"
+	consoleapi "github.com/recorderbot/recorderbot/internal/console"
 	"github.com/recorderbot/recorderbot/internal/graph"
 	"github.com/recorderbot/recorderbot/internal/media"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
@@ -52,7 +53,10 @@ type bot struct {
 
 	missing prometheus.Gauge // recordings that start-up found nowhere
 
+	console *consoleapi.Server // nil: none is configured
+
 	callbackListener net.Listener // TLS
+	consoleListener  net.Listener // TLS; nil: no console
 	opsListener      net.Listener
 
 	life      context.Context    //nolint:containedctx // of everything that runs behind, from newBot to close
@@ -93,6 +97,7 @@ func newBot(ctx context.Context, cfg *Config, log *zap.Logger, concluded func(re
 		{"prepare the calls", b.makeRegistry},
 		{"open the archive", b.makeArchiver},
 		{"prepare the callbacks", b.makeCallbacks},
+		{"prepare the console", b.makeConsole},
 	} {
 		if err := step.make(b.life); err != nil {
 			_ = b.close() // what failed first is what to tell
@@ -119,7 +124,7 @@ func (b *bot) makeListeners(context.Context) error {
 		return fmt.Errorf("ops: %w", err)
 	}
 	b.later("ops listener", time.Second, func(context.Context) error { return ignoreClosed(b.opsListener.Close()) })
-	return nil
+	return b.listenConsole(lc)
 }
 
 func ignoreClosed(err error) error {

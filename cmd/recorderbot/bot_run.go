@@ -48,6 +48,9 @@ func (b *bot) start(ctx context.Context) error {
 	}
 	// The archiver lets go of recordings, so it starts when recovery has looked.
 	b.running.Go(func() { b.archiver.run(running) })
+	if err := b.serveConsole(running); err != nil {
+		return err
+	}
 	return b.serveCallbacks(running)
 }
 

@@ -16,6 +16,7 @@ type Config struct {
 	Cloud      string           `yaml:"cloud"`     // global, usgov-l4, usgov-l5 or china
 	App        AppConfig        `yaml:"app"`
 	Listen     ListenConfig     `yaml:"listen"`
+	Console    ConsoleConfig    `yaml:"console"`
 	Endpoints  EndpointsConfig  `yaml:"endpoints"`
 	MediaHosts MediaHostsConfig `yaml:"mediaHosts"`
 	Recording  RecordingConfig  `yaml:"recording"`
@@ -62,6 +63,26 @@ type TLSListener struct {
 // Listener is a plain listener.
 type Listener struct {
 	Address string `yaml:"address"`
+}
+
+// ConsoleConfig says who may use the console.
+type ConsoleConfig struct {
+	Tokens       []ConsoleToken  `yaml:"tokens"`
+	ClientCAFile string          `yaml:"clientCAFile"` // signs the clients' certificates
+	Clients      []ConsoleClient `yaml:"clients"`
+}
+
+// ConsoleToken is somebody who sends a bearer token.
+type ConsoleToken struct {
+	Name string `yaml:"name"` // for the audit
+	Role string `yaml:"role"` // viewer, operator or admin
+	File string `yaml:"file"` // holds the token; read again when it changes
+}
+
+// ConsoleClient is somebody who shows a certificate.
+type ConsoleClient struct {
+	CommonName string `yaml:"commonName"`
+	Role       string `yaml:"role"`
 }
 
 // EndpointsConfig overrides the cloud's endpoints.
@@ -205,9 +226,6 @@ func (c *Config) warnings() []string {
 	}
 	if c.Cloud != "global" && (c.Endpoints.OpenIDConfiguration == "" || len(c.Endpoints.Issuers) == 0) {
 		w = append(w, "cloud "+c.Cloud+": Microsoft publishes no signing keys and issuers of this cloud's callbacks; those of the global cloud are used until endpoints.openIDConfiguration and endpoints.issuers say otherwise")
-	}
-	if c.Listen.Console != (TLSListener{}) {
-		w = append(w, "listen.console: this version serves no console")
 	}
 	return w
 }

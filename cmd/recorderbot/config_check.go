@@ -30,6 +30,7 @@ func (c *configCheck) all() {
 	c.oneOf("cloud", c.cfg.Cloud, "global", "usgov-l4", "usgov-l5", "china")
 	c.app()
 	c.listeners()
+	c.console()
 	c.endpoints()
 	c.mediaHosts()
 	c.recording()

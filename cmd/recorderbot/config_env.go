@@ -43,8 +43,8 @@ func (l *configLoader) override(vars map[string]string, v reflect.Value, key str
 			l.override(vars, field, child, known)
 			continue
 		}
-		if field.Kind() == reflect.Map {
-			continue
+		if field.Kind() == reflect.Map || field.Kind() == reflect.Slice && field.Type().Elem().Kind() != reflect.String {
+			continue // what has keys of its own stands in the file
 		}
 		variable := variablePrefix + strings.ToUpper(strings.ReplaceAll(child, ".", "_"))
 		*known = append(*known, variable)
@@ -70,11 +70,11 @@ func (l *configLoader) overridden(key, variable string) {
 	l.faults = slices.DeleteFunc(l.faults, func(f *ConfigError) bool { return f.Key == key || strings.HasPrefix(f.Key, key+"[") })
 }
 
-// foreignVariable tells whether a variable of our prefix is somebody else's:
-// Kubernetes describes to every pod the services whose names begin with ours,
+// foreignVariable tells whether a variable of our prefix is no key's: one is the
+// operators' commands', Kubernetes describes to every pod the services whose names begin with ours,
 // and our own tests tell their children what to be.
 func foreignVariable(name, value string) bool {
-	if strings.HasPrefix(name, variablePrefix+"TEST_") {
+	if name == tokenFileVariable || strings.HasPrefix(name, variablePrefix+"TEST_") {
 		return true
 	}
 	if regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`).MatchString(name) {

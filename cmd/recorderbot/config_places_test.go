@@ -39,7 +39,7 @@ func TestOneFaultEach(t *testing.T) {
 		"tenant twice":            {tenant, tenant + ", " + strings.ToUpper(tenant), "app.tenants[1]", "twice"},
 		"issuer empty":            {"media", "endpoints: {issuers: [https://a, \"\"]}\nmedia", "endpoints.issuers[1]", "empty"},
 		"ops on callbacks":        {"listen:\n", "listen:\n  ops: {address: \"127.0.0.1:9441\"}\n", "listen.ops.address", "listen.callbacks.address"},
-		"console on ops":          {"listen:\n", "listen:\n  console: {address: \"localhost:9440\", certFile: tls.crt, keyFile: tls.key}\n", "listen.console.address", "listen.ops.address"},
+		"console on ops":          {"listen:\n", "console: {clientCAFile: tls.crt, clients: [{commonName: a, role: viewer}]}\nlisten:\n  console: {address: \"localhost:9440\", certFile: tls.crt, keyFile: tls.key}\n", "listen.console.address", "listen.ops.address"},
 		"spool is a file":         {"media", "spool: {dir: secret}\nmedia", "spool.dir", "is not a folder"},
 		"spool below a file":      {"media", "spool: {dir: secret/x}\nmedia", "spool.dir", "cannot be used"},
 		"archive is a file":       {"media", "archive: {url: \"file:secret\"}\nmedia", "archive.url", "is not a folder"},

@@ -23,6 +23,8 @@ type commands struct {
 	CheckConfig checkConfigCommand `cmd:"" help:"Check a configuration file and say all that is wrong with it."`
 	Check       checkCommand       `cmd:"" help:"Prove the order from the disk: spool, catalogue and archive."`
 	Recordings  recordingsCommand  `cmd:"" help:"List what came of invites, show it, export recordings."`
+	Calls       callsCommand       `cmd:"" help:"List, pause, resume and stop live calls, through the console of the running service."`
+	Drain       drainCommand       `cmd:"" help:"Make the running service refuse new calls, through its console."`
 	Simulate    simulateCommand    `cmd:"" help:"Run the simulator of Teams alone, against a recorderbot of yours."`
 	Version     versionCommand     `cmd:"" help:"Say which version this is."`
 }

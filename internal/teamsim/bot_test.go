@@ -42,6 +42,13 @@ type config struct {
 		Console   listener `yaml:"console"`
 		Ops       listener `yaml:"ops"`
 	} `yaml:"listen"`
+	Console struct {
+		Tokens []struct {
+			Name string `yaml:"name"`
+			Role string `yaml:"role"`
+			File string `yaml:"file"`
+		} `yaml:"tokens"`
+	} `yaml:"console"`
 	Endpoints struct {
 		Graph               string `yaml:"graph"`
 		Authority           string `yaml:"authority"`

@@ -1,6 +1,8 @@
 package teamsim
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -25,6 +27,9 @@ type BotOptions struct {
 	OnFailure string
 }
 
+// consoleToken is the token's file, beside the configuration.
+const consoleToken = "console.token"
+
 // A BotConfig is what WriteBotConfig wrote.
 type BotConfig struct {
 	// File is the path of recorderbot.yaml.
@@ -33,6 +38,8 @@ type BotConfig struct {
 	URL string
 	// PublicURL is without the path. Ops and Console are host:port.
 	PublicURL, Ops, Console string
+	// ConsoleToken is the file with the console's token, of an admin.
+	ConsoleToken string
 	// Archive is the folder of recordings, Catalogue the database file, Spool the
 	// log's folder.
 	Archive, Catalogue, Spool string
@@ -74,11 +81,15 @@ func (s *Sim) WriteBotConfig(dir string, o BotOptions) (BotConfig, error) {
 		PublicURL: public,
 		Ops:       o.Ops,
 		Console:   o.Console,
+
+		ConsoleToken: filepath.Join(dir, consoleToken),
+
 		Archive:   beside(dir, o.Archive),
 		Catalogue: beside(dir, o.Catalogue),
 		Spool:     beside(dir, o.Spool),
 	}
-	if err := writeFile(c.File, content); err != nil {
+	err = errors.Join(writeFile(c.File, content), writeFile(c.ConsoleToken, []byte(rand.Text()+rand.Text()+"\n")))
+	if err != nil {
 		return BotConfig{}, fmt.Errorf("write the bot's configuration: %w", err)
 	}
 	return c, nil
@@ -107,6 +118,9 @@ func (s *Sim) botYAML(public string, o BotOptions) yaml.MapSlice {
 			{Key: "console", Value: tls(o.Console)},
 			{Key: "ops", Value: yaml.MapSlice{{Key: "address", Value: o.Ops}}},
 		}},
+		{Key: "console", Value: yaml.MapSlice{{Key: "tokens", Value: []yaml.MapSlice{
+			{{Key: "name", Value: "simulator"}, {Key: "role", Value: "admin"}, {Key: "file", Value: consoleToken}},
+		}}}},
 		{Key: "endpoints", Value: yaml.MapSlice{
 			{Key: "graph", Value: s.Cloud.Root()},
 			{Key: "authority", Value: s.Cloud.Root()},
