@@ -36,7 +36,7 @@ VOLUME ["/data"]
 WORKDIR /data
 USER 65532:65532
 # 9441: Teams' callbacks, TLS. 9440: /metrics, /livez, /readyz.
-EXPOSE 9441 9440
+EXPOSE 9441 9442 9440
 # The first signal drains, the second ends at once.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/recorderbot"]

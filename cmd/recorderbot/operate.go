@@ -91,11 +91,11 @@ func (cmd orderFlags) give(c *console, order, reached string) error {
 		return err
 	}
 	var o consoleapi.Order
-	if err := client.do(c.ctx, http.MethodPost, "/calls/"+url.PathEscape(cmd.Call)+"/"+order, &consoleapi.Ask{Reason: cmd.Reason}, &o); err != nil {
+	if err = client.do(c.ctx, http.MethodPost, "/calls/"+url.PathEscape(cmd.Call)+"/"+order, &consoleapi.Ask{Reason: cmd.Reason}, &o); err != nil {
 		return err
 	}
 	if cmd.JSON {
-		if err := writeJSONLines(c.out, []consoleapi.Order{o}); err != nil {
+		if err = writeJSONLines(c.out, []consoleapi.Order{o}); err != nil {
 			return err
 		}
 	}
@@ -128,7 +128,7 @@ func (cmd drainCommand) Run(c *console) error {
 		return err
 	}
 	var s consoleapi.Status
-	if err := client.do(c.ctx, http.MethodPost, "/drain", &consoleapi.Ask{Reason: cmd.Reason}, &s); err != nil {
+	if err = client.do(c.ctx, http.MethodPost, "/drain", &consoleapi.Ask{Reason: cmd.Reason}, &s); err != nil {
 		return err
 	}
 	if cmd.Wait {

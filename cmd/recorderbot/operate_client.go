@@ -61,9 +61,9 @@ func (f consoleFlags) open(c *console, role consoleapi.Role) (*consoleClient, er
 		return nil, err
 	}
 	if f.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(f.CertFile, cmp.Or(f.KeyFile, f.CertFile))
-		if err != nil {
-			return nil, fmt.Errorf("--cert-file: %w", err)
+		pair, perr := tls.LoadX509KeyPair(f.CertFile, cmp.Or(f.KeyFile, f.CertFile))
+		if perr != nil {
+			return nil, fmt.Errorf("--cert-file: %w", perr)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	} else if client.token, err = f.credential(c, cfg, role); err != nil {

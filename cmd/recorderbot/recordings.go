@@ -251,7 +251,7 @@ func (cmd recordingsShow) showCall(ctx context.Context, w io.Writer, cat *catalo
 func orderKind(k recorder.EntryKind) bool {
 	switch k {
 	case recorder.EntryInvite, recorder.EntryAnswer, recorder.EntryReject, recorder.EntryAnnounce, recorder.EntryAnnounced,
-		recorder.EntryPermit, recorder.EntryOpened, recorder.EntrySealed, recorder.EntryHangUp, recorder.EntryOutcome:
+		recorder.EntryPermit, recorder.EntryOpened, recorder.EntrySealed, recorder.EntryHangUp, recorder.EntryOutcome, recorder.EntryOperator:
 		return true
 	case recorder.EntrySession, recorder.EntryEstablished, recorder.EntryKeepAlive, recorder.EntryRoster, recorder.EntryNotification,
 		recorder.EntryMedia, recorder.EntryFault, recorder.EntryState:
@@ -269,7 +269,7 @@ func brief(data json.RawMessage, whole bool) string {
 		return ""
 	}
 	var s strings.Builder
-	for _, k := range []string{"status", "progress", "clientContext", "operation", "recording", "frames", "lastSeq", "outcome", "cause", "reason", "fault"} {
+	for _, k := range []string{"action", "status", "progress", "clientContext", "operation", "recording", "frames", "lastSeq", "outcome", "cause", "reason", "fault"} {
 		if v := string(m[k]); v != "" && v != `""` {
 			s.WriteString(k + "=" + v + " ")
 		}

@@ -54,12 +54,19 @@ drain: {limitSeconds: 7200, marginSeconds: 90}
 credential: {type: secret, key: password}
 callbacks: {service: {port: 8443, nodePort: 30443, annotations: {a: b}, loadBalancerClass: lb/x, loadBalancerSourceRanges: [52.112.0.0/14]}}
 endpoints: {existingCASecret: my-ca}
+console:
+  enabled: true
+  tls: {existingSecret: bot-console}
+  tokens: {existingSecret: bot-tokens, users: [{name: ops-desk, role: operator, key: desk}, {name: chief, role: admin, key: chief}]}
+  clients: {existingCASecret: bot-clients, users: [{commonName: desk1, role: viewer}]}
+  service: {port: 9999, annotations: {m: o}}
 ops: {service: {port: 9000, annotations: {c: d}}}
 persistence: {storageClass: fast, size: 1Ti, annotations: {e: f}}
 serviceAccount: {name: bot, annotations: {g: h}}
 serviceMonitor: {enabled: true, labels: {release: prometheus}}
 networkPolicy:
   callbacksFrom: [{ipBlock: {cidr: 52.112.0.0/14}}]
+  consoleFrom: [{podSelector: {matchLabels: {app: desk}}}]
   opsFrom: [{podSelector: {matchLabels: {app: prometheus}}}]
   dnsTo: [{namespaceSelector: {}}]
   mediaHostPorts: [9443, 9444]
@@ -170,7 +177,7 @@ func TestChartRenders(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"minimal": "ConfigMap Deployment NetworkPolicy PersistentVolumeClaim PodDisruptionBudget Service Service ServiceAccount",
-		"rich":    "ConfigMap Deployment NetworkPolicy PersistentVolumeClaim PodDisruptionBudget Service Service ServiceAccount ServiceMonitor",
+		"rich":    "ConfigMap Deployment NetworkPolicy PersistentVolumeClaim PodDisruptionBudget Service Service Service ServiceAccount ServiceMonitor",
 		"bare":    "ConfigMap Deployment Service Service",
 	} {
 		if got := kinds(objects(t, sets()[name]...)); got != want {
@@ -182,17 +189,22 @@ func TestChartRenders(t *testing.T) {
 func TestChartRefuses(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string]string{
-		"replicas: 2":                                 "replicas: 2 is refused: the SQLite catalogue and the spool belong to exactly one process",
-		"image: {repository: ''}":                     "image.repository: set it",
-		"config: {publicURL: ''}":                     "config.publicURL: set it",
-		"config: {publicURL: 'http://bot'}":           "is not https",
-		"config: {app: {id: ''}}":                     "config.app.id: set it",
-		"config: {app: {tenants: []}}":                "config.app.tenants: list",
-		"config: {mediaHosts: {addresses: []}}":       "config.mediaHosts.addresses: list",
-		"credential: {existingSecret: ''}":            "credential.existingSecret: name",
-		"callbacks: {tls: {existingSecret: ''}}":      "callbacks.tls.existingSecret: name",
-		"mediaHosts: {tls: {existingSecret: ''}}":     "mediaHosts.tls.existingSecret: name",
-		"networkPolicy: {mediaHostCIDRs: []}":         "networkPolicy.mediaHostCIDRs: list",
+		"replicas: 2":                             "replicas: 2 is refused: the SQLite catalogue and the spool belong to exactly one process",
+		"image: {repository: ''}":                 "image.repository: set it",
+		"config: {publicURL: ''}":                 "config.publicURL: set it",
+		"config: {publicURL: 'http://bot'}":       "is not https",
+		"config: {app: {id: ''}}":                 "config.app.id: set it",
+		"config: {app: {tenants: []}}":            "config.app.tenants: list",
+		"config: {mediaHosts: {addresses: []}}":   "config.mediaHosts.addresses: list",
+		"credential: {existingSecret: ''}":        "credential.existingSecret: name",
+		"callbacks: {tls: {existingSecret: ''}}":  "callbacks.tls.existingSecret: name",
+		"mediaHosts: {tls: {existingSecret: ''}}": "mediaHosts.tls.existingSecret: name",
+		"networkPolicy: {mediaHostCIDRs: []}":     "networkPolicy.mediaHostCIDRs: list",
+		"console: {enabled: true, tokens: {users: [{name: a, role: viewer, key: a}]}}":                           "console.tls.existingSecret: name",
+		"console: {enabled: true, tls: {existingSecret: a}}":                                                     "list who may use the console",
+		"console: {enabled: true, tls: {existingSecret: a}, tokens: {users: [{name: a, role: viewer, key: a}]}}": "console.tokens.existingSecret: name",
+		"console: {enabled: true, tls: {existingSecret: a}, clients: {users: [{commonName: a, role: viewer}]}}":  "console.clients.existingCASecret: name",
+		"console: {tokens: {users: [{name: a, role: boss, key: a}]}}":                                            "/console/tokens/users/0/role",
 		"replica: 1":                                  "replica",
 		"config: {app: {id: bot}}":                    "/config/app/id",
 		"config: {recording: {audio: unmixed}}":       "/config/recording/audio",
@@ -285,7 +297,8 @@ func TestPodIsWhole(t *testing.T) {
 		for _, p := range c.Ports {
 			ports[p.Name] = p.ContainerPort
 		}
-		if ports["callbacks"] != 9441 || ports["ops"] != 9440 {
+		console := map[string]int32{"rich": 9442}[name]
+		if ports["callbacks"] != 9441 || ports["ops"] != 9440 || ports["console"] != console {
 			t.Errorf("%s: ports %v", name, ports)
 		}
 		for path, probe := range map[string]*corev1.Probe{"/livez": c.LivenessProbe, "/readyz": c.ReadinessProbe} {

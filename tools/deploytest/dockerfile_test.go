@@ -71,7 +71,7 @@ func TestDockerfile(t *testing.T) {
 		"ENTRYPOINT": `["/recorderbot"]`,
 		"CMD":        `["serve", "--config", "/etc/recorderbot/recorderbot.yaml"]`,
 		"VOLUME":     `["/data"]`,
-		"EXPOSE":     "9441 9440",
+		"EXPOSE":     "9441 9442 9440",
 	} {
 		if got := one(t, all, "final", word); got != want {
 			t.Errorf("%s is %s, not %s", word, got, want)
@@ -198,7 +198,8 @@ func checkConfig(t *testing.T, bin string) {
 		}
 		dir := t.TempDir()
 		text := configText(t, values...)
-		for _, file := range []string{"/secrets/credential/bot.pem", "/secrets/callbacks/tls.crt", "/secrets/callbacks/tls.key", "/secrets/mediahosts/tls.crt", "/secrets/mediahosts/tls.key", "/secrets/mediahosts/ca.crt", "/secrets/endpoints/ca.crt", "/secrets/credential/password"} {
+		for _, file := range []string{"/secrets/credential/bot.pem", "/secrets/callbacks/tls.crt", "/secrets/callbacks/tls.key", "/secrets/mediahosts/tls.crt", "/secrets/mediahosts/tls.key", "/secrets/mediahosts/ca.crt", "/secrets/endpoints/ca.crt", "/secrets/credential/password",
+			"/secrets/console/tls.crt", "/secrets/console/tls.key", "/secrets/console-tokens/desk", "/secrets/console-tokens/chief", "/secrets/console-clients/ca.crt"} {
 			if !strings.Contains(text, file) {
 				continue
 			}
@@ -251,6 +252,8 @@ func writeSecrets(t *testing.T, dir string) {
 		"credential/bot.pem": append(append([]byte{}, cert...), keyPEM...), "credential/password": []byte("secret"),
 		"callbacks/tls.crt": cert, "callbacks/tls.key": keyPEM,
 		"mediahosts/tls.crt": cert, "mediahosts/tls.key": keyPEM, "mediahosts/ca.crt": cert, "endpoints/ca.crt": cert,
+		"console/tls.crt": cert, "console/tls.key": keyPEM, "console-clients/ca.crt": cert,
+		"console-tokens/desk": []byte(strings.Repeat("desk", 10)), "console-tokens/chief": []byte(strings.Repeat("chief", 10)),
 	} {
 		file := filepath.Join(dir, "secrets", name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

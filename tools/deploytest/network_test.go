@@ -33,7 +33,7 @@ func TestServices(t *testing.T) {
 	t.Parallel()
 	all := objects(t, minimal, rich)
 	pod := find[*appsv1.Deployment](t, all).Spec.Template
-	for _, end := range []string{"callbacks", "ops"} {
+	for _, end := range []string{"callbacks", "console", "ops"} {
 		s := find(t, all, func(s *corev1.Service) bool { return strings.HasSuffix(s.Name, "-"+end) })
 		for k, v := range s.Spec.Selector {
 			if pod.Labels[k] != v {
@@ -112,6 +112,36 @@ func TestNetworkPolicy(t *testing.T) {
 		if out.Ports[0].Port.IntVal != 53 && len(out.To) == 0 {
 			t.Errorf("egress to all addresses: %+v", out)
 		}
+	}
+}
+
+// TestConsoleIsClosed: only whom the operator names reaches the console, and
+// nobody where there is none.
+func TestConsoleIsClosed(t *testing.T) {
+	t.Parallel()
+	const open = "console: {enabled: true, tls: {existingSecret: a}, tokens: {existingSecret: b, users: [{name: a, role: viewer, key: a}]}}"
+	for name, tt := range map[string]struct {
+		values []string
+		want   int
+	}{
+		"off": {[]string{minimal}, 0}, "off, with peers": {[]string{minimal, "networkPolicy: {consoleFrom: [{podSelector: {}}]}"}, 0},
+		"on, without peers": {[]string{minimal, open}, 0}, "on": {[]string{minimal, rich}, 1},
+	} {
+		found := 0
+		for _, in := range find[*networkingv1.NetworkPolicy](t, objects(t, tt.values...)).Spec.Ingress {
+			if in.Ports[0].Port.StrVal != "console" {
+				continue
+			}
+			if found++; len(in.From) == 0 {
+				t.Errorf("%s: the console is open to all", name)
+			}
+		}
+		if found != tt.want {
+			t.Errorf("%s: %d rules", name, found)
+		}
+	}
+	if text := configText(t, minimal); strings.Contains(text, "console") {
+		t.Errorf("a console that nobody asked for:\n%s", text)
 	}
 }
 

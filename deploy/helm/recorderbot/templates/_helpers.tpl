@@ -68,6 +68,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := required "credential.existingSecret: name the Secret with the application's certificate or client secret" .Values.credential.existingSecret }}
 {{- $_ := required "callbacks.tls.existingSecret: name the kubernetes.io/tls Secret with the certificate of publicURL's host" .Values.callbacks.tls.existingSecret }}
 {{- $_ := required "mediaHosts.tls.existingSecret: name the Secret with tls.crt, tls.key and ca.crt for the media hosts" .Values.mediaHosts.tls.existingSecret }}
+{{- if .Values.console.enabled }}
+{{- $_ := required "console.tls.existingSecret: name the kubernetes.io/tls Secret of the console's listener" .Values.console.tls.existingSecret }}
+{{- if not (or .Values.console.tokens.users .Values.console.clients.users) }}
+{{- fail "console.tokens.users and console.clients.users: list who may use the console; with neither nobody could" }}
+{{- end }}
+{{- if .Values.console.tokens.users }}
+{{- $_ := required "console.tokens.existingSecret: name the Secret with the tokens of console.tokens.users" .Values.console.tokens.existingSecret }}
+{{- end }}
+{{- if .Values.console.clients.users }}
+{{- $_ := required "console.clients.existingCASecret: name the Secret with ca.crt, which signs the certificates of console.clients.users" .Values.console.clients.existingCASecret }}
+{{- end }}
+{{- end }}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.mediaHostCIDRs) }}
 {{- fail "networkPolicy.mediaHostCIDRs: list the media hosts' addresses, for example [10.1.0.0/24]; without them no frame would arrive" }}
 {{- end }}
@@ -81,6 +93,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := set $c "listen" (dict
       "callbacks" (dict "address" ":9441" "certFile" "/secrets/callbacks/tls.crt" "keyFile" "/secrets/callbacks/tls.key")
       "ops" (dict "address" "0.0.0.0:9440")) }}
+{{- if .Values.console.enabled }}
+{{- $_ := set $c.listen "console" (dict "address" ":9442" "certFile" "/secrets/console/tls.crt" "keyFile" "/secrets/console/tls.key") }}
+{{- $who := dict }}
+{{- with .Values.console.tokens.users }}
+{{- $tokens := list }}
+{{- range . }}
+{{- $tokens = append $tokens (dict "name" .name "role" .role "file" (printf "/secrets/console-tokens/%s" .key)) }}
+{{- end }}
+{{- $_ := set $who "tokens" $tokens }}
+{{- end }}
+{{- with .Values.console.clients.users }}
+{{- $_ := set $who "clientCAFile" "/secrets/console-clients/ca.crt" }}
+{{- $_ := set $who "clients" . }}
+{{- end }}
+{{- $_ := set $c "console" $who }}
+{{- end }}
 {{- if .Values.endpoints.existingCASecret }}
 {{- $_ := set $c.endpoints "caFile" "/secrets/endpoints/ca.crt" }}
 {{- end }}
