@@ -64,6 +64,10 @@ func TestOperatorCommands(t *testing.T) {
 	if now := r.live(t, "paused"); !now.Paused || now.Recording != "" {
 		t.Errorf("%+v", now)
 	}
+	r.operate(t, 0, "is recording again", "calls", "resume", id)
+	if now := r.live(t, "recording"); now.Paused || now.Recording == call.Recording {
+		t.Errorf("%+v", now)
+	}
 	r.operate(t, 1, "no such call is live", "calls", "stop", "nobody")
 	r.operate(t, 0, "no new calls are taken; 1 live", "drain")
 	if !r.bot.registry.Draining() {
@@ -114,7 +118,7 @@ func (r *rig) audited(t *testing.T, id string) {
 	}
 	want := []string{
 		"resume granted", "resume conflict", "pause granted card number", "pause done", "pause granted", "pause conflict",
-		"stop granted", "stop done",
+		"resume granted", "resume done", "stop granted", "stop done",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("audit (-want +got):\n%s", diff)
