@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -147,6 +148,18 @@ func TestOrderThatTakesLong(t *testing.T) {
 	}
 	if lines := w.audit(t); !strings.Contains(lines[1], " pending context deadline exceeded") {
 		t.Error(lines)
+	}
+}
+
+// TestHangingUpTakesNothingBack: the order goes on, and what came of it is entered.
+func TestHangingUpTakesNothingBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	ctx, hangUp := context.WithCancel(t.Context())
+	w.desk.before = hangUp
+	reply := w.ask("POST", callPath+"/stop", operatorToken, http.NoBody, func(r *http.Request) { *r = *r.WithContext(ctx) })
+	if lines := w.audit(t); reply.Code != 200 || len(lines) != 2 || !strings.HasSuffix(lines[1], " done") {
+		t.Errorf("%d, audit %q", reply.Code, lines)
 	}
 }
 

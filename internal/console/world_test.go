@@ -75,6 +75,8 @@ func (d *desk) order(ctx context.Context, order string, id recorder.CallID) (rec
 	}
 	d.said(order + " " + string(id))
 	switch {
+	case ctx.Err() != nil:
+		return d.view(), ctx.Err()
 	case d.panics:
 		panic("secret")
 	case id != liveCall || d.lost:
