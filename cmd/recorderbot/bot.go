@@ -196,7 +196,8 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 		return fmt.Errorf("mediaHosts.caFile: %w", err)
 	}
 	b.media, err = media.New(media.Options{
-		Hosts: m.Addresses, Spool: b.spool, Audio: b.cfg.Recording.Audio, Hooks: &b.hooks,
+		Bridge: b.cfg.bridge,
+		Hosts:  m.Addresses, Spool: b.spool, Audio: b.cfg.Recording.Audio, Hooks: &b.hooks,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS13, GetClientCertificate: identity.GetClientCertificate, RootCAs: pool},
 		// A call that is not live any more has no use for it.
 		Post:      func(id recorder.CallID, ev recorder.Event) { _ = b.registry.Urge(id, ev) },

@@ -28,7 +28,8 @@ type Config struct {
 	Shutdown   ShutdownConfig   `yaml:"shutdown"`
 	Log        LogConfig        `yaml:"log"`
 
-	file string // where it came from; relative paths start there
+	file   string        // where it came from; relative paths start there
+	bridge time.Duration // of cuts to media hosts; 0: as long as they remember. No key: tests have no 30 s
 }
 
 // AppConfig names the Entra application.

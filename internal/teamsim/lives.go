@@ -33,9 +33,6 @@ func (s *Sim) Judge(archive string, outcomes map[string][]string, limits referee
 			blobs[f.ID] = f.Blob
 		}
 	}
-	if limits.Bridge == 0 {
-		limits.Bridge = s.Scenario.Media.Memory
-	}
 	return referee.Judge(referee.Input{
 		Trace: s.Trace.Events(), Sessions: s.Sessions(), Blobs: blobs, ArchiveDir: archive, Outcomes: outcomes, Limits: limits,
 	})

@@ -247,6 +247,10 @@ func (c *Call) live() {
 		c.pass(Done)
 		c.mu.Unlock()
 	}()
+	if c.style.DeletedFirst {
+		c.overtaken()
+		return
+	}
 	if c.awaitAnswer() {
 		c.connect()
 	}
@@ -261,6 +265,16 @@ func (c *Call) live() {
 	}
 	c.tellEnd()
 	c.disconnect()
+}
+
+// overtaken is a call whose invite comes last of all.
+func (c *Call) overtaken() {
+	c.mu.Lock()
+	c.facts.InviteSent = time.Now()
+	c.mu.Unlock()
+	c.end(endUnanswered(), "")
+	c.tellEnd()
+	c.invite()
 }
 
 // later runs f beside the call's own goroutine, unless the call is done.

@@ -47,6 +47,9 @@ type Style struct {
 	GraphIssuer bool `yaml:"graphIssuer" json:"graphIssuer,omitempty"`
 	// MediaFirst: when the call ends, media stops before the notification.
 	MediaFirst bool `yaml:"mediaFirst" json:"mediaFirst,omitempty"`
+	// DeletedFirst: the call is over, and the bot is told so, before it is invited;
+	// the invite overtook nothing, it was held up.
+	DeletedFirst bool `yaml:"deletedFirst" json:"deletedFirst,omitempty"`
 	// BareJoining sends participantJoiningNotification as the whole body,
 	// instead of as resourceData in an envelope.
 	BareJoining bool `yaml:"bareJoining" json:"bareJoining,omitempty"`
@@ -91,6 +94,7 @@ func (s Style) With(o Style) Style {
 		{&s.GraphIssuer, o.GraphIssuer},
 		{&s.MediaFirst, o.MediaFirst},
 		{&s.BareJoining, o.BareJoining},
+		{&s.DeletedFirst, o.DeletedFirst},
 	} {
 		*m.to = *m.to || m.from
 	}

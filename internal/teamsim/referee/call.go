@@ -27,6 +27,7 @@ type call struct {
 	announcements []announcement
 	session       *host.SessionRecord
 	attaches      []attach
+	told          []Failure
 	manifests     []*manifest
 }
 

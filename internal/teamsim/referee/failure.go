@@ -20,6 +20,8 @@ type duty struct {
 	// heir is when the process was started that has to tell it; zero: there was
 	// always one.
 	heir time.Time
+	// known is since when the recorder can know.
+	known time.Time
 }
 
 // judgeFailures holds faults against law 3.
@@ -29,12 +31,16 @@ func (j *judge) judgeFailures(c *call) {
 		if !j.passOn(&d) {
 			continue
 		}
+		if d.known = d.due.Add(-j.limits.Fail); !d.heir.IsZero() {
+			d.known = d.heir
+		}
 		grace := d.due.Add(j.limits.Slack)
 		a, ok := c.announced(d.from, failed)
 		switch {
 		case d.heir.After(d.from) && c.askedIn(d.heir, grace):
 			// The next process took the call over: what is missing is in its recording.
 		case ok && !a.at.After(grace):
+			c.told = append(c.told, Failure{d.fault, max(0, a.at.Sub(d.known))})
 		case c.overBefore(grace):
 			// The call ended first; nobody is left to be told.
 		case c.endedOtherwise(d):
@@ -101,7 +107,7 @@ func (j *judge) refusals(c *call) []duty {
 		if a.status != recording || !a.success.IsZero() {
 			continue
 		}
-		refused := a.http/100 == 4 && a.http != 404 && a.http != 408 && a.http != 429
+		refused := a.http/100 == 4 && a.http != 404 && a.http != 410 && a.http != 408 && a.http != 429
 		if !refused && a.progress != failed {
 			continue
 		}
@@ -125,7 +131,7 @@ func (j *judge) losses(c *call) []duty {
 			continue
 		}
 		switch f.Kind { //nolint:exhaustive // the others can be lived with, or end in another way
-		case host.FaultStreamFailure, host.FaultDetached:
+		case host.FaultStreamFailure, host.FaultDetached, host.FaultSessionClosed:
 			out = append(out, duty{from: f.From, due: f.From.Add(j.limits.Fail), fault: string(f.Kind)})
 		case host.FaultKill:
 			known := min(f.Until.Sub(f.From), j.limits.Bridge)

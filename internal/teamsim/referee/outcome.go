@@ -51,6 +51,10 @@ func (c *content) unfit(outcome string, gaps int64) string {
 			return "though nothing is missing"
 		}
 	case failed:
+	case "notRecorded":
+		if c.report.SamplesSent > 0 || c.report.SamplesStored > 0 {
+			return "though there was something to record"
+		}
 	default:
 		return "though a recording is there"
 	}

@@ -73,7 +73,9 @@ type Report struct {
 	// Recordings counts folders, WithoutOutcome calls that the recorder took on and
 	// that have not exactly one outcome; 0 where Input has no outcomes.
 	Recordings, WithoutOutcome int
-	Calls                      []CallReport
+	// Told is the longest time of all Failures.
+	Told  time.Duration
+	Calls []CallReport
 }
 
 // A CallReport is about one call.
@@ -87,7 +89,17 @@ type CallReport struct {
 	Recordings                             []string // folders, relative
 	SamplesSent, SamplesStored, GapSamples int64
 	LostUnrecorded                         int64
-	Violations                             int
+	// Failures are the faults that were told as failed.
+	Failures   []Failure
+	Violations int
+}
+
+// A Failure is a fault that was told as failed. Took is from when it could be
+// known: what may be bridged does not count, and a process that had died first has
+// all its time for recovery behind it.
+type Failure struct {
+	Fault string
+	Took  time.Duration
 }
 
 // A Violation is one breach of a law. Law 0 is Microsoft's protocol as the
@@ -194,6 +206,10 @@ func Judge(in Input) Report {
 		j.judgeOrder(c)
 		j.judgeFailures(c)
 		r := j.judgeContent(c)
+		r.Failures = c.told
+		for _, f := range c.told {
+			j.report.Told = max(j.report.Told, f.Took)
+		}
 		j.judgeOutcome(c, &r)
 		for _, v := range j.report.Violations[before:] {
 			r.LostUnrecorded += v.Samples
