@@ -9,9 +9,9 @@ import (
 	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
 )
 
-// TestAuthorityFaults: the token endpoint is down when the bot starts and when its
-// token is due, and the service replaces its signing keys while they can't be
-// fetched. Calls go on.
+// TestAuthorityFaults: token endpoint and signing keys are away when the bot
+// starts, and the former again when its token is due; the service replaces its
+// keys in the midst of calls. Calls go on.
 func TestAuthorityFaults(t *testing.T) {
 	t.Parallel()
 	var trials []trial
@@ -31,8 +31,8 @@ func TestAuthorityFaults(t *testing.T) {
 			{Op: cloud.OpToken, Skip: 2, Times: 1, Lose: true},
 			{Op: cloud.OpToken, Skip: 2, Times: 2, HTTP: http.StatusServiceUnavailable},
 			{Op: cloud.OpToken, Skip: 2, Times: 1, HTTP: http.StatusInternalServerError, Body: cloud.BodyHTML},
-			{Op: cloud.OpKeys, Skip: 1, Times: 1, HTTP: http.StatusServiceUnavailable},
-			{Op: cloud.OpOpenID, Skip: 2, Times: 1, HTTP: http.StatusBadGateway, Body: cloud.BodyHTML},
+			{Op: cloud.OpKeys, Times: 1, HTTP: http.StatusServiceUnavailable},
+			{Op: cloud.OpOpenID, Times: 1, HTTP: http.StatusBadGateway, Body: cloud.BodyHTML},
 		},
 	}, trials, nil)
 }
