@@ -148,7 +148,7 @@ func (b *bot) makeSpool(ctx context.Context) (err error) {
 	b.spool, err = spool.Open(ctx, spool.Options{
 		Dir: b.cfg.path(b.cfg.Spool.Dir), SegmentSize: int64(b.cfg.Spool.SegmentSize),
 		CommitInterval: time.Duration(b.cfg.Spool.CommitInterval), Registerer: b.metrics, Log: b.log.Named("spool"),
-		OnDurable: b.hooks.OnDurable, OnFailure: b.spoolFailed,
+		OnDurable: b.hooks.OnDurable, OnFailure: b.spoolFailed, Fault: b.cfg.spoolFault,
 	})
 	if err == nil {
 		b.later("spool", 10*time.Second, b.spool.Close)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/spool"
 )
 
 // Config is the whole configuration (design.md 4.7). Every key can be
@@ -28,8 +30,11 @@ type Config struct {
 	Shutdown   ShutdownConfig   `yaml:"shutdown"`
 	Log        LogConfig        `yaml:"log"`
 
-	file   string        // where it came from; relative paths start there
-	bridge time.Duration // of cuts to media hosts; 0: as long as they remember. No key: tests have no 30 s
+	file string // where it came from; relative paths start there
+
+	// What only tests set: there is no key for it.
+	bridge     time.Duration // of cuts to media hosts; 0: as long as they remember
+	spoolFault spool.Fault
 }
 
 // AppConfig names the Entra application.

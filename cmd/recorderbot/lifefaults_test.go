@@ -62,8 +62,11 @@ func TestLifeFaults(t *testing.T) {
 		{name: "established first", want: recorded, call: teamsim.Group{Variants: cloud.Style{EstablishedFirst: true, RepeatEstablished: true}, End: until(time.Second)}},
 		{name: "established late", want: recorded, call: teamsim.Group{Deliveries: []cloud.Delivery{{Of: cloud.OfEstablishing, Delay: time.Second}}, End: until(1500 * ms)}},
 		{name: "everything twice", want: recorded, call: teamsim.Group{End: until(time.Second), Deliveries: []cloud.Delivery{
-			{Of: cloud.OfInvite, Copies: 3}, {Of: cloud.OfEstablishing, Times: -1, Copies: 2}, {Of: cloud.OfEstablished, Times: -1, Copies: 2},
-			{Of: cloud.OfRoster, Times: -1, Copies: 2}, {Of: cloud.OfDeleted, Times: -1, Copies: 2},
+			{Of: cloud.OfInvite, Copies: 3},
+			{Of: cloud.OfEstablishing, Times: -1, Copies: 2},
+			{Of: cloud.OfEstablished, Times: -1, Copies: 2},
+			{Of: cloud.OfRoster, Times: -1, Copies: 2},
+			{Of: cloud.OfDeleted, Times: -1, Copies: 2},
 		}}},
 	}
 	for range 8 {

@@ -22,6 +22,10 @@ func (s *Sim) BotRestarted(why string) {
 	s.BotStarted(why)
 }
 
+// BotFault notes that something fails, from now on, without which the bot can't
+// record, such as its disk.
+func (s *Sim) BotFault(what string) { s.Trace.Add(trace.Event{Kind: trace.BotFault, Detail: what}) }
+
 // Judge lets the referee judge all that was seen until now: call it when [Run]
 // has returned and the bot has archived all. outcomes is what the bot's catalogue
 // says of each call, by call ID; nil: it was not asked. Zero limits are the laws'

@@ -72,6 +72,9 @@ type Options struct {
 	// Close, which waits for it. It may be nil.
 	OnFailure func(error)
 
+	// Fault lets the disk fail, for tests of the whole program; nil: it does not.
+	Fault Fault
+
 	files files // the disk; nil: the real one
 }
 
@@ -98,6 +101,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.files == nil {
 		o.files = disk{named: new(sync.Map)}
+	}
+	if o.Fault != nil {
+		o.files = faulty{o.files, o.Fault}
 	}
 	var errs []error
 	if o.Dir == "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
 )
 
 // openWithin is how long a host may take to confirm Open before it counts as
@@ -28,7 +29,7 @@ type duty struct {
 func (j *judge) judgeFailures(c *call) {
 	duties := append(j.refusals(c), j.losses(c)...)
 	for _, d := range append(duties, j.deaths(c)...) {
-		if !j.passOn(&d) {
+		if !j.passOn(c, &d) {
 			continue
 		}
 		if d.known = d.due.Add(-j.limits.Fail); !d.heir.IsZero() {
@@ -55,10 +56,13 @@ func (j *judge) judgeFailures(c *call) {
 
 // passOn lets a duty of a process that died be the next one's; false where there
 // was none.
-func (j *judge) passOn(d *duty) bool {
+func (j *judge) passOn(c *call, d *duty) bool {
 	gone, died := j.lives.downIn(d.from, d.due.Add(j.limits.Slack))
 	if !died {
 		return true
+	}
+	if a, told := c.announced(d.from, failed); told && a.at.Before(gone.from) {
+		return true // it was done before
 	}
 	d.heir, d.due = gone.to, gone.to.Add(j.limits.Recover)
 	return !gone.to.IsZero()
@@ -138,6 +142,11 @@ func (j *judge) losses(c *call) []duty {
 			out = append(out, duty{from: f.From, due: f.From.Add(known + j.limits.Fail), fault: "the media host died"})
 		case host.FaultNeverOpened:
 			out = append(out, duty{from: f.From, due: f.From.Add(openWithin + j.limits.Fail), fault: "the media host never confirmed Open"})
+		}
+	}
+	for _, e := range j.in.Trace {
+		if e.Kind == trace.BotFault && openAt(s, e.At) {
+			out = append(out, duty{from: e.At, due: e.At.Add(j.limits.Fail), fault: e.Detail})
 		}
 	}
 	for _, b := range s.Breaks {

@@ -140,6 +140,9 @@ const (
 	// BotStopped: the process that was started first, of those that live, is gone:
 	// killed, crashed or ended (Detail: how).
 	BotStopped Kind = "botStopped"
+	// BotFault: something that the process needs fails from now on, such as its
+	// disk, so that it can't record any more (Detail: what).
+	BotFault Kind = "botFault"
 )
 
 // String is one line for a person.
