@@ -40,6 +40,9 @@ const (
 	// FaultAbsurdTime: Frames frames (default 1) have a media time of 0, -1 or
 	// three days ahead, in turn.
 	FaultAbsurdTime FaultKind = "absurdTime"
+	// FaultClockStep: the host's clock is put forward by For, or back where Reason is
+	// "back": from here on all media times are others, and nothing is missing.
+	FaultClockStep FaultKind = "clockStep"
 	// FaultUnknownHandle: Frames frames (default 1) are sent a second time under
 	// a handle that nobody attached.
 	FaultUnknownHandle FaultKind = "unknownHandle"
@@ -98,6 +101,10 @@ func (f Fault) check(ofHost bool) error {
 			return fmt.Errorf("fault %q: reason %q is not exhausted, unavailable or hang", f.Kind, f.Reason)
 		}
 		return nil
+	case FaultClockStep:
+		if f.For <= 0 || (f.Reason != "" && f.Reason != "back") {
+			return fmt.Errorf("fault %q: for must be positive, reason %q nothing or back", f.Kind, f.Reason)
+		}
 	case FaultEarly, FaultLate, FaultNeverOpened, FaultNeverPaused, FaultCloseOnDisconnect, FaultDuplicate,
 		FaultMalformed, FaultAbsurdTime, FaultUnknownHandle, FaultSessionClosed, FaultStreamFailure, FaultDetached:
 	default:

@@ -210,6 +210,14 @@ func (h *Host) startFault(s *session, f Fault) {
 			}}}
 		}, nil)
 		return
+	case FaultClockStep:
+		h.note(s, f, time.Time{})
+		step := int64(f.For / 100)
+		if f.Reason == "back" {
+			step = -step
+		}
+		s.step, s.newRun = s.step+step, true
+		return
 	case FaultDetached:
 		h.note(s, f, time.Time{})
 		s.rec.Lease++

@@ -25,6 +25,7 @@ type session struct {
 	// closing: SessionClosed is on its way.
 	closing bool
 	turn    int64 // of the speakers
+	step    int64 // ticks by which the host's clock was put forward or back
 	// newRun: the next frame begins a run; afterGap: and carries the flag.
 	newRun, afterGap bool
 
@@ -220,7 +221,7 @@ func (s *session) number(n int64, like Run, now time.Time) {
 	}
 	like.FirstSeq, like.Count, like.Position = s.next, count, s.frame*FrameSamples
 	if like.Time == 0 {
-		like.Time = s.mediaTime(s.frame)
+		like.Time = s.mediaTime(s.frame) + s.step
 	}
 	like.AfterGap, like.FirstAt, like.LastAt = s.afterGap, now, now
 	s.rec.Runs = append(s.rec.Runs, like)

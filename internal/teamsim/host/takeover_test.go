@@ -85,6 +85,24 @@ func TestNumbersAcrossAPause(t *testing.T) {
 	}
 }
 
+// TestClockStep: the times are others, and no frame is missing.
+func TestClockStep(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, host.Options{})
+	l, _, _ := recording(t, h, host.Fault{Kind: host.FaultClockStep, At: 100 * time.Millisecond, For: time.Hour, Reason: "back"})
+	h.Advance(200 * time.Millisecond)
+	start := h.Records()[0].MediaStart
+	for i, f := range l.frames(1, 1, 10) {
+		want := start + int64(i)*host.TicksPerFrame
+		if i >= 5 {
+			want -= int64(time.Hour / 100)
+		}
+		if f.time != want {
+			t.Errorf("frame %d has time %d, want %d", f.seq, f.time, want)
+		}
+	}
+}
+
 // TestMemoryIsOfTime: what is not acknowledged is forgotten when its time is over,
 // also when nothing new comes.
 func TestMemoryIsOfTime(t *testing.T) {
