@@ -163,7 +163,7 @@ func (c class) gone() bool {
 func TestGraphFaults(t *testing.T) {
 	t.Parallel()
 	var trials []trial
-	short := teamsim.End{When: cloud.Recording, After: time.Second, AtMost: 20 * time.Second}
+	short := teamsim.End{When: cloud.Recording, After: 2500 * ms, AtMost: 20 * time.Second}
 	long := teamsim.End{When: cloud.Recording, After: 3 * time.Second, AtMost: 40 * time.Second}
 	add := func(on, class string, g teamsim.Group, want ...string) {
 		g.At = time.Duration(len(trials)) * 20 * time.Millisecond
