@@ -122,13 +122,13 @@ func (b *bot) archive(dir, name string) {
 		storedSamples -= 320
 	}
 	m := map[string]any{
-		"part": int(name[0]-'a') + 1, "previous": "", "joint": "start",
+		"part": int(name[0]-'a') + 1, "continues": "", "joint": "start",
 		"version": 1, "recording": name, "call": b.call, "outcome": outcome, "startedAt": b.started(), "samples": total, "storedSamples": storedSamples, "gapSamples": missing,
 		"tracks": []any{map[string]any{"file": "audio-mixed.flac", "kind": "audio", "samples": total, "storedSamples": storedSamples, "gapSamples": missing, "gaps": gaps}},
 		"files":  []any{map[string]any{"name": "audio-mixed.flac", "size": len(file), "sha256": hex.EncodeToString(sum[:])}},
 	}
 	if name == "b" {
-		m["previous"], m["joint"] = "a", "takeover"
+		m["continues"], m["joint"] = "a", "takeover"
 		if strings.HasPrefix(b.fault, "paused") != b.is("paused, and told as taken over") {
 			m["joint"] = "pause"
 		}

@@ -6,9 +6,6 @@ import (
 	"slices"
 )
 
-// hashLength is that of a manifest's hash, which "previous" also names.
-const hashLength = 64
-
 // joints: how the recordings of a call follow each other. Each has a permit of its
 // own, and what is missing between two of them is declared once.
 func (c *content) joints() {
@@ -87,8 +84,8 @@ func (c *content) part(i int, m *manifest) {
 	switch {
 	case m.Part != i+1:
 		fault = fmt.Sprintf("part %d, it is number %d", m.Part, i+1)
-	case len(m.Previous) != hashLength && m.Previous != previous:
-		fault = fmt.Sprintf("previous %q, it is %q", m.Previous, previous)
+	case m.Continues != previous:
+		fault = fmt.Sprintf("it continues %q, and it continues %q", m.Continues, previous)
 	case m.Joint != joint:
 		fault = fmt.Sprintf("joint %q, it is %q", m.Joint, joint)
 	}

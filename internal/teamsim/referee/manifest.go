@@ -27,7 +27,7 @@ type manifest struct {
 	Call          string         `json:"call"`
 	Outcome       string         `json:"outcome"`
 	Part          int            `json:"part"`
-	Previous      string         `json:"previous"`
+	Continues     string         `json:"continues"` // the recording before it
 	Joint         string         `json:"joint"`
 	StartedAt     time.Time      `json:"startedAt"`
 	Samples       int64          `json:"samples"`

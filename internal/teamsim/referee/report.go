@@ -142,7 +142,7 @@ const (
 	KindAnnouncedButNotRecording = "announcedNotRecording"     // 3: success, and the host was never opened
 
 	KindArchiveMissing  = "archiveMissing"  // 4: frames were acknowledged, no recording is there
-	KindParts           = "parts"           // 4: part, previous or joint of a recording are not what happened
+	KindParts           = "parts"           // 4: part, continues or joint of a recording are not what happened
 	KindPauseInGap      = "pauseInGap"      // 4: a pause was declared as loss
 	KindGapTwice        = "gapTwice"        // 4: declared as missing, and once more declared or stored
 	KindArchiveUnknown  = "archiveUnknown"  // 4: a recording of a call or session that never was
