@@ -38,7 +38,7 @@ func (j *judge) judgeFailures(c *call) {
 		grace := d.due.Add(j.limits.Slack)
 		a, ok := c.announced(d.from, failed)
 		switch {
-		case d.heir.After(d.from) && c.askedIn(d.heir, grace):
+		case d.heir.After(d.from) && !c.askedIn(d.heir, grace).IsZero():
 			// The next process took the call over: what is missing is in its recording.
 		case ok && !a.at.After(grace):
 			c.told = append(c.told, Failure{d.fault, max(0, a.at.Sub(d.known))})
@@ -79,14 +79,14 @@ func (j *judge) deaths(c *call) []duty {
 	return out
 }
 
-// askedIn tells whether recording was asked for, and not refused, in [from, to].
-func (c *call) askedIn(from, to time.Time) bool {
+// askedIn is when recording was asked for, and not refused, in [from, to].
+func (c *call) askedIn(from, to time.Time) time.Time {
 	for _, a := range c.announcements {
 		if a.status == recording && !a.success.IsZero() && !a.at.Before(from) && !a.at.After(to) {
-			return true
+			return a.at
 		}
 	}
-	return false
+	return time.Time{}
 }
 
 // endedOtherwise tells whether the recording had come to its ordinary end

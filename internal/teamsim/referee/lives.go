@@ -137,6 +137,9 @@ func (c *call) unsealed(t time.Time) bool {
 // anew, and only then goes to the media host, under a lease of its own.
 func (j *judge) judgeTakeovers(c *call) {
 	for _, t := range c.takeovers(&j.lives) {
+		if asked := c.askedIn(t.start.at, t.attach.at); !asked.IsZero() {
+			j.report.TakenUp = max(j.report.TakenUp, asked.Sub(t.start.at))
+		}
 		if !c.successIn(t.start.at, t.attach.at) {
 			j.add(1, KindAttachedBeforeSuccess, c.id, "a process that was started at %s attached at %s to a session that had been recorded; it had got no leave of its own",
 				clock(t.start.at), clock(t.attach.at))

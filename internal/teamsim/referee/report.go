@@ -73,9 +73,10 @@ type Report struct {
 	// Recordings counts folders, WithoutOutcome calls that the recorder took on and
 	// that have not exactly one outcome; 0 where Input has no outcomes.
 	Recordings, WithoutOutcome int
-	// Told is the longest time of all Failures.
-	Told  time.Duration
-	Calls []CallReport
+	// Told is the longest time of all Failures. TakenUp is the longest from the start
+	// of a process until it had asked to go on with a call that it took over.
+	Told, TakenUp time.Duration
+	Calls         []CallReport
 }
 
 // A CallReport is about one call.

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/recorderbot/recorderbot/internal/recorder"
+	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
+)
+
+// TestPausedCalls: each of several calls is paused twice by an operator. Each time
+// between is a recording of its own, nothing of a pause is stored, and nothing
+// else is missing.
+func TestPausedCalls(t *testing.T) {
+	t.Parallel()
+	const calls = 3
+	s := endless(t, calls)
+	s.Calls[0].End = until(4 * time.Second)
+	r := newRig(t, s, nil)
+	r.start(t)
+	done := r.playing(t, calls)
+	for range 2 {
+		for _, f := range r.sim.Cloud.Calls() {
+			if _, err := r.bot.registry.Pause(t.Context(), recorder.CallID(f.ID)); err != nil {
+				t.Error(err)
+			}
+		}
+		<-time.After(300 * time.Millisecond) // of what nobody may keep
+		for _, f := range r.sim.Cloud.Calls() {
+			if _, err := r.bot.registry.Resume(t.Context(), recorder.CallID(f.ID)); err != nil {
+				t.Error(err)
+			}
+		}
+		<-time.After(500 * time.Millisecond) // of speech
+	}
+	result := <-done
+	r.stop(t)
+	report := r.sim.Judge(r.config.Archive, nil, referee.Limits{})
+	for _, v := range report.Violations {
+		t.Error(v)
+	}
+	if report.Recordings != 3*calls || report.SamplesStored != report.SamplesSent || report.GapSamples != 0 {
+		t.Errorf("%d recordings, %d samples sent, %d stored, %d in gaps", report.Recordings, report.SamplesSent, report.SamplesStored, report.GapSamples)
+	}
+	want := []string{"recording", "notRecording", "recording", "notRecording", "recording", "notRecording"}
+	for _, f := range result.Calls {
+		if diff := cmp.Diff(want, statuses(f)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	r.proof(t)
+	if diff := cmp.Diff(map[string]int{"recorded": calls}, r.outcomes(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestKilledForLong: a process that is started again only when the hosts have
+// forgotten a part goes on with a recording that begins with that gap, exact.
+func TestKilledForLong(t *testing.T) {
+	t.Parallel()
+	const calls = 2
+	s := endless(t, calls)
+	s.Calls[0].End = until(7 * time.Second)
+	s.Media.Memory = time.Second
+	r := newRig(t, s, nil)
+	first := startChild(t, "serve", "--config", r.config.File)
+	if err := waitOps(t.Context(), r.config.Ops, 20*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	done := r.playing(t, calls)
+	first.signal(t, syscall.SIGKILL)
+	_ = first.wait(t, 10*time.Second)
+	r.sim.BotStopped("killed")
+	<-time.After(2 * time.Second) // twice what the hosts remember
+	r.sim.BotStarted("again")
+	r.start(t)
+	result := <-done
+	r.stop(t)
+	report := r.sim.Judge(r.config.Archive, nil, referee.Limits{})
+	for _, v := range report.Violations {
+		t.Error(v)
+	}
+	if report.Recordings != 2*calls || report.GapSamples < calls*16000 || report.SamplesStored+report.GapSamples != report.SamplesSent {
+		t.Errorf("%d recordings, %d samples sent, %d stored, %d in gaps", report.Recordings, report.SamplesSent, report.SamplesStored, report.GapSamples)
+	}
+	for _, f := range result.Calls {
+		if diff := cmp.Diff([]string{"recording", "recording", "notRecording"}, statuses(f)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	t.Logf("taken up %v after the start", report.TakenUp.Round(time.Millisecond))
+	r.proof(t)
+	if diff := cmp.Diff(map[string]int{"recordedWithGaps": calls}, r.outcomes(t)); diff != "" {
+		t.Error(diff)
+	}
+}
