@@ -63,7 +63,6 @@ type bot struct {
 	cancel    context.CancelFunc // ends life
 	answering atomic.Bool        // the callback doors are open
 	running   sync.WaitGroup
-	ending    sync.WaitGroup // of calls that a dead process has left
 	closers   []closer
 	// concluded, if set, is told of each outcome (the demo shows it).
 	concluded func(recorder.Invite, recorder.Conclusion)

@@ -68,7 +68,7 @@ func checkJournal(journal []catalogue.JournalEntry, sealedAt func(recording stri
 			}
 		case recorder.EntryInvite, recorder.EntrySession, recorder.EntryAnswer, recorder.EntryReject, recorder.EntryEstablished,
 			recorder.EntryKeepAlive, recorder.EntryHangUp, recorder.EntryRoster, recorder.EntryNotification, recorder.EntryMedia,
-			recorder.EntryFault, recorder.EntryState:
+			recorder.EntryFault, recorder.EntryState, recorder.EntryOperator:
 			// The order does not rest on these.
 		}
 	}

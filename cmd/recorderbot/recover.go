@@ -245,8 +245,8 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	unsealed, sealed := media.Parts(h.unsealed[id]), h.sealed[id]
 	if !c.InviteKnown {
 		for _, info := range unsealed {
-			report, err := b.sealDead(ctx, info, facts.ended)
-			if err != nil {
+			var report recorder.SealReport
+			if report, err = b.sealDead(ctx, info, facts.ended); err != nil {
 				return err
 			}
 			sealed = append(sealed, report)

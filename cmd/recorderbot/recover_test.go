@@ -29,8 +29,8 @@ func TestJournalsOfTheDead(t *testing.T) {
 	}
 	sealed := line{recorder.EntrySealed, map[string]any{"recording": "r", "frames": 5}}
 	for name, tt := range map[string]struct {
-		lines           []line
-		outcome         string
+		lines         []line
+		outcome       string
 		said, hungUps int
 	}{
 		"invited":          {nil, "rejected", 0, 0},

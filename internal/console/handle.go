@@ -191,6 +191,8 @@ func ordered(ctx context.Context, v recorder.View, err error) reply {
 	case errors.Is(err, recorder.ErrConflict):
 		return refuse(http.StatusConflict, outcomeConflict, strings.TrimPrefix(err.Error(), "recorder: "),
 			"look at the call's state (GET "+Root+"/calls/"+url.PathEscape(string(v.Call))+"), and order what fits it")
+	case errors.Is(err, recorder.ErrNotGiven):
+		return unavailable(outcomeFailed, strings.TrimPrefix(err.Error(), "recorder: "), "put that right, then order it again", err)
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return reply{
 			status: http.StatusAccepted, outcome: outcomePending,

@@ -21,7 +21,7 @@ type Recorder interface {
 	Calls() []recorder.View // those invited first first
 	View(id recorder.CallID) (recorder.View, bool)
 	// Pause, Resume and Stop return once the order is carried out. Their errors:
-	// recorder.ErrUnknownCall, recorder.ErrConflict, and, where the order stands
+	// recorder.ErrUnknownCall, recorder.ErrConflict, recorder.ErrNotGiven, and, where the order stands
 	// and its end is not known yet, that of ctx.
 	Pause(ctx context.Context, id recorder.CallID) (recorder.View, error)
 	Resume(ctx context.Context, id recorder.CallID) (recorder.View, error)

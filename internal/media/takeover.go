@@ -152,7 +152,7 @@ func (s *Service) adopted(l *left) *session {
 			hold.FromSeq = next.from
 		}
 		// The dead process attached it while its clock was not behind this.
-		hold.Lease = max(hold.Lease, uint64(max(info.LastAt.UnixMilli(), 0))) //nolint:gosec // G115: not negative
+		hold.Lease = max(hold.Lease, uint64(max(info.LastAt.UnixMilli(), 0)))
 	}
 	next.link = l.host.link.Adopt(l.session.ID, next, hold)
 	return next

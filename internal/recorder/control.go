@@ -10,9 +10,14 @@ import (
 	"time"
 )
 
-// ErrConflict: the call is in a state in which the order makes no sense, or it
-// could not be carried out.
-var ErrConflict = errors.New("recorder: the call can't do that now")
+// The errors of orders.
+var (
+	// ErrConflict: the call is in a state in which the order makes no sense, or it
+	// could not be carried out.
+	ErrConflict = errors.New("recorder: the call can't do that now")
+	// ErrNotGiven: the call has not heard the order, and will not.
+	ErrNotGiven = errors.New("recorder: the order was not given")
+)
 
 // A View is what an operator may know of a live call.
 type View struct {
@@ -174,7 +179,7 @@ func (r *Registry) order(ctx context.Context, id CallID, action string, ev Event
 		return View{}, ErrUnknownCall
 	}
 	if err := c.append(ctx, ledgerTimeout, c.entry(EntryOperator, operatorData{action})); err != nil {
-		return c.seen(), fmt.Errorf("%s: the order is not given, for it can't be journaled: %w", action, err)
+		return c.seen(), fmt.Errorf("%w: %s can't be journaled: %w", ErrNotGiven, action, err)
 	}
 	taken := make(chan bool, 1)
 	select {
@@ -182,7 +187,7 @@ func (r *Registry) order(ctx context.Context, id CallID, action string, ev Event
 	case <-c.over:
 		return c.seen(), ErrUnknownCall
 	case <-ctx.Done():
-		return c.seen(), fmt.Errorf("%s: the order is not given: %w", action, ctx.Err())
+		return c.seen(), fmt.Errorf("%w: %s: %w", ErrNotGiven, action, ctx.Err())
 	}
 	_, stops := ev.(StopRequested)
 	select {

@@ -92,7 +92,7 @@ func TestOrdersThatCantBe(t *testing.T) {
 			t.Error(err)
 		}
 		w.set(func() { w.appendErr = func(Entry) error { return errors.New("locked") } })
-		if _, err := r.Pause(t.Context(), "c"); err == nil || !strings.Contains(err.Error(), "not given") {
+		if _, err := r.Pause(t.Context(), "c"); err == nil || !strings.Contains(err.Error(), "was not given") {
 			t.Errorf("an order without a journal: %v", err)
 		}
 		w.set(func() { w.appendErr = nil })

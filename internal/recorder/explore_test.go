@@ -26,7 +26,7 @@ type node struct {
 	machine state
 	around  around
 	parent  int // of the shortest way here
-	by      Event
+	by      any // an Event, or died
 	depth   int
 }
 
@@ -42,7 +42,7 @@ type exploration struct {
 	violated []string
 }
 
-func (x *exploration) visit(s state, a around, parent int, by Event) {
+func (x *exploration) visit(s state, a around, parent int, by any) {
 	key := essence(s) + a.key()
 	at, known := x.index[key]
 	if !known {
@@ -98,7 +98,7 @@ func (x *exploration) mayCrash(a around) bool { return a.crashes < x.crashes && 
 
 // crash takes the call up from what a dead process remembered, in each way in which
 // the spool may hold what it was recording.
-func (x *exploration) crash(from int, m Memory, a around, by Event) {
+func (x *exploration) crash(from int, m Memory, a around, by any) {
 	for _, t := range a.leftovers(m) {
 		b := a.afterCrash(t)
 		s, cmds := resume(leg{call: "c", onFailure: x.policy}, t)
@@ -116,12 +116,12 @@ func (x *exploration) crash(from int, m Memory, a around, by Event) {
 
 // died is a step of a trace: an event, and then the end of the process.
 type died struct {
-	Event
-	found Takeover
+	behind any
+	found  Takeover
 }
 
 // way is the shortest trace to a node and one event further, in words.
-func (x *exploration) way(at int, last Event) string {
+func (x *exploration) way(at int, last any) string {
 	lines := []string{x.nodes[at].machine.kind() + " ← " + show(last)}
 	for ; x.nodes[at].parent >= 0; at = x.nodes[at].parent {
 		lines = append(lines, x.nodes[x.nodes[at].parent].machine.kind()+" ← "+show(x.nodes[at].by))

@@ -30,7 +30,8 @@ func (w *witness) saw(ev Event) {
 	case MediaSealed:
 		w.open = false
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, StatusFaulted, PollFaulted,
-		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired,
+		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested,
+		PauseRequested, ResumeRequested, TimerFired,
 		Crashed, LedgerFailed:
 		// These neither grant consent nor seal.
 	}
@@ -126,7 +127,8 @@ func addressed(ev Event, w *witness, hit bool) Event {
 		ev.Context = w.last.context
 		return ev
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, PollFaulted, MediaOpened, MediaFailed,
-		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, TimerFired, Crashed, LedgerFailed:
+		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, PauseRequested, ResumeRequested,
+		TimerFired, Crashed, LedgerFailed:
 		// These concern no announcement, or (PollFaulted) say nothing about it.
 	}
 	return ev

@@ -115,11 +115,9 @@ func eventOf(event string, data json.RawMessage) (Event, error) {
 				return nil, fmt.Errorf("event %s: %w", event, err)
 			}
 		}
-		is, ok := v.Elem().Interface().(Event)
-		if !ok {
-			break
+		if is, ok := reflect.TypeAssert[Event](v.Elem()); ok {
+			return is, nil
 		}
-		return is, nil
 	}
 	return nil, fmt.Errorf("this version knows no event %.40q", event)
 }

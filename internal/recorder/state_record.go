@@ -118,7 +118,8 @@ func (l leg) cutShort(e ending) ending {
 func (l leg) sealLeft(e ending, open []string) (state, []Command) {
 	return sealing{leg: l, end: l.cutShort(e), open: open}, []Command{
 		StopTimers{[]Timer{TimerAskCall, TimerEstablish, TimerPoll, TimerRetry, TimerReply, TimerAnnounceLimit}},
-		SealMedia{l.call, Permit{}, false}, SetTimer{TimerSeal, sealFailedLimit},
+		SealMedia{l.call, Permit{}, false},
+		SetTimer{TimerSeal, sealFailedLimit},
 	}
 }
 
