@@ -23,6 +23,7 @@ import (
 type recordingsCommand struct {
 	List   recordingsList   `cmd:"" help:"List what came of each invite, newest call first: its recordings, or why there is none."`
 	Show   recordingsShow   `cmd:"" help:"Show a recording, or a call: its order, its outcome and cause."`
+	Replay recordingsReplay `cmd:"" help:"Feed a call's journal to the machine again, and compare."`
 	Export recordingsExport `cmd:"" help:"Write a track of a recording as WAV."`
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -115,12 +117,34 @@ func (r *rig) proof(t *testing.T) {
 	t.Helper()
 	p := proof{out: t.Output(), spoolDir: r.cfg.path(r.cfg.Spool.Dir), archiveDir: r.config.Archive}
 	p.checkSpool()
-	r.read(t, func(ctx context.Context, c catalogueReader) error { return p.checkCatalogue(ctx, c) })
+	r.read(t, func(ctx context.Context, c catalogueReader) error {
+		return errors.Join(p.checkCatalogue(ctx, c), replayAll(ctx, c))
+	})
 	p.checkFolders()
 	p.checkWaiting()
 	for _, f := range p.found {
 		t.Error(f)
 	}
+}
+
+// replayAll replays every journal: the machine did what it would do again.
+func replayAll(ctx context.Context, c catalogueReader) error {
+	ids, err := c.Calls(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		steps, err := replayCall(ctx, c, id)
+		if err != nil {
+			return err
+		}
+		for _, s := range steps {
+			if s.Differs != "" {
+				return fmt.Errorf("call %s, entry %d, %s: %s", id, s.Seq, s.Event, s.Differs)
+			}
+		}
+	}
+	return nil
 }
 
 // awaitReadyz waits until /readyz gives a reason that begins with the word.
