@@ -49,12 +49,15 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	if one == nil {
 		return s.sealWithout(ctx, order)
 	}
+	ctx, cancel := s.unlessStalled(ctx)
+	defer cancel()
+	if order.Graceful {
+		one.letOpen(ctx)
+	}
 	one.end.Do(func() { close(one.ending) })
 	if !order.Graceful {
 		one.shut()
 	}
-	ctx, cancel := s.unlessStalled(ctx)
-	defer cancel()
 	done, err := one.turn(ctx)
 	if err != nil {
 		s.sealLate(one, order, began, err)
@@ -73,6 +76,17 @@ func (s *Service) Seal(ctx context.Context, order recorder.SealOrder) (recorder.
 	}
 	s.metrics.seal.WithLabelValues(outcome).Observe(time.Since(began).Seconds())
 	return report, err
+}
+
+// letOpen gives an Open that is under way a moment to be over: what the host sends
+// when it has confirmed was said with leave, and only behind an open gate can it be
+// stored, or told to be missing.
+func (s *session) letOpen(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, letOpenLimit)
+	defer cancel()
+	if done, err := s.turn(ctx); err == nil {
+		done()
+	}
 }
 
 // sealWithout seals what a dead process has left of a call that was never opened

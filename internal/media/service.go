@@ -33,6 +33,7 @@ const (
 	placeLeast    = 300 * time.Millisecond  // what one host gets at least
 	unattachedTTL = time.Minute             // the host keeps a session that nobody attached
 	openLimit     = 1500 * time.Millisecond // Open, from permit to Opened: then law 3 has two seconds, and failed must be said
+	letOpenLimit  = 250 * time.Millisecond  // a graceful seal waits for an Open under way
 	pausedLimit   = 2 * time.Second         // a graceful seal waits for Paused
 	ackLimit      = 250 * time.Millisecond  // a seal waits for its last acknowledgement to be sent
 	stopLimit     = 2 * time.Second         // StopSession
