@@ -97,3 +97,50 @@ func TestKilledForLong(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestKilledInAPause: a call that was paused when its process died is still paused
+// in the next one, which holds its session, and is recorded again only when somebody
+// says so. Of the pause nothing is stored.
+func TestKilledInAPause(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, endless(t, 1), func(c *Config) { c.Shutdown.DrainLimit = 0 })
+	r.sim.BotStarted("at first")
+	r.start(t)
+	done := r.playing(t, 1)
+	id := recorder.CallID(r.sim.Cloud.Calls()[0].ID)
+	if _, err := r.bot.registry.Pause(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	// Everything of this process ends, and nothing is said any more.
+	if err := r.bot.close(); err != nil {
+		t.Error(err)
+	}
+	r.sim.BotRestarted("died in a pause")
+	r.start(t)
+	<-time.After(300 * time.Millisecond) // of what nobody may keep
+	if v, ok := r.bot.registry.View(id); !ok || !v.Paused {
+		t.Errorf("%+v", v)
+	}
+	if _, err := r.bot.registry.Resume(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(300 * time.Millisecond) // of speech
+	r.stop(t)
+	result := <-done
+	report := r.sim.Judge(r.config.Archive, nil, referee.Limits{})
+	for _, v := range report.Violations {
+		t.Error(v)
+	}
+	if report.Recordings != 2 || report.SamplesStored != report.SamplesSent || report.GapSamples != 0 {
+		t.Errorf("%d recordings, %d samples sent, %d stored, %d in gaps", report.Recordings, report.SamplesSent, report.SamplesStored, report.GapSamples)
+	}
+	if diff := cmp.Diff([]string{"recording", "notRecording", "recording", "notRecording"}, statuses(result.Calls[0])); diff != "" {
+		t.Error(diff)
+	}
+	for _, m := range r.manifests(t) {
+		if m.Part == 2 && (m.Joint != "pause" || len(m.Pauses) != 1 || m.Pauses[0].Samples <= 0) {
+			t.Errorf("part %d: joint %s, pauses %+v", m.Part, m.Joint, m.Pauses)
+		}
+	}
+	r.proof(t)
+}

@@ -258,7 +258,11 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 		return err
 	}
 	t := recorder.Takeover{Memory: facts.memory, Session: facts.session, Unsealed: len(unsealed) > 0, Sealed: sealed}
-	left := media.Left{Call: c.Invite.Call, Session: facts.session, Recordings: unsealed}
+	ending := facts.memory.Ending
+	left := media.Left{
+		Call: c.Invite.Call, Session: facts.session, Recordings: unsealed, Seen: facts.seen,
+		Paused: facts.memory.State == "paused" || (ending != nil && ending.Pause),
+	}
 	for _, r := range rows {
 		if r.State == catalogue.StateArchived || r.State == catalogue.StateFailed {
 			t.Sealed = append(t.Sealed, reportOf(r))

@@ -14,6 +14,7 @@ type journalFacts struct {
 	session *recorder.Session
 	opened  []string  // recordings
 	ended   time.Time // when the platform said that the call was over; zero: it did not
+	seen    time.Time // the last entry's
 }
 
 // factsOf reads a journal. The last step of the machine says how the call stood;
@@ -25,6 +26,7 @@ func factsOf(journal []catalogue.JournalEntry) journalFacts {
 	last := ""
 	var sealed []recorder.SealReport
 	for _, e := range journal {
+		f.seen = e.At
 		var d struct {
 			State, Status, ClientContext, Recording, Change string
 			Memory                                          *recorder.Memory

@@ -36,6 +36,12 @@ type Left struct {
 	Parts      int       // recordings of the call before those
 	After      string    // the last of them
 	Until      time.Time // when the call was over for everybody; zero: it may live
+	// Seen is when the dead process was last known to live, by the clock that its
+	// leases came from.
+	Seen time.Time
+	// Paused: the call is kept without being recorded, perhaps for long, so the session
+	// is attached at once: a host disposes of one that nobody has.
+	Paused bool
 }
 
 // left is a Left in the service's keeping.
@@ -62,8 +68,19 @@ func (s *Service) Adopt(l Left) {
 		kept.host = s.hostOf(*l.Session)
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.left[l.Call.ID] = kept
+	s.mu.Unlock()
+	if !l.Paused || kept.host == nil || len(l.Recordings) > 0 {
+		return
+	}
+	one, err := s.ready(l.Call.ID)
+	if err == nil {
+		one.adopt = false // no Open waits for the attachment
+		err = one.link.Attach()
+	}
+	if err != nil {
+		s.log.Error("the media session of a paused call is not attached; resuming will fail", zap.String("call", string(l.Call.ID)), zap.Error(err))
+	}
 }
 
 // hostOf finds a session's host by where it was reached, else by its name.
@@ -143,7 +160,7 @@ func (s *Service) adopted(l *left) *session {
 	if l.Parts > 0 {
 		next.joint = jointPause
 	}
-	var hold link.Hold
+	hold := link.Hold{Lease: leaseAt(l.Seen)}
 	for _, info := range l.Recordings {
 		next.after, next.joint, next.since = info.ID, jointTakeover, info.LastAt
 		hold.FromSeq = max(hold.FromSeq, 1)
@@ -151,8 +168,7 @@ func (s *Service) adopted(l *left) *session {
 			next.from = info.LastSeq + 1
 			hold.FromSeq = next.from
 		}
-		// The dead process attached it while its clock was not behind this.
-		hold.Lease = max(hold.Lease, uint64(max(info.LastAt.UnixMilli(), 0)))
+		hold.Lease = max(hold.Lease, leaseAt(info.LastAt))
 	}
 	next.link = l.host.link.Adopt(l.session.ID, next, hold)
 	return next
@@ -165,6 +181,10 @@ func (s *session) began() time.Time {
 	}
 	return s.since
 }
+
+// leaseAt is the highest lease that a process can have used whose clock said t:
+// leases follow the clock, in milliseconds.
+func leaseAt(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) }
 
 // awaitHost waits until the host has the session, or, where the session is to be
 // attached later, can be reached.
