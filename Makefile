@@ -1,7 +1,7 @@
 # Few targets; what CI runs is `make test`.
 GO ?= go
 
-.PHONY: build test race lint fuzz bench overload demo proto
+.PHONY: build test race lint fuzz explore bench overload demo docs proto
 
 build: ## one static binary: ./recorderbot
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o recorderbot ./cmd/recorderbot
@@ -25,6 +25,10 @@ lint: ## golangci-lint as pinned in tools/go.mod, and the module files
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	./scripts/fuzz.sh $(or $(FUZZTIME),30s)
 
+explore: ## the machine's states beyond make test: ANNOUNCEMENTS (4), with a crash CRASHED (3), CRASHES (1); hours, gigabytes
+	$(GO) test -run 'TestEveryReachableState$$' -v -timeout 24h -parallel 1 ./internal/recorder -args \
+		-explore.announcements=$(or $(ANNOUNCEMENTS),4) -explore.crashed=$(or $(CRASHED),3) -explore.crashes=$(or $(CRASHES),1)
+
 bench: ## the figures of README.md
 	./scripts/bench.sh
 
@@ -33,6 +37,9 @@ overload: ## twice the calls that SEATS (default 300) media host seats can take,
 
 demo: ## a whole recorded call on this machine
 	$(GO) run ./cmd/recorderbot demo
+
+docs: ## the pictures of docs/order.md, from the table of the state machine
+	$(GO) test -run 'TestPageShowsTheTable$$' ./internal/recorder -args -update
 
 proto: ## regenerate the media host contract (needs protoc)
 	cd tools && GOBIN=$(CURDIR)/bin $(GO) install tool

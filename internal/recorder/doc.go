@@ -35,21 +35,41 @@
 //     says what was asked, and a spool that says what was allowed.
 //   - TestEveryReachableState explores the machine itself, not a model of it:
 //     from an invite, every outcome of every piece of work in any order, with any
-//     notification, fault, stop, panic and clock at any moment and as often as it
-//     likes, up to four announcements of a call. In each state the laws hold, a
-//     clock or some work leads on, and an end can be reached. Not in it: time as
-//     such (that what is owed comes within two seconds is the clocks' lengths,
-//     and tests in virtual time), and recovery after a crash.
+//     notification, fault, order of an operator, panic and clock at any moment and
+//     as often as it likes, and a crash with a takeover behind any event, known to
+//     the journal or not. In each state the laws hold, something leads on, and an
+//     end can be reached. It is bounded in announcements, crashes and hang-ups of a
+//     call (flags explore.*; make explore goes further). Not in it: time as such
+//     (that what is owed comes within two seconds is the clocks' lengths, and tests
+//     in virtual time), what media hosts remember, and SQL and disk.
 //   - A monitor that shares no code with the machine watches the commands and
 //     refuses one that would break the order (order_violations_total).
+//
+// docs/order.md says all this to people, and which test shows what.
 //
 // # States
 //
 //	invited → answering → announcing → recording → sealing → retracting → leaving → ended
-//	   └▶ rejecting ─────────────────────────────────────────────────────────────────┘
+//	   └▶ rejecting ─▶ ended   ▲  ▲                                │  └▶ staying ─▶ leaving
+//	             resume        │  └──────────── paused ◀───────────┘
+//	             takeover      reviving
 //
-// with staying after a failure where the policy is to stay in the call, and
-// ended from anywhere when the platform drops the call and nothing is open.
+// Only recording and sealing know a permit. A call has a recording for each permit:
+// after a pause the next announcement, and its success, make another. staying comes
+// after a failure where the policy is to stay in the call, and ended from anywhere
+// when the platform drops the call and nothing is open. All edges are in
+// docs/order.md, made from the golden table.
+//
+// # Takeover
+//
+// A permit never survives its process. The next one takes each call without an
+// outcome up (Registry.TakeUp) from the Memory in its journal and from what the
+// spool holds: on the way out it goes on where it was; what was being recorded, or
+// about to be, is reviving: it asks whether the call lives, announces recording
+// anew, and only after its success goes on with the next frame, as another
+// recording. What the dead process left unsealed is sealed when that begins, or
+// when it can't; then the call has failed. Replay feeds a journal, takeovers and
+// all, to the machine again.
 //
 // The package imports nothing of ours, no net/http and no os. What it needs of
 // the world are the ports Platform, Media and Ledger.

@@ -168,11 +168,10 @@ func sampleEvents() []Event {
 	return events
 }
 
-// TestTransitions holds the whole table state × event → state, commands
-// against a golden file, and what becomes of each state when its process dies: a
-// change of any rule shows up as a line in the diff.
-func TestTransitions(t *testing.T) {
-	t.Parallel()
+// transitions is the whole table state × event → state, commands, and what becomes
+// of each state when its process dies.
+func transitions(t *testing.T) string {
+	t.Helper()
 	var b strings.Builder
 	for i, n := 0, len(sampleStates(t)); i < n; i++ {
 		fmt.Fprintf(&b, "# %s\n", show(sampleStates(t)[i]))
@@ -192,9 +191,17 @@ func TestTransitions(t *testing.T) {
 			showStep(&b, nil, to, cmds)
 		}
 	}
+	return b.String()
+}
+
+// TestTransitions holds the table against a golden file: a change of any rule shows
+// up as a line in the diff.
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	is := transitions(t)
 	name := filepath.Join("testdata", "transitions.golden")
 	if *update {
-		if err := os.WriteFile(name, []byte(b.String()), 0o600); err != nil {
+		if err := os.WriteFile(name, []byte(is), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -202,7 +209,7 @@ func TestTransitions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(b.String(), "\n")); diff != "" {
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(is, "\n")); diff != "" {
 		t.Errorf("the table has changed; if that is meant, run go test ./internal/recorder -update (-was +is):\n%s", diff)
 	}
 }
