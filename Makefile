@@ -25,7 +25,7 @@ lint: ## golangci-lint as pinned in tools/go.mod, and the module files
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	./scripts/fuzz.sh $(or $(FUZZTIME),30s)
 
-explore: ## the machine's states beyond make test: ANNOUNCEMENTS (4), with a crash CRASHED (3), CRASHES (1); hours, gigabytes
+explore: ## the machine's states beyond make test: ANNOUNCEMENTS (4), with a crash CRASHED (3), CRASHES (1)
 	$(GO) test -run 'TestEveryReachableState$$' -v -timeout 24h -parallel 1 ./internal/recorder -args \
 		-explore.announcements=$(or $(ANNOUNCEMENTS),4) -explore.crashed=$(or $(CRASHED),3) -explore.crashes=$(or $(CRASHES),1)
 
