@@ -16,7 +16,7 @@ func SyncDir(dir string) error {
 	if err != nil {
 		return fmt.Errorf("opening directory %s to sync it: %w", dir, err)
 	}
-	err = d.Sync()
+	err = step{op: opSyncDir, path: filepath.Clean(dir)}.do(d.Sync)
 	if cerr := d.Close(); err == nil {
 		err = cerr
 	}
@@ -43,7 +43,8 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 	if err := MkdirAll(parent, perm); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+	err = step{op: opMkdir, path: dir}.do(func() error { return os.Mkdir(dir, perm) })
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("making directory %s: %w", dir, err)
 	}
 	return SyncDir(parent)
@@ -52,7 +53,7 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 // Rename moves a file or a directory, replacing a file that has the name, and
 // makes it durable. The contents must be durable already.
 func Rename(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
+	if err := (step{op: opRename, path: from, to: to}).do(func() error { return os.Rename(from, to) }); err != nil {
 		return fmt.Errorf("renaming to %s: %w", to, err)
 	}
 	return syncParents(from, to)
@@ -61,7 +62,8 @@ func Rename(from, to string) error {
 // Remove takes a file or an empty directory away, durably. What is not there is
 // no error.
 func Remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := step{op: opRemove, path: path}.do(func() error { return os.Remove(path) })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing %s: %w", path, err)
 	}
 	return SyncDir(filepath.Dir(path))
@@ -70,7 +72,7 @@ func Remove(path string) error {
 // RemoveAll takes a file or a whole directory away, durably. What is not there
 // is no error. If we crash inside, part of the tree is left.
 func RemoveAll(path string) error {
-	if err := os.RemoveAll(path); err != nil {
+	if err := (step{op: opRemoveAll, path: path}).do(func() error { return os.RemoveAll(path) }); err != nil {
 		return fmt.Errorf("removing %s: %w", path, err)
 	}
 	return SyncDir(filepath.Dir(path))
@@ -85,7 +87,7 @@ func Publish(tmp, final string) error {
 	if err := syncTree(tmp); err != nil {
 		return err
 	}
-	if err := renameNew(tmp, final); err != nil {
+	if err := (step{op: opRename, path: tmp, to: final}).do(func() error { return renameNew(tmp, final) }); err != nil {
 		return fmt.Errorf("publishing %s: %w", final, err)
 	}
 	return syncParents(tmp, final)
@@ -121,7 +123,7 @@ func syncFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("opening %s to sync it: %w", path, err)
 	}
-	err = f.Sync()
+	err = step{op: opSync, path: path}.do(f.Sync)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}

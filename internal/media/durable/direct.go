@@ -22,6 +22,14 @@ var ErrLocked = errors.New("durable: locked by another process")
 // Where the filesystem has no direct I/O (tmpfs, some network filesystems) the
 // file is opened buffered and direct is false.
 func OpenDirect(path string, perm fs.FileMode) (f *os.File, direct bool, err error) {
+	err = step{op: opCreate, path: path}.do(func() error {
+		f, direct, err = openDirect(path, perm)
+		return err
+	})
+	return f, direct, err
+}
+
+func openDirect(path string, perm fs.FileMode) (f *os.File, direct bool, err error) {
 	f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_DIRECT, perm) //nolint:gosec // G304: the caller names the file
 	if err == nil {
 		return f, true, nil
@@ -53,7 +61,7 @@ func Buffered(f *os.File) error {
 // find them. See the package's law about failures.
 func Datasync(f *os.File) error {
 	for {
-		err := unix.Fdatasync(int(f.Fd()))
+		err := step{op: opSync, path: f.Name()}.do(func() error { return unix.Fdatasync(int(f.Fd())) })
 		if errors.Is(err, unix.EINTR) {
 			continue // nothing was tried yet
 		}
@@ -69,10 +77,13 @@ func Datasync(f *os.File) error {
 // filesystem cannot reserve, zeros are written, which is slow. What the file
 // holds stays. Nothing is durable before a sync.
 func Preallocate(f *os.File, size int64) error {
-	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
-	for errors.Is(err, unix.EINTR) {
-		err = unix.Fallocate(int(f.Fd()), 0, 0, size)
-	}
+	err := step{op: opExtend, path: f.Name()}.do(func() error {
+		err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+		for errors.Is(err, unix.EINTR) {
+			err = unix.Fallocate(int(f.Fd()), 0, 0, size)
+		}
+		return err
+	})
 	if err == nil {
 		return nil
 	}
@@ -101,7 +112,7 @@ func ZeroFill(f *os.File, from, to int64) error {
 	}
 	defer FreeBuffer(zeros)
 	for off := from; off < to; off += int64(len(zeros)) {
-		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), to-off)], off); err != nil {
+		if _, err := WriteAt(f, zeros[:min(int64(len(zeros)), to-off)], off); err != nil {
 			return fmt.Errorf("zeroing %s: %w", f.Name(), err)
 		}
 	}
@@ -128,7 +139,11 @@ func FreeBuffer(b []byte) {
 // The lock lives as long as the returned file is open, and dies with the
 // process. Where another process holds it the error wraps ErrLocked.
 func Lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // G304: the caller names the lock
+	var f *os.File
+	err := step{op: opCreate, path: path}.do(func() (err error) {
+		f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // G304: the caller names the lock
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("opening lock %s: %w", path, err)
 	}

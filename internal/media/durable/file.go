@@ -32,7 +32,7 @@ func CreateHidden(path string, perm fs.FileMode) (*Hidden, error) {
 		return nil, fmt.Errorf("creating hidden file for %s: %w", path, err)
 	}
 	h := &Hidden{File: f, final: path}
-	if err := f.Chmod(perm); err != nil {
+	if err := (step{op: opHidden, path: f.Name()}).do(func() error { return f.Chmod(perm) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("setting mode of %s: %w", path, err), h.Discard())
 	}
 	return h, nil
@@ -58,7 +58,7 @@ func (h *Hidden) commit(rename func(from, to string) error) error {
 	if h.done {
 		return fmt.Errorf("committing %s: %w", h.final, fs.ErrClosed)
 	}
-	if err := h.Sync(); err != nil {
+	if err := (step{op: opSync, path: h.Name()}).do(h.Sync); err != nil {
 		return errors.Join(fmt.Errorf("syncing %s: %w", h.final, err), h.Discard())
 	}
 	if err := h.Close(); err != nil {
@@ -79,13 +79,16 @@ func (h *Hidden) commit(rename func(from, to string) error) error {
 // meanwhile, and makes it durable. Where the filesystem knows neither way of
 // refusing by itself, nothing is named: to look first would not keep others out.
 func linkNew(from, to string) error {
-	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		// Crash between the two: the file has both names, and is whole.
-		if err = os.Link(from, to); err == nil {
-			err = os.Remove(from)
+	err := step{op: opRename, path: from, to: to}.do(func() error {
+		err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+			// Crash between the two: the file has both names, and is whole.
+			if err = os.Link(from, to); err == nil {
+				err = os.Remove(from)
+			}
 		}
-	}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("naming %s: %w", to, err)
 	}

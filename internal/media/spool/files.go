@@ -139,10 +139,10 @@ type diskFile struct{ *os.File }
 // WriteAt writes past the page cache where it can. Some filesystems take
 // O_DIRECT when a file is opened and refuse the first write: they get it buffered.
 func (f *diskFile) WriteAt(p []byte, off int64) (int, error) {
-	n, err := f.File.WriteAt(p, off)
+	n, err := durable.WriteAt(f.File, p, off)
 	if n == 0 && errors.Is(err, unix.EINVAL) {
 		if err = durable.Buffered(f.File); err == nil {
-			n, err = f.File.WriteAt(p, off)
+			n, err = durable.WriteAt(f.File, p, off)
 		}
 	}
 	return n, err
