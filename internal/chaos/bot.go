@@ -1,0 +1,136 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Build makes the program, with the journal of a power cut in it, in dir.
+func Build(ctx context.Context, root, dir string) (string, error) {
+	out := filepath.Join(dir, "recorderbot")
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "chaos", "-o", out, "./cmd/recorderbot") //nolint:gosec // our own program
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build recorderbot: %w\n%s", err, text)
+	}
+	return out, nil
+}
+
+// A child is one process of the bot.
+type child struct {
+	cmd   *exec.Cmd
+	born  int           // how many events there were
+	ended chan struct{} // closed when it is over
+	err   error         // how; readable then
+}
+
+// start starts the bot; what it logs goes behind what the earlier ones did.
+func (p *play) start(n int, l Life) (*child, error) {
+	log, err := os.CreateTemp(p.dir, fmt.Sprintf("recorderbot-%d-*.log", n+1))
+	if err != nil {
+		return nil, fmt.Errorf("start the bot: %w", err)
+	}
+	defer func() { _ = log.Close() }()          // it has a descriptor of its own
+	cmd := exec.Command(p.bot, p.args("serve")...) //nolint:gosec,noctx // killed by hand, as the plan says
+	cmd.Env = append(environ(), "CHAOS_DIR="+p.journal(), "CHAOS_KILL="+l.Kill, "CHAOS_FAIL="+l.Fail)
+	if l.Slow > 0 {
+		cmd.Env = append(cmd.Env, "CHAOS_SLOW="+l.Slow.String())
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	p.sim.BotStarted(l.String())
+	born := p.sim.Trace.Len()
+	// Should this process be killed, nothing of it may stay behind.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err = cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the bot: %w", err)
+	}
+	c := &child{cmd: cmd, ended: make(chan struct{}), born: born}
+	p.logs = append(p.logs, log.Name())
+	go func() {
+		c.err = cmd.Wait()
+		close(c.ended)
+	}()
+	return c, nil
+}
+
+// environ is ours without what the bot or its disk would take for theirs.
+func environ() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "CHAOS_") && !strings.HasPrefix(e, "RECORDERBOT_") {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+func (p *play) args(command ...string) []string { return append(command, "--config", p.config.File) }
+
+// command runs one of the bot's commands on the state that it has left.
+func (p *play) command(ctx context.Context, command ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, p.bot, p.args(command...)...) //nolint:gosec // our own program
+	cmd.Env = environ()
+	return cmd.CombinedOutput()
+}
+
+// killed tells whether the process is over by SIGKILL.
+func (c *child) killed() bool {
+	exit, ok := errors.AsType[*exec.ExitError](c.err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// kill ends it at once, and waits until it is over.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // over already
+	<-c.ended
+}
+
+// ready waits until the bot says that it takes calls; false when it has ended, or
+// the time is up.
+func (p *play) ready(ctx context.Context, c *child) bool {
+	limit := time.NewTimer(readyLimit)
+	defer limit.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if p.asked(ctx) {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-c.ended:
+			return false
+		case <-limit.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (p *play) asked(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.config.Ops+"/readyz", http.NoBody)
+	if err != nil {
+		return false
+	}
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}

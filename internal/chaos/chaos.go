@@ -1,0 +1,143 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/teamsim"
+)
+
+// Options say which seeds are played.
+type Options struct {
+	// Bot is the program, of Build.
+	Bot string
+	// Dir is where each seed gets a folder; empty: in memory, where there is one.
+	Dir string
+	// First and Count are the seeds; AtOnce how many are played at the same time.
+	First  uint64
+	Count  int
+	AtOnce int
+	// Over gets each seed when it is over. It may be nil.
+	Over func(Verdict)
+	// Each gets how many seeds are over. It may be nil.
+	Each func(done int)
+}
+
+// A Summary is of all seeds.
+type Summary struct {
+	Seeds, Violations, Without int
+	Lost                       int64
+	// Calls, Recorded and Deaths are how much was tried.
+	Calls, Recorded, Deaths int
+}
+
+// Good tells whether nothing went wrong.
+func (s Summary) Good() bool { return s.Violations == 0 && s.Without == 0 && s.Lost == 0 }
+
+// String is the line that a run ends with.
+func (s Summary) String() string {
+	return fmt.Sprintf("chaos: %d seeds, %d violations, %d samples lost unrecorded, %d calls without outcome", s.Seeds, s.Violations, s.Lost, s.Without)
+}
+
+// mostKept is how many folders of bad seeds are kept: they may lie in memory.
+const mostKept = 20
+
+// Run plays the seeds. Its error is about what could not be tried.
+func Run(ctx context.Context, o Options) (Summary, error) {
+	dir, err := ground(o.Dir)
+	if err != nil {
+		return Summary{}, err
+	}
+	pki, err := teamsim.WritePKI(filepath.Join(dir, "tls"))
+	if err != nil {
+		return Summary{}, err
+	}
+	r := &runner{Options: o, dir: dir, pki: pki}
+	seeds := make(chan uint64)
+	var workers sync.WaitGroup
+	for range max(1, o.AtOnce) {
+		workers.Go(func() {
+			for seed := range seeds {
+				r.seed(ctx, seed)
+			}
+		})
+	}
+	for i := range o.Count {
+		if ctx.Err() != nil {
+			break
+		}
+		seeds <- o.First + uint64(i) //nolint:gosec // not negative
+	}
+	close(seeds)
+	workers.Wait()
+	if r.kept == 0 {
+		r.errs = append(r.errs, remove(dir))
+	}
+	return r.summary, errors.Join(append(r.errs, context.Cause(ctx))...)
+}
+
+// ground makes the folder of a run.
+func ground(dir string) (string, error) {
+	if dir == "" {
+		const memory, enough = "/dev/shm", 4 << 30 // what the bot needs to take calls, and some
+		dir = os.TempDir()
+		if room, err := durable.Available(memory); err == nil && room >= enough {
+			dir = memory
+		}
+	}
+	dir, err := os.MkdirTemp(dir, "recorderbot-chaos-")
+	if err != nil {
+		return "", fmt.Errorf("make the folder of the run: %w", err)
+	}
+	return dir, nil
+}
+
+type runner struct {
+	Options
+
+	dir string
+	pki *teamsim.PKI
+
+	mu      sync.Mutex // guards what follows
+	summary Summary
+	kept    int
+	errs    []error
+}
+
+func (r *runner) seed(ctx context.Context, seed uint64) {
+	dir := filepath.Join(r.dir, fmt.Sprintf("seed-%d", seed))
+	err := durable.MkdirAll(dir, 0o700)
+	var v Verdict
+	if err == nil {
+		v, err = playSeed(ctx, r.Bot, dir, r.pki, Draw(seed))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.errs = append(r.errs, err)
+		r.kept++
+		return
+	}
+	s := &r.summary
+	s.Seeds++
+	s.Violations += len(v.Violations)
+	s.Without += len(v.Without)
+	s.Lost += v.Lost
+	s.Calls, s.Recorded, s.Deaths = s.Calls+v.Calls, s.Recorded+v.Recorded, s.Deaths+v.Deaths
+	if r.Over != nil {
+		r.Over(v)
+	}
+	if v.Good() || r.kept >= mostKept {
+		r.errs = append(r.errs, remove(dir))
+	} else {
+		r.kept++
+	}
+	if r.Each != nil {
+		r.Each(s.Seeds)
+	}
+}

@@ -1,0 +1,19 @@
+// Package chaos plays random calls with random faults against the real program,
+// kills it at random moments, cuts the power of its disk, starts it again, and asks
+// who can know what came of it: the referee, the program's own check, the
+// catalogue.
+//
+// # The law
+//
+//   - A seed is a plan, and the plan is a function of the seed alone: which calls,
+//     which faults, at which step of the disk or at which event of the simulation the
+//     process dies, and what of the unsynced bytes survives. Where it can, a plan names
+//     the n-th thing that happens, not a time of day: played again it meets the same
+//     trouble at the same point, though threads and network may still interleave in
+//     another way.
+//   - The process is a real one, of a build whose only difference is that durable
+//     keeps a journal and dies where it is told to (build tag "chaos").
+//   - Whatever happens: no law of the design is broken as the referee sees it, not a
+//     sample is lost that no gap accounts for, every invite that was taken has exactly
+//     one outcome, and the order is proven from the disk.
+package chaos

@@ -1,0 +1,137 @@
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim"
+	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
+)
+
+// A Plan is what happens in one seed.
+type Plan struct {
+	Seed     uint64
+	Scenario teamsim.Scenario
+	// Lives are of the processes, in order. Where all are lived, the last one more is
+	// left in peace.
+	Lives []Life
+}
+
+// A Life says how a process ends before its time. The zero Life is left in peace.
+type Life struct {
+	// Kill and Fail are what befalls its disk: see durable's step_chaos.go.
+	Kill, Fail string
+	// Slow is how long each of its syncs takes more than the machine's.
+	Slow time.Duration
+	// On the Nth event of a kind since it was started, and After that, it is killed,
+	// or where Drain is set, told to drain.
+	On    trace.Kind
+	Nth   int
+	After time.Duration
+	Drain bool
+	// Cut: the power fails with it.
+	Cut bool
+	// Down is how long nobody starts another.
+	Down time.Duration
+}
+
+// String says how the life ends.
+func (l Life) String() string {
+	var s []string
+	if l.Kill != "" {
+		s = append(s, "kills itself at disk step "+l.Kill)
+	}
+	if l.Fail != "" {
+		s = append(s, "disk step fails: "+l.Fail)
+	}
+	if l.On != "" {
+		how := "is killed"
+		if l.Drain {
+			how = "is told to drain"
+		}
+		s = append(s, fmt.Sprintf("%s %v after event %d of %s", how, l.After, l.Nth, l.On))
+	}
+	if l.Slow > 0 {
+		s = append(s, fmt.Sprintf("syncs take %v", l.Slow))
+	}
+	if len(s) == 0 {
+		return "is left in peace"
+	}
+	if l.Cut {
+		s = append(s, "the power fails with it")
+	}
+	return strings.Join(s, ", ") + fmt.Sprintf(", started again after %v", l.Down)
+}
+
+// Words tells the plan to a person.
+func (p Plan) Words() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d\n", p.Seed)
+	for _, f := range p.Scenario.Faults {
+		fmt.Fprintf(&b, "  the cloud: %s\n", f.String())
+	}
+	if m := p.Scenario.Media; m.Memory > 0 || m.Jitter > 0 {
+		fmt.Fprintf(&b, "  the media host: remembers %v (0s: what the law says), frames up to %v late\n", m.Memory, m.Jitter)
+	}
+	for i, g := range p.Scenario.Calls {
+		fmt.Fprintf(&b, "  call %d: %s, placed at %v, established %v after the answer, ends %v after %s (at most %v)\n",
+			i+1, g.Kind, g.At, g.EstablishAfter, g.End.After, g.End.When, g.End.AtMost)
+		for _, f := range g.Faults {
+			fmt.Fprintf(&b, "    Graph: %s%s\n", f.String(), later(f))
+		}
+		for _, d := range g.Deliveries {
+			fmt.Fprintf(&b, "    notification %s\n", delivery(d))
+		}
+		for _, f := range g.Media {
+			fmt.Fprintf(&b, "    media host: %s\n", media(f))
+		}
+		for _, h := range g.Events {
+			fmt.Fprintf(&b, "    %s %v after %s\n", h.Do, h.After, h.When)
+		}
+	}
+	for i, l := range p.Lives {
+		fmt.Fprintf(&b, "  process %d: %v\n", i+1, l)
+	}
+	return b.String()
+}
+
+func later(f cloud.Fault) string {
+	s := ""
+	if f.RetryAfter > 0 {
+		s += fmt.Sprintf(", Retry-After %v", f.RetryAfter)
+	}
+	if f.Later != nil {
+		s += fmt.Sprintf(" after %v", f.Later.After)
+		if f.Later.BeforeReply {
+			s += " before the reply"
+		}
+		if f.Later.Silent {
+			s += " for who asks"
+		}
+	}
+	return s
+}
+
+func delivery(d cloud.Delivery) string {
+	s := d.Of
+	if d.Lose {
+		s += ", lost"
+	}
+	if d.Copies > 0 {
+		s += fmt.Sprintf(", %d copies", d.Copies)
+	}
+	if d.Delay > 0 {
+		s += fmt.Sprintf(", %v late", d.Delay)
+	}
+	if d.Hold {
+		s += ", held back to the next"
+	}
+	return s
+}
+
+func media(f host.Fault) string {
+	return fmt.Sprintf("%s at %v for %v, %d frames, reason %q", f.Kind, f.At, f.For, f.Frames, f.Reason)
+}

@@ -1,0 +1,254 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable/powercut"
+	"github.com/recorderbot/recorderbot/internal/teamsim"
+	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
+)
+
+// The bounds of a seed. Each is long enough for a machine that is busy with
+// others.
+const (
+	readyLimit   = 20 * time.Second
+	drainLimit   = 30 * time.Second
+	commandLimit = 30 * time.Second
+	seedLimit    = 3 * time.Minute
+	moreLives    = 3 // beyond the plan
+)
+
+// play is one seed being played.
+type play struct {
+	plan   Plan
+	bot    string // the program
+	dir    string
+	sim    *teamsim.Sim
+	config teamsim.BotConfig
+	client *http.Client
+	random *rand.Rand // what survives power cuts
+
+	result chan outcome // of the calls, once
+	over   *outcome     // set when it was received
+	deaths []death
+	story  []string // what happened, for people
+	faults []string // what must not have happened, but for the referee's
+	logs   []string // of the processes, in order
+}
+
+// outcome is what the simulation has returned.
+type outcome struct {
+	result teamsim.Result
+	err    error
+}
+
+// death is a time without a bot that is ready.
+type death struct{ from, to time.Time }
+
+func (p *play) journal() string { return filepath.Join(p.dir, "powercut") }
+
+func (p *play) tell(format string, args ...any) {
+	p.story = append(p.story, time.Now().UTC().Format("15:04:05.000")+" "+fmt.Sprintf(format, args...))
+}
+
+func (p *play) fault(format string, args ...any) {
+	p.faults = append(p.faults, fmt.Sprintf(format, args...))
+	p.tell("FAULT "+format, args...)
+}
+
+// playSeed plays one plan in dir and returns what came of it.
+func playSeed(ctx context.Context, bot, dir string, pki *teamsim.PKI, plan Plan) (Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, seedLimit)
+	defer cancel()
+	p := &play{
+		plan: plan, bot: bot, dir: dir, client: &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}},
+		random: rand.New(rand.NewPCG(plan.Seed, 0xc2b2ae3d27d4eb4f)), //nolint:gosec // what a disk loses is no secret
+		result: make(chan outcome, 1),
+	}
+	var err error
+	if p.sim, err = teamsim.Start(plan.Scenario, teamsim.Options{Dir: filepath.Join(dir, "simulator"), PKI: pki}); err != nil {
+		return Verdict{}, err
+	}
+	defer func() { _ = p.sim.Close() }()
+	if p.config, err = p.sim.WriteBotConfig(dir, teamsim.BotOptions{SegmentSize: "4MiB"}); err != nil {
+		return Verdict{}, err
+	}
+	if err = p.lives(ctx); err != nil {
+		return Verdict{}, fmt.Errorf("seed %d: %w", plan.Seed, err)
+	}
+	return p.verdict(ctx)
+}
+
+// lives lets one process after the other live, until one has ended in peace when
+// all calls were over.
+func (p *play) lives(ctx context.Context) error {
+	placed := false
+	down := death{from: time.Now()}
+	for n := 0; n < len(p.plan.Lives)+moreLives; n++ {
+		l := Life{}
+		if n < len(p.plan.Lives) {
+			l = p.plan.Lives[n]
+		}
+		c, err := p.start(n, l)
+		if err != nil {
+			return err
+		}
+		if p.ready(ctx, c) {
+			down.to = time.Now()
+			p.deaths = append(p.deaths, down)
+			p.tell("process %d is ready", n+1)
+			if !placed {
+				placed = true
+				go p.calls(ctx)
+			}
+			p.await(ctx, c, l)
+		}
+		peace := p.bury(ctx, n, c, l)
+		down = death{from: time.Now()}
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("process %d: %w", n+1, context.Cause(ctx))
+		case peace && p.over != nil:
+			return p.over.err
+		}
+		if err = p.pause(ctx, l.Down); err != nil {
+			return err
+		}
+	}
+	p.fault("no process has ended in peace")
+	return nil
+}
+
+// calls plays the scenario.
+func (p *play) calls(ctx context.Context) {
+	result, err := p.sim.Run(ctx, p.config.URL)
+	p.result <- outcome{result, err}
+}
+
+// await returns when the process has ended, or was told to.
+func (p *play) await(ctx context.Context, c *child, l Life) {
+	moment := make(chan struct{})
+	if l.On != "" {
+		watching, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() {
+			seen := 0
+			_, err := p.sim.Trace.Wait(watching, func(e trace.Event) bool {
+				if e.Index >= c.born && e.Kind == l.On {
+					seen++
+				}
+				return seen == l.Nth
+			})
+			if err == nil && p.pause(watching, l.After) == nil {
+				close(moment)
+			}
+		}()
+	}
+	results := p.result
+	if p.over != nil {
+		results = nil
+	}
+	done := ctx.Done()
+	switch {
+	case p.over != nil && l.On == "":
+		p.drain(c)
+		return
+	case p.over != nil:
+		// The calls are over: what has not come does not come.
+		select {
+		case <-moment:
+		case <-c.ended:
+			return
+		case <-time.After(100 * time.Millisecond):
+			p.drain(c)
+			return
+		}
+	}
+	select {
+	case <-c.ended:
+	case o := <-results:
+		p.over = &o
+		p.tell("the calls are over")
+		p.drain(c)
+	case <-moment:
+		if l.Drain {
+			p.drain(c)
+			return
+		}
+		p.tell("killed by plan")
+		c.kill()
+	case <-done:
+	}
+}
+
+// drain tells the process to end when its calls have.
+func (p *play) drain(c *child) {
+	p.tell("told to drain")
+	_ = c.cmd.Process.Signal(syscall.SIGTERM) // over already
+}
+
+// bury waits for the process's end, cuts the power where the plan says so, and
+// tells whether it has ended in peace.
+func (p *play) bury(ctx context.Context, n int, c *child, l Life) (peace bool) {
+	limit := time.NewTimer(drainLimit)
+	defer limit.Stop()
+	select {
+	case <-c.ended:
+	case <-limit.C:
+		p.fault("process %d is not ready, or does not end, within the limit", n+1)
+		_ = c.cmd.Process.Signal(syscall.SIGQUIT) // its log shows where it hangs
+		p.pauseQuietly(2 * time.Second)
+		c.kill()
+	case <-ctx.Done():
+		c.kill()
+		return false
+	}
+	p.sim.BotStopped(fmt.Sprint(c.err))
+	switch {
+	case c.err == nil:
+		p.tell("process %d has ended in peace", n+1)
+	case c.killed():
+		p.tell("process %d is dead", n+1)
+	case l.Fail != "":
+		p.tell("process %d has given up: %v", n+1, c.err)
+	default:
+		p.fault("process %d has ended by itself: %v", n+1, c.err)
+	}
+	if l.Cut {
+		loss, err := powercut.Cut(p.journal(), p.random)
+		if err != nil {
+			p.fault("%v", err)
+		}
+		p.tell("power cut: %v lost", loss)
+	}
+	return c.err == nil
+}
+
+func (p *play) pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *play) pauseQuietly(d time.Duration) { _ = p.pause(context.Background(), d) }
+
+// remove takes the seed's files away.
+func remove(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return errors.Join(errors.New("removing what a seed has left"), err)
+	}
+	return nil
+}
