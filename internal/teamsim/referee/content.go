@@ -109,6 +109,14 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 		return
 	}
 	hints := c.hints(tr)
+	if len(hints) == 0 && tr.GapSamples == int64(len(pcm)) {
+		// Leave was given and the host was never asked: nothing but what is missing.
+		if z := zeros(pcm); z < len(pcm) {
+			c.breach(4, KindGapNotSilent, m, "sample %d lies in a declared gap and is not zero", z)
+		}
+		c.report.GapSamples += tr.GapSamples
+		return
+	}
 	if len(hints) == 0 {
 		c.breach(1, KindStoredBeforeSuccess, m, "%s holds %d samples; the host captured none", tr.File, len(pcm))
 		return
