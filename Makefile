@@ -1,7 +1,7 @@
 # Few targets; what CI runs is `make test`.
 GO ?= go
 
-.PHONY: build test race lint fuzz explore bench overload demo docs proto
+.PHONY: build test race lint fuzz explore bench overload demo docs proto chaos
 
 build: ## one static binary: ./recorderbot
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o recorderbot ./cmd/recorderbot
@@ -34,6 +34,9 @@ bench: ## the figures of README.md
 
 overload: ## twice the calls that SEATS (default 300) media host seats can take, RATE (100) a second
 	./scripts/overload.sh $(or $(SEATS),300) $(or $(RATE),100)
+
+chaos: ## SEEDS (default 100) plans of calls, faults, kill -9 and power cuts; SEED=k plays one again
+	$(GO) run ./internal/chaos/command -seeds $(or $(SEEDS),100) -seed $(or $(SEED),0)
 
 demo: ## a whole recorded call on this machine
 	$(GO) run ./cmd/recorderbot demo

@@ -38,7 +38,7 @@ func (p *play) start(n int, l Life) (*child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the bot: %w", err)
 	}
-	defer func() { _ = log.Close() }()          // it has a descriptor of its own
+	defer func() { _ = log.Close() }()             // it has a descriptor of its own
 	cmd := exec.Command(p.bot, p.args("serve")...) //nolint:gosec,noctx // killed by hand, as the plan says
 	cmd.Env = append(environ(), "CHAOS_DIR="+p.journal(), "CHAOS_KILL="+l.Kill, "CHAOS_FAIL="+l.Fail)
 	if l.Slow > 0 {

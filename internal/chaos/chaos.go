@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		if ctx.Err() != nil {
 			break
 		}
-		seeds <- o.First + uint64(i) //nolint:gosec // not negative
+		seeds <- o.First + uint64(i)
 	}
 	close(seeds)
 	workers.Wait()

@@ -101,7 +101,8 @@ func (p *play) excused(r teamsim.Result, v referee.Violation) bool {
 	case referee.KindFailedMissing, referee.KindFailedTooLate, referee.KindAnswerMissing, referee.KindAnswerTooLate,
 		referee.KindNotRecordingMissing, referee.KindAnnouncedButNotRecording:
 	case referee.KindProtocol:
-		if !strings.Contains(v.Detail, "http 0") {
+		// A reply that never came, or a request that it did not end.
+		if !strings.Contains(v.Detail, "http 0") && !strings.Contains(v.Detail, "client disconnected") {
 			return false
 		}
 	default:
@@ -128,8 +129,8 @@ func (p *play) check(ctx context.Context) []string {
 	}
 	var found []string
 	for line := range strings.Lines(string(text)) {
-		if strings.HasPrefix(line, "VIOLATION") {
-			found = append(found, "check: "+strings.TrimSpace(strings.TrimPrefix(line, "VIOLATION")))
+		if fault, ok := strings.CutPrefix(line, "VIOLATION"); ok {
+			found = append(found, "check: "+strings.TrimSpace(fault))
 		}
 	}
 	if len(found) == 0 {

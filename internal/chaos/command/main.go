@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	if *words {
 		for i := range o.Count {
-			fmt.Fprint(out, chaos.Draw(o.First+uint64(i)).Words()) //nolint:gosec // not negative
+			fmt.Fprint(out, chaos.Draw(o.First+uint64(i)).Words())
 		}
 		return 0
 	}

@@ -40,7 +40,7 @@ func MkdirAll(dir string, perm fs.FileMode) error {
 		return fmt.Errorf("making directory %s: %w", dir, err)
 	}
 	parent := filepath.Dir(dir)
-	if err := MkdirAll(parent, perm); err != nil {
+	if err = MkdirAll(parent, perm); err != nil {
 		return err
 	}
 	err = step{op: opMkdir, path: dir}.do(func() error { return os.Mkdir(dir, perm) })

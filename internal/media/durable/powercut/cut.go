@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -155,8 +156,7 @@ func (c *cut) survived(i int, r *Record) error {
 
 // now is where a file is now that had the path.
 func (c *cut) now(path string) string {
-	for i := len(c.moved) - 1; i >= 0; i-- {
-		m := c.moved[i]
+	for _, m := range slices.Backward(c.moved) {
 		if rest, under := strings.CutPrefix(path, m.Path); under && (rest == "" || rest[0] == filepath.Separator) {
 			path = m.To + rest
 		}
