@@ -281,7 +281,7 @@ func (b *bot) makeCallbacks(context.Context) error {
 	}
 	b.callbacks, err = callbacks.New(callbacks.Options{
 		AppID: b.cfg.App.ID, Tenants: b.cfg.App.Tenants, OpenIDConfigurationURL: e.OpenIDConfiguration, Issuers: e.Issuers, CA: pool,
-		Receiver: &receiver{registry: b.registry, log: b.log.Named("callbacks")}, Registerer: b.metrics, Log: b.log.Named("callbacks"),
+		Receiver: &receiver{registry: b.registry, durable: b.catalogue.Durable, log: b.log.Named("callbacks")}, Registerer: b.metrics, Log: b.log.Named("callbacks"),
 	})
 	return err
 }

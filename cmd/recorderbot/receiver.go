@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -16,24 +17,45 @@ import (
 // edge meets the core.
 type receiver struct {
 	registry *recorder.Registry
+	durable  func(context.Context) error // the catalogue's
 	log      *zap.Logger
 }
 
 // Receive hands over a batch. Handing over is idempotent, so that a batch of
 // which one part found no room can be sent again whole.
-func (r *receiver) Receive(_ context.Context, from callbacks.Caller, ns []graph.Notification) error {
+func (r *receiver) Receive(ctx context.Context, from callbacks.Caller, ns []graph.Notification) error {
 	for i := range ns {
 		if err := r.owned(from, &ns[i]); err != nil {
 			return err
 		}
 	}
 	var busy error
+	invited := false
 	for i := range ns {
 		if err := r.hand(from, &ns[i]); err != nil {
 			busy = err
 		}
+		invited = invited || ns[i].Kind == graph.Invite
+	}
+	if invited {
+		r.taken(ctx)
 	}
 	return busy
+}
+
+// takenLimit is how long an acknowledgement waits for the catalogue.
+const takenLimit = 500 * time.Millisecond
+
+// taken waits until the invite is in the catalogue: a call that we have
+// acknowledged must have an outcome, whatever befalls us next (laws 4 and 5). If we
+// crash before, the platform has no acknowledgement. The call itself does not wait,
+// and a disk that hangs holds up nobody (law 8).
+func (r *receiver) taken(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, takenLimit)
+	defer cancel()
+	if err := r.durable(ctx); err != nil {
+		r.log.Warn("an invite is acknowledged before it is durable", zap.Error(err))
+	}
 }
 
 // owned refuses a notification about a live call of another tenant before

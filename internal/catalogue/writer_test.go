@@ -343,3 +343,24 @@ func BenchmarkAppend(b *testing.B) {
 		})
 	}
 }
+
+// TestDurable: it returns when the invite that was queued before it is there for
+// others to see, and not while the writer is held up.
+func TestDurable(t *testing.T) {
+	t.Parallel()
+	c := open(t, t.TempDir())
+	release := hold(t, c)
+	c.Invited(recorder.Invite{Call: recorder.CallRef{ID: "a"}})
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Durable(impatient); !errors.Is(err, context.Canceled) {
+		t.Errorf("with the writer held up: %v", err)
+	}
+	release()
+	if err := c.Durable(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if call, err := c.Call(t.Context(), "a"); err != nil || !call.InviteKnown {
+		t.Errorf("the invite is not there: %+v, %v", call, err)
+	}
+}
