@@ -140,6 +140,9 @@ func (j *judge) judgeSealFirst(c *call, i int, p host.Period, at time.Time) {
 			clock(at), i+1, clock(p.PauseAsked), clock(p.Paused))
 		return
 	}
+	if p.AllAcked.IsZero() && forgotten(s, p.AckSeq+1, p.LastSeq) {
+		return // what the host holds no more can't become durable
+	}
 	if p.AllAcked.IsZero() || p.AllAcked.After(at.Add(j.limits.Ack)) {
 		j.add(2, KindDurableTooLate, c.id, "notRecording was announced at %s; recording time %d ends with frame %d, acknowledged up to %d, in full at %s",
 			clock(at), i+1, p.LastSeq, p.AckSeq, clock(p.AllAcked))
@@ -154,6 +157,19 @@ func unlinked(s *host.SessionRecord, p host.Period, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// forgotten tells whether the host has dropped the frames from first to last, and
+// said so.
+func forgotten(s *host.SessionRecord, first, last uint64) bool {
+	for first <= last {
+		i := slices.IndexFunc(s.Overflows, func(o host.GapRecord) bool { return o.FirstSeq <= first && first < o.FirstSeq+o.Count })
+		if i < 0 {
+			return false
+		}
+		first = s.Overflows[i].FirstSeq + s.Overflows[i].Count
+	}
+	return true
 }
 
 func has(s *host.SessionRecord, kinds ...host.FaultKind) bool {

@@ -21,12 +21,14 @@ func (j *judge) judgeOutcome(c *call, r *CallReport) {
 
 // outcomes: each recording's fits what it holds, and the call's fits all of them.
 func (c *content) outcomes() {
+	var samples int64
 	for _, m := range c.call.manifests {
 		var gaps int64
+		samples += m.Samples
 		for _, e := range m.missing {
 			gaps += e.length()
 		}
-		if fault := c.unfit(m.Outcome, gaps); fault != "" {
+		if fault := c.unfit(m.Outcome, m.Samples, gaps); fault != "" {
 			c.add(4, KindOutcomes, c.call.id, "the outcome of %s is %q, %s", m.folder, m.Outcome, fault)
 		}
 	}
@@ -34,13 +36,14 @@ func (c *content) outcomes() {
 	if len(catalogued) != 1 || len(c.call.manifests) == 0 {
 		return
 	}
-	if fault := c.unfit(catalogued[0], c.report.GapSamples); fault != "" {
+	if fault := c.unfit(catalogued[0], samples, c.report.GapSamples); fault != "" {
 		c.add(4, KindOutcomes, c.call.id, "the catalogue says %q, %s", catalogued[0], fault)
 	}
 }
 
-// unfit says why an outcome does not go with that many samples in gaps.
-func (c *content) unfit(outcome string, gaps int64) string {
+// unfit says why an outcome does not go with that many samples, and that many of
+// them in gaps. An empty recording shows that there was leave, and nothing else.
+func (c *content) unfit(outcome string, samples, gaps int64) string {
 	switch outcome {
 	case "recorded":
 		if gaps > 0 {
@@ -56,7 +59,9 @@ func (c *content) unfit(outcome string, gaps int64) string {
 			return "though there was something to record"
 		}
 	default:
-		return "though a recording is there"
+		if outcome != "notRecorded" || samples > 0 {
+			return "though a recording is there"
+		}
 	}
 	return ""
 }
