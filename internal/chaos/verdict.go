@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim"
+	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
 	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
 )
 
@@ -95,30 +97,42 @@ func (p *play) verdict(ctx context.Context) (Verdict, error) {
 	return v, nil
 }
 
-// excused: a process that is dead can't be in time.
+// excused tells whether a breach is one that nobody could have avoided: a process
+// that is dead can't be in time, can't reply, and leaves its requests half sent; and
+// one that was told nothing of its answer can't know that there was none.
 func (p *play) excused(r teamsim.Result, v referee.Violation) bool {
+	i := slices.IndexFunc(r.Calls, func(c cloud.Facts) bool { return c.ID == v.Call })
+	if i < 0 {
+		return false
+	}
 	switch v.Kind {
 	case referee.KindFailedMissing, referee.KindFailedTooLate, referee.KindAnswerMissing, referee.KindAnswerTooLate,
 		referee.KindNotRecordingMissing, referee.KindAnnouncedButNotRecording:
+		return p.died(r.Calls[i])
 	case referee.KindProtocol:
-		// A reply that never came, or a request that it did not end.
-		if !strings.Contains(v.Detail, "http 0") && !strings.Contains(v.Detail, "client disconnected") {
-			return false
-		}
-	default:
-		return false
-	}
-	for _, c := range r.Calls {
-		if c.ID != v.Call {
-			continue
-		}
-		for _, d := range p.deaths[1:] {
-			if d.to.After(c.InviteSent) && (c.Ended.IsZero() || d.from.Before(c.Ended)) {
-				return true
-			}
+		switch {
+		case strings.Contains(v.Detail, "http 0"), strings.Contains(v.Detail, "client disconnected"):
+			return p.died(r.Calls[i])
+		case strings.Contains(v.Detail, "the call was not answered"):
+			return p.inTheDark(r.Calls[i].Number)
 		}
 	}
 	return false
+}
+
+// died tells whether a process did while the call lived, or just before or after.
+func (p *play) died(c cloud.Facts) bool {
+	const around = 300 * time.Millisecond
+	return slices.ContainsFunc(p.deaths[1:], func(d death) bool {
+		return d.to.After(c.InviteSent) && (c.Ended.IsZero() || d.from.Add(-around).Before(c.Ended))
+	})
+}
+
+// inTheDark tells whether the plan keeps from the bot what became of its answer.
+func (p *play) inTheDark(number int) bool {
+	return slices.ContainsFunc(p.plan.Scenario.Calls[number-1].Faults, func(f cloud.Fault) bool {
+		return f.Op == cloud.OpAnswer && f.HTTP != http.StatusTooManyRequests
+	})
 }
 
 // check proves the order from the disk.
