@@ -167,6 +167,9 @@ func (s *Service) adopted(l *left) *session {
 		if info.Frames > 0 {
 			next.from = info.LastSeq + 1
 			hold.FromSeq = next.from
+		} else if next.from == 0 {
+			// Nothing of it is durable: what the host holds no more is missing here.
+			next.from = firstSeq(info)
 		}
 		hold.Lease = max(hold.Lease, leaseAt(info.LastAt))
 	}
