@@ -35,8 +35,8 @@ bench: ## the figures of README.md
 overload: ## twice the calls that SEATS (default 300) media host seats can take, RATE (100) a second
 	./scripts/overload.sh $(or $(SEATS),300) $(or $(RATE),100)
 
-chaos: ## SEEDS (default 100) plans of calls, faults, kill -9 and power cuts; SEED=k plays one again
-	$(GO) run ./internal/chaos/command -seeds $(or $(SEEDS),100) -seed $(or $(SEED),0)
+chaos: ## SEEDS (default 100) plans of calls, faults, kill -9 and power cuts; SEED=k plays one again, TIMES=n often
+	$(GO) run ./internal/chaos/command -seeds $(or $(SEEDS),100) -seed $(or $(SEED),0) -times $(or $(TIMES),1)
 
 demo: ## a whole recorded call on this machine
 	$(GO) run ./cmd/recorderbot demo

@@ -22,6 +22,9 @@ type Options struct {
 	First  uint64
 	Count  int
 	AtOnce int
+	// Again plays the first seed Count times: threads and network interleave in
+	// another way each time.
+	Again bool
 	// Over gets each seed when it is over. It may be nil.
 	Over func(Verdict)
 	// Each gets how many seeds are over. It may be nil.
@@ -71,6 +74,9 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 		if ctx.Err() != nil {
 			break
 		}
+		if o.Again {
+			i = 0
+		}
 		seeds <- o.First + uint64(i)
 	}
 	close(seeds)
@@ -110,8 +116,7 @@ type runner struct {
 }
 
 func (r *runner) seed(ctx context.Context, seed uint64) {
-	dir := filepath.Join(r.dir, fmt.Sprintf("seed-%d", seed))
-	err := durable.MkdirAll(dir, 0o700)
+	dir, err := os.MkdirTemp(r.dir, fmt.Sprintf("seed-%d-", seed))
 	var v Verdict
 	if err == nil {
 		v, err = playSeed(ctx, r.Bot, dir, r.pki, Draw(seed))

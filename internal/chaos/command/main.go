@@ -30,12 +30,13 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	seed := flags.Uint64("seed", 0, "play this seed alone, and tell all")
 	flags.IntVar(&o.AtOnce, "at-once", 3, "how many at the same time")
 	flags.StringVar(&o.Dir, "dir", "", "where to keep the files; default: in memory")
+	times := flags.Int("times", 1, "how often to play that seed")
 	words := flags.Bool("plan", false, "only tell the plans")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	if *seed != 0 {
-		o.First, o.Count = *seed, 1
+		o.First, o.Count, o.Again = *seed, *times, true
 	}
 	if *words {
 		for i := range o.Count {
