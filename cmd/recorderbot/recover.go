@@ -28,6 +28,7 @@ type heritage struct {
 	mu       sync.Mutex // guards the maps while they are made
 	unsealed map[recorder.CallID][]spool.Info
 	sealed   map[recorder.CallID][]recorder.SealReport
+	died     map[recorder.CallID]bool // a process sealed what another had left, and died before it said so
 }
 
 // recover takes stock of what a dead process has left, and takes up its calls: each
@@ -98,7 +99,7 @@ func (b *bot) missLost(ctx context.Context) error {
 // takeStock looks at what the spool holds. What is archived already is let go of;
 // what is sealed the catalogue is made to know.
 func (b *bot) takeStock(ctx context.Context) (*heritage, error) {
-	h := &heritage{unsealed: map[recorder.CallID][]spool.Info{}, sealed: map[recorder.CallID][]recorder.SealReport{}}
+	h := &heritage{unsealed: map[recorder.CallID][]spool.Info{}, sealed: map[recorder.CallID][]recorder.SealReport{}, died: map[recorder.CallID]bool{}}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(sealAtOnce)
 	for _, info := range b.spool.Recovered() {
@@ -131,15 +132,19 @@ func (b *bot) takeStockOf(ctx context.Context, h *heritage, info spool.Info) err
 		h.unsealed[info.Call] = append(h.unsealed[info.Call], info)
 		return nil
 	}
-	_, report := media.Recovered(info, info.LastAt)
+	var report recorder.SealReport
+	died := false
 	if known && rec.State == catalogue.StateSealed {
 		report = reportOf(rec) // exact
+	} else if report, died, err = b.media.Inspect(ctx, info); err != nil {
+		return err
 	} else if err = b.catalogue.RecordingSealed(ctx, info.Call, report); err != nil {
 		return fmt.Errorf("enter the seal of recording %s: %w", info.ID, err)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.sealed[info.Call] = append(h.sealed[info.Call], report)
+	h.died[info.Call] = h.died[info.Call] || died
 	return nil
 }
 
@@ -257,7 +262,7 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	if err != nil {
 		return err
 	}
-	t := recorder.Takeover{Memory: facts.memory, Session: facts.session, Unsealed: len(unsealed) > 0, Sealed: sealed}
+	t := recorder.Takeover{Memory: facts.memory, Session: facts.session, Unsealed: len(unsealed) > 0, Sealed: sealed, Died: h.died[id]}
 	ending := facts.memory.Ending
 	left := media.Left{
 		Call: c.Invite.Call, Session: facts.session, Recordings: unsealed, Seen: facts.seen,

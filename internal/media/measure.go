@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -37,7 +38,7 @@ func (s *Service) measure(l *left) {
 		}
 		exact := map[string]recorder.SealReport{}
 		for _, info := range l.Recordings {
-			samples, missing, err := s.lengths(s.late.ctx, info)
+			samples, missing, _, err := s.lengths(s.late.ctx, info)
 			if err != nil {
 				s.log.Warn("what a continued recording misses is told by its numbers alone", zap.String("recording", info.ID), zap.Error(err))
 				return
@@ -50,23 +51,35 @@ func (s *Service) measure(l *left) {
 	})
 }
 
-// lengths reads a sealed recording and returns the samples that it has and misses.
-func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing int64, err error) {
+// Inspect reads a sealed recording that a dead process has left: its report,
+// exact, and whether it ends where a process died that nobody went on for.
+func (s *Service) Inspect(ctx context.Context, info spool.Info) (report recorder.SealReport, died bool, err error) {
+	_, report = Recovered(info, info.LastAt)
+	samples, missing, seal, err := s.lengths(ctx, info)
+	if err != nil {
+		return report, false, fmt.Errorf("inspect recording %s: %w", info.ID, err)
+	}
+	report.Samples, report.GapSamples = uint64(samples), uint64(missing) //nolint:gosec // G115: never negative
+	return report, seal != nil && seal.Cause == string(recorder.CauseProcessDied), nil
+}
+
+// lengths reads a sealed recording and returns the samples that it has and misses,
+// and its seal.
+func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing int64, seal *spool.SealRecord, err error) {
 	var m meta
 	if err = json.Unmarshal(info.Meta, &m); err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	feed := timeline.Feed{Timeline: timeline.New(), FirstSeq: m.FirstSeq, Mixed: m.Audio == "mixed"}
-	last := uint64(0)
 	for r, err := range s.opts.Spool.Read(info.ID) {
 		var damage *spool.DamageError
 		switch {
 		case errors.As(err, &damage):
 			continue // missing by its number
 		case err != nil:
-			return 0, 0, err
+			return 0, 0, nil, err
 		case ctx.Err() != nil:
-			return 0, 0, ctx.Err()
+			return 0, 0, nil, ctx.Err()
 		}
 		switch r.Type {
 		case spool.FrameType:
@@ -76,12 +89,16 @@ func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing
 		case spool.NoteType:
 			hearNote(&feed, r.Note)
 		case spool.SealType:
-			last = r.Seal.LastSeq
+			seal = r.Seal
 		case spool.PermitType:
 		}
 	}
+	last := uint64(0)
+	if seal != nil {
+		last = seal.LastSeq
+	}
 	stored, missing = totals(feed.Finish(last))
-	return stored, missing, nil
+	return stored, missing, seal, nil
 }
 
 func hearNote(feed *timeline.Feed, n spool.Note) {

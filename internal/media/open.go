@@ -99,6 +99,9 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 	if s.isEnding() {
 		return recorder.Opened{}, ErrEnding // what was begun is sealed as it is: empty
 	}
+	s.mu.Lock()
+	s.toldAt = time.Now()
+	s.mu.Unlock()
 	s.link.Open()
 	if s.adopt { // what the host holds comes with the attachment: the gate is armed by now
 		if err := s.host.takeOver(s); err != nil {

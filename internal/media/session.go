@@ -73,6 +73,7 @@ type session struct {
 	failed    bool   // the call was told
 	beginning bool   // the evidence is on its way to the disk
 	cutAt     time.Time
+	toldAt    time.Time // the host was told to send
 	openedAt  time.Time
 	closedAt  time.Time // the host closed the session
 	wokenAt   time.Time // when something but a frame last said that frames flow

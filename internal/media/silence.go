@@ -39,7 +39,7 @@ func (s *session) mute(now time.Time) bool {
 // not, nearly any is. Under mu.
 func (s *session) tail(asked time.Time, end string, last uint64) (frame.Gap, bool) {
 	if s.openedAt.IsZero() {
-		return frame.Gap{}, false
+		return s.unconfirmed(asked)
 	}
 	orderly := end == sealPaused || end == sealClosed
 	if orderly && s.kind != frame.MixedAudio {
@@ -68,6 +68,23 @@ func (s *session) tail(asked time.Time, end string, last uint64) (frame.Gap, boo
 	if !orderly && !s.attached {
 		g.Cause = frame.CauseLink
 	}
+	return g, true
+}
+
+// unconfirmed is the gap of a recording for which the host was told to send and
+// never said that it did: whatever it sent is not here, and for all we know it is
+// the whole time. Under mu.
+func (s *session) unconfirmed(asked time.Time) (frame.Gap, bool) {
+	away := asked.Sub(s.toldAt)
+	frames := (away + frameLength - 1) / frameLength
+	if s.kind != frame.MixedAudio || s.toldAt.IsZero() || frames <= 0 || s.left != nil {
+		return frame.Gap{}, false
+	}
+	first := max(s.hostNext, 1)
+	s.line.Start(first)
+	s.line.Expect(s.kind, 0)
+	g := frame.Gap{Kind: s.kind, FirstSeq: first, FromTime: frame.Ticks(s.toldAt), Cause: frame.CauseTail}
+	g.ToTime = g.FromTime + int64(frames)*frame.TicksPerFrame
 	return g, true
 }
 

@@ -35,9 +35,12 @@ type call struct {
 	// owned by run
 	timers map[Timer]*clock
 	watch  monitor
-	saying *saying     // the latest announcement
-	order  chan<- bool // of an operator who waits to hear whether it was taken
-	panics int         // of the machine, twice in a row
+	saying *saying // the latest announcement
+	// The answer under way: what cuts it, and what is closed when it is over.
+	cutAnswer context.CancelFunc
+	answered  chan struct{}
+	order     chan<- bool // of an operator who waits to hear whether it was taken
+	panics    int         // of the machine, twice in a row
 	// operations are the client contexts by operation, for notifications that
 	// name the operation alone.
 	operations map[OperationID]string

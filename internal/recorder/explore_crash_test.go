@@ -13,13 +13,19 @@ func (a around) leftovers(m Memory) []Takeover {
 		none.Session = nil
 		all = append(all, none)
 	}
+	sealing := slices.Contains(a.work, work{name: "seal"})
+	if a.left && sealing { // what was left is sealed, and nobody was told
+		sealed := bare
+		sealed.Unsealed, sealed.Died, sealed.Sealed = false, true, []SealReport{{Recording: "left", Frames: 5}}
+		all = append(all, sealed)
+	}
 	if !a.opened || a.sealed {
 		return all
 	}
 	unsealed := bare
 	unsealed.Unsealed = true
 	ways := []Takeover{unsealed}
-	if slices.Contains(a.work, work{name: "seal"}) { // it is done, and nobody was told
+	if sealing { // it is done, and nobody was told
 		sealed := bare
 		sealed.Unsealed, sealed.Sealed = false, []SealReport{{Recording: "r", Frames: 5}}
 		ways = append(ways, sealed)

@@ -16,6 +16,7 @@ var (
 	exploreAnnouncements = flag.Int("explore.announcements", 3, "announcements of a call without a crash; what follows of them may be one more")
 	exploreCrashed       = flag.Int("explore.crashed", 2, "announcements of a call with a crash")
 	exploreCrashes       = flag.Int("explore.crashes", 1, "crashes of a call")
+	exploreAgain         = flag.Int("explore.again", 1, "announcements of a call with one crash more")
 )
 
 const mostHangUps = 2
@@ -206,7 +207,8 @@ func TestEveryReachableState(t *testing.T) {
 	}{
 		"leave": {FailureLeave, "", *exploreAnnouncements, 0}, "stay": {FailureStay, "", *exploreAnnouncements, 0},
 		"leave, crash": {FailureLeave, "", *exploreCrashed, *exploreCrashes}, "stay, crash": {FailureStay, "", *exploreCrashed, *exploreCrashes},
-		"refused": {FailureLeave, CauseDraining, 1, *exploreCrashes},
+		"leave, crash again": {FailureLeave, "", *exploreAgain, *exploreCrashes + 1},
+		"refused":            {FailureLeave, CauseDraining, 1, *exploreCrashes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

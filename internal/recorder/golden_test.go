@@ -235,6 +235,8 @@ func sampleLeftovers() []Takeover {
 		{Session: session},
 		{Session: session, Unsealed: true},
 		{Session: session, Sealed: []SealReport{{Recording: "r9", Frames: 5}}},
+		{Session: session, Sealed: []SealReport{{Recording: "r9", Frames: 5}}, Died: true},
+		{Session: session, Lost: "r9"},
 	}
 }
 

@@ -43,6 +43,9 @@ type Takeover struct {
 	Unsealed bool `json:"unsealed,omitempty"`
 	// Sealed are the recordings of the call that the spool or the archive has.
 	Sealed []SealReport `json:"sealed,omitempty"`
+	// Died: one of Sealed ends where a process died, and nobody had gone on with it when
+	// it was sealed: the call has failed, though nobody has said so yet.
+	Died bool `json:"died,omitempty"`
 	// Lost names a recording that was opened and that nobody has any more; empty: none.
 	Lost string `json:"lost,omitempty"`
 	// OnFailure is the policy of the process that takes over; TakeUp sets it.

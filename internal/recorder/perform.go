@@ -125,8 +125,14 @@ func (c *call) answer(ctx context.Context, cmd Answer) {
 		c.do(ctx, requestTimeout, func(context.Context) Event { return AnswerFaulted{late} })
 		return
 	}
-	c.do(ctx, max(left, 100*time.Millisecond), func(ctx context.Context) Event {
-		receipt, err := c.deps.platform.Answer(ctx, c.inv.Call, cmd.Session.Blob)
+	ask, cut := context.WithCancel(ctx)
+	over := make(chan struct{})
+	c.cutAnswer, c.answered = cut, over
+	c.do(ask, max(left, 100*time.Millisecond), func(ctx context.Context) Event {
+		receipt, err := func() (Receipt, error) {
+			defer close(over)
+			return c.deps.platform.Answer(ctx, c.inv.Call, cmd.Session.Blob)
+		}()
 		took := time.Since(c.inv.At)
 		c.deps.metrics.answer.Observe(took.Seconds())
 		c.note(EntryAnswer, replyData(receipt, err, ""))
@@ -231,6 +237,7 @@ func (c *call) seal(ctx context.Context, order SealOrder) {
 
 func (c *call) release(ctx context.Context, reason Cause) {
 	c.released.Store(true)
+	c.unanswer(ctx)
 	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
 		if err := c.deps.media.Release(ctx, c.inv.Call.ID, string(reason)); err != nil {
 			c.log.Warn("releasing the media session", zap.Error(err))
@@ -251,8 +258,30 @@ func (c *call) askRoster(ctx context.Context) {
 	})
 }
 
+// unanswer cuts an answer that is under way, and may be tried again: taken after we
+// have left, it would leave a leg behind that nobody knows. What it returns waits, not
+// for long, until that is so.
+func (c *call) unanswer(ctx context.Context) (wait func()) {
+	if c.cutAnswer == nil {
+		return func() {}
+	}
+	c.cutAnswer()
+	over := c.answered
+	return func() {
+		limit := time.NewTimer(overtakeLimit)
+		defer limit.Stop()
+		select {
+		case <-over:
+		case <-limit.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
 func (c *call) hangUp(ctx context.Context) {
+	wait := c.unanswer(ctx)
 	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
+		wait()
 		receipt, err := c.deps.platform.HangUp(ctx, c.inv.Call)
 		c.note(EntryHangUp, replyData(receipt, err, ""))
 		return HungUp{faultOf(err)}

@@ -17,6 +17,9 @@ func resume(l leg, t Takeover) (state, []Command) {
 	if t.Lost != "" && m.State != "ended" {
 		return l.end(failed(CauseStorageFailed, "recording "+t.Lost+" is not in the spool any more"), m.Open)
 	}
+	if t.Died {
+		return resumeDied(l, m)
+	}
 	switch m.State {
 	case "", "invited":
 		if t.Session == nil {
@@ -44,6 +47,24 @@ func resume(l leg, t Takeover) (state, []Command) {
 		return l.sealLeft(e, m.Open)
 	}
 	return retractOpen(l, e, m.Open)
+}
+
+// resumeDied: what was open when a process died was sealed by the next one, which
+// died, too. Where that one had come further than the seal, it goes on there.
+func resumeDied(l leg, m Memory) (state, []Command) {
+	e := m.Ending.ending()
+	switch m.State {
+	case "leaving":
+		return leave(l, e)
+	case "staying":
+		return staying{l, e, m.Open}, []Command{SetTimer{TimerKeepAlive, keepAliveEvery}, AskCall{}}
+	case "ended":
+		return resumeEnded(l, m.Outcome)
+	}
+	if e.status != StatusFailed {
+		e = failed(CauseProcessDied, e.detail)
+	}
+	return l.end(e, m.Open)
 }
 
 // resumeAnswering: whether the answer was taken, nobody here knows, and the blob

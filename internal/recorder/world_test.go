@@ -23,6 +23,7 @@ type world struct {
 	pollReply     func(OperationID) (Operation, error)
 	announceReply func(n int, status RecordingStatus, context string) (Operation, error)
 	answerErr     error
+	answerWait    func(context.Context)
 	sessionErr    error
 	openErr       error
 	sealErr       error
@@ -54,8 +55,11 @@ func (w *world) ends() []Conclusion {
 	return slices.Clone(w.conclusions)
 }
 
-func (w *world) Answer(_ context.Context, call CallRef, blob string) (Receipt, error) {
+func (w *world) Answer(ctx context.Context, call CallRef, blob string) (Receipt, error) {
 	w.saw("answer " + blob)
+	if w.answerWait != nil {
+		w.answerWait(ctx)
+	}
 	if w.onAnswer != nil {
 		w.onAnswer(call)
 	}
