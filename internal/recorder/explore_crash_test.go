@@ -41,6 +41,6 @@ func (a around) leftovers(m Memory) []Takeover {
 func (a around) afterCrash(t Takeover) around {
 	return around{
 		asked: slices.Clone(a.asked), granted: a.granted, gone: a.gone, heard: a.heard, stale: a.stale, unheard: a.unheard,
-		fault: a.fault, kept: a.kept || len(t.Sealed) > 0, left: t.Unsealed, crashes: a.crashes + 1,
+		fault: a.fault || t.Died, kept: a.kept || len(t.Sealed) > 0, left: t.Unsealed, crashes: a.crashes + 1,
 	}
 }
