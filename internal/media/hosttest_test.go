@@ -45,17 +45,16 @@ type testHost struct {
 }
 
 type testSession struct {
-	host    *testHost
-	id      string
-	link    *testLink
-	handle  uint32
-	lease   uint64
-	next    uint64
-	open    bool
-	pauses  int
-	ring    []frame.Frame
-	acked   uint64
-	ackMsgs int
+	host          *testHost
+	id            string
+	link          *testLink
+	handle        uint32
+	lease         uint64
+	next, acked   uint64
+	open          bool
+	opens, pauses int
+	ring          []frame.Frame
+	ackMsgs       int
 }
 
 // A testLink is one stream.
@@ -242,6 +241,7 @@ func (h *testHost) hear(l *testLink, m *pb.ToHost) error {
 	}
 	switch m.GetMessage().(type) {
 	case *pb.ToHost_Open:
+		s.opens++
 		if !h.muteOpen {
 			s.open = true
 			l.send(&pb.FromHost{Message: &pb.FromHost_Opened{Opened: &pb.Opened{Handle: handle, FirstSeq: s.next}}})

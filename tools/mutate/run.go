@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A test is one of the package's, and what it does when no mutant is awake.
+type test struct {
+	name    string
+	slow    bool
+	took    time.Duration
+	reaches map[int]bool // mutants whose guard it comes by
+}
+
+// patience is what a run may take beyond what it should: a machine shared with
+// others is slow now and then, and a mutant that hangs is as dead as one that fails.
+const patience = 4 * time.Second
+
+// A result is what came of one run of the binary.
+type result struct {
+	failed string // the test that failed, or how else it ended; empty: all passed
+	output string
+	took   time.Duration
+}
+
+// run runs tests with a mutant awake (0: none), and stops at the first failure.
+func (b *build) run(ctx context.Context, id int, reached string, limit time.Duration, names ...string) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, b.binary, "-test.run", "^("+strings.Join(names, "|")+")$", "-test.v", "-test.short", "-test.timeout", "10m")
+	cmd.Dir = b.work
+	cmd.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(id), "MUTANT_REACHED="+reached)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // tests have children
+	kill := func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel, cmd.WaitDelay = kill, time.Second
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return result{}, fmt.Errorf("run the tests: %w", err)
+	}
+	cmd.Stderr = cmd.Stdout
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return result{}, fmt.Errorf("run the tests: %w", err)
+	}
+	var r result
+	lines := bufio.NewScanner(pipe)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line := lines.Text()
+		if len(r.output) < 1<<16 {
+			r.output += line + "\n"
+		}
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "--- FAIL: "); ok && r.failed == "" {
+			r.failed, _, _ = strings.Cut(name, " ")
+			_ = kill()
+		}
+	}
+	_ = kill() // what is left of a line that was too long, and of children
+	err = cmd.Wait()
+	r.took = time.Since(began)
+	switch {
+	case r.failed != "" || err == nil:
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		r.failed = fmt.Sprintf("no end within %v", limit)
+	case ctx.Err() != nil:
+		return result{}, ctx.Err()
+	default:
+		r.failed = "the process: " + err.Error()
+	}
+	return r, nil
+}
+
+// survey lists the tests, and runs each alone, awake nothing, to learn how long it
+// takes and which guards it reaches. All must pass. Slow ones wait until they are
+// needed.
+func (b *build) survey(ctx context.Context, workers int) error {
+	cmd := exec.CommandContext(ctx, b.binary, "-test.list", ".")
+	cmd.Dir = b.work
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("list the tests of %s: %w", b.target.dir, err)
+	}
+	for name := range strings.Lines(string(out)) {
+		name = strings.TrimSpace(name)
+		if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") || b.target.skip != nil && b.target.skip.MatchString(name) {
+			continue
+		}
+		b.tests = append(b.tests, &test{name: name, slow: b.target.slow != nil && b.target.slow.MatchString(name)})
+	}
+	return b.surveyEach(ctx, workers, false)
+}
+
+func (b *build) surveyEach(ctx context.Context, workers int, slow bool) error {
+	return each(workers, b.tests, func(t *test) error {
+		if t.slow != slow {
+			return nil
+		}
+		reached := filepath.Join(b.scratch, "reached-"+t.name)
+		r, err := b.run(ctx, 0, reached, time.Minute, t.name)
+		if err != nil {
+			return err
+		}
+		if r.failed != "" {
+			return fmt.Errorf("%s fails without any mutant (%s):\n%s", t.name, r.failed, r.output)
+		}
+		t.took = r.took
+		t.reaches, err = readReached(reached)
+		return err
+	})
+}
+
+func readReached(path string) (map[int]bool, error) {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("what a test reached: %w", err)
+	}
+	ids := map[int]bool{}
+	for line := range strings.Lines(string(text)) {
+		id, err := strconv.Atoi(strings.TrimSpace(line))
+		if err != nil {
+			return nil, fmt.Errorf("what a test reached: %w", err)
+		}
+		ids[id] = true
+	}
+	return ids, nil
+}
+
+// ask runs the tests, slow or not, that reach a mutant. It returns who killed it,
+// empty if nobody did.
+func (b *build) ask(ctx context.Context, id int, slow bool) (string, error) {
+	var names []string
+	var sum, most time.Duration
+	for _, t := range b.tests {
+		if t.slow == slow && t.reaches[id] {
+			names = append(names, t.name)
+			sum, most = sum+t.took, max(most, t.took)
+		}
+	}
+	if len(names) == 0 {
+		return "", nil
+	}
+	r, err := b.run(ctx, id, "", patience+2*most+sum/4, names...)
+	return r.failed, err
+}
+
+// each calls f for all, some at a time, and returns the first error.
+func each[T any](workers int, all []T, f func(T) error) error {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var first error
+	work := slices.Clone(all)
+	for range workers {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				if len(work) == 0 || first != nil {
+					mu.Unlock()
+					return
+				}
+				one := work[0]
+				work = work[1:]
+				mu.Unlock()
+				if err := f(one); err != nil {
+					mu.Lock()
+					first = errors.Join(first, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return first
+}

@@ -1,0 +1,52 @@
+package main
+
+import "regexp"
+
+// A target is a package with guards, and the tests that must see them.
+type target struct {
+	dir   string // from the module's root
+	files []scope
+	// skip are tests that cannot see a mutant: they read the sources.
+	skip *regexp.Regexp
+	// slow are tests that take long; they are asked last.
+	slow *regexp.Regexp
+}
+
+// A scope is the part of a file that holds guards.
+type scope struct {
+	file  string         // a pattern of names
+	funcs *regexp.Regexp // nil: all; else of names such as session.shut
+	// sampled: the short run takes some of the mutants only.
+	sampled bool
+}
+
+// targets are what the order rests on.
+func targets() []target {
+	return []target{
+		{
+			dir: "internal/recorder",
+			files: []scope{
+				{file: "permit.go"},
+				{file: "monitor.go"},
+				{file: "state*.go", sampled: true},
+				{file: "call.go", funcs: regexp.MustCompile(`^(recordsIn|call\.(keepReply|step|giveUp))$`), sampled: true},
+				{file: "say.go", sampled: true},
+				{file: "perform.go", funcs: regexp.MustCompile(`^call\.perform$`)},
+			},
+			skip: regexp.MustCompile("^TestForgeryDoesNotCompile$"),
+			slow: regexp.MustCompile("^TestEveryReachableState$"),
+		},
+		{
+			dir: "internal/media",
+			files: []scope{
+				{file: "gate.go"},
+				{file: "session.go", funcs: regexp.MustCompile(`^session\.(shut|Opened|Paused|Attached|Lost)$`)},
+				{file: "open.go", funcs: regexp.MustCompile(`^(Service\.Open|session\.(open|isEnding|awaitOr|begin))$`)},
+				{file: "seal.go", funcs: regexp.MustCompile(`^(Service\.Seal|session\.(seal|drain|close|ended))$`)},
+			},
+			slow: regexp.MustCompile("^Test(DeadPeer|WhatIsSentAgainShowsNothing|DownHost|SealDuringCut|HostNeverPauses|DiskHangs|" +
+				"DiskHangsDuringSeal|NoLateSealOfWhatIsLost|OpenIsUnanswered|AttachIsUnanswered|NothingEverCame|RunawayNumbersFail|" +
+				"NothingFits|DiskHesitates|RunEndsWhileDiskHangs|LateStop|MadeButNotAttached|CutIsBridged|MuteFails|ManyCallsInOneCut|DiskStaysAway)$"),
+		},
+	}
+}
