@@ -1,7 +1,7 @@
 # Few targets; what CI runs is `make test`.
 GO ?= go
 
-.PHONY: build test race lint fuzz explore bench overload demo docs proto chaos
+.PHONY: build test mutate race lint fuzz explore bench overload demo docs proto chaos
 
 build: ## one static binary: ./recorderbot
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o recorderbot ./cmd/recorderbot
@@ -12,6 +12,9 @@ test: ## all that must hold; installs what it needs where it may
 	$(GO) vet ./...
 	$(GO) test ./...
 	cd tools && $(GO) test -count=1 ./...
+
+mutate: ## each guard of the order removed in turn: a test must see it
+	cd tools && $(GO) run ./mutate
 
 race: ## the same under the race detector
 	$(GO) test -race ./...

@@ -42,10 +42,10 @@ func (s *source) typeSwitch(n *ast.TypeSwitchStmt) {
 }
 
 // dropCases drops each value or type of a case: the switch goes on as if it did not
-// name it. only is the test for one among several. A case without a body has no
-// mutant: dropping it changes nothing.
+// name it. only is the test for one among several. A case without a body, or
+// one that only logs, is no guard.
 func (s *source) dropCases(all *ast.BlockStmt, clause *ast.CaseClause, only func(ast.Expr) string) {
-	if len(clause.Body) == 0 {
+	if s.decidesNothing(clause.Body) {
 		return
 	}
 	for _, e := range clause.List {

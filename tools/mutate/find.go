@@ -227,8 +227,8 @@ func (s *source) elements(c *ast.CompositeLit) {
 	s.wrap(c, fmt.Sprintf("mutantList(%d, ", first), ")")
 }
 
-// notGuards are calls that decide nothing: logs, metrics and locks.
-var notGuards = regexp.MustCompile(`(^|\.)(log|metrics|mu|faults)\.|\.complain\(|^panic\(|^wait`)
+// notGuards are calls that decide nothing: logs, notes, metrics and locks.
+var notGuards = regexp.MustCompile(`(^|\.)(log|metrics|mu)\.|\.(note|complain)$`)
 
 // list leaves single statements out.
 func (s *source) list(all []ast.Stmt) {
