@@ -127,3 +127,75 @@ func TestBeginTellsOfTheDisk(t *testing.T) {
 		t.Errorf("given up: %v, failed %v", err, other.failed)
 	}
 }
+
+// TestAwaitedBeforeTheEnd: what has come is there, also where the end is asked for.
+func TestAwaitedBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c")
+	ctx, give := context.WithCancelCause(t.Context())
+	give(ErrEnding)
+	if err := s.awaitOr(ctx, func() bool { return true }); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUnmixedExpectsNobody: who does not speak misses nothing.
+func TestUnmixedExpectsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{audio: "unmixed"})
+	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c")
+	s.gate = gateArmed
+	s.Opened(1)
+	if sum := s.line.Finish(5); len(sum.Tracks) != 0 {
+		t.Errorf("%+v", sum.Tracks)
+	}
+}
+
+// TestBeginNamesTheFirst: as the host foretold it, and never 0.
+func TestBeginNamesTheFirst(t *testing.T) {
+	t.Parallel()
+	for next, want := range map[uint64]string{0: `"firstSeq":1}`, 12: `"firstSeq":12}`} {
+		w := newWorld(t, worldOptions{})
+		s, _ := w.made("c")
+		s.mu.Lock()
+		s.hostNext = next
+		s.mu.Unlock()
+		if err := s.begin(t.Context(), recordertest.Permit(t, "c")); err != nil {
+			t.Fatal(err)
+		}
+		if !w.onDisk([]byte(want)) {
+			t.Errorf("%d: no %s beside the permit", next, want)
+		}
+	}
+}
+
+// TestBeginOnADiskThatHangs: time that runs out is the disk's fault where it hangs,
+// and else nobody's.
+func TestBeginOnADiskThatHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	_, other := w.record("other")
+	s, _ := w.made("c")
+	quick, _ := w.made("d")
+	given, _ := w.made("e")
+	permits := []recorder.Permit{recordertest.Permit(t, "c"), recordertest.Permit(t, "d"), recordertest.Permit(t, "e")}
+	letGo := w.stall(other)
+	defer letGo()
+	begin := func(s *session, p recorder.Permit, limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		return s.begin(ctx, p)
+	}
+	if err := begin(quick, permits[1], time.Millisecond); err == nil || quick.failed {
+		t.Errorf("a moment: %v, failed %v", err, quick.failed)
+	}
+	if err := begin(s, permits[0], hangsAtOpen+300*time.Millisecond); err == nil || !s.failed {
+		t.Errorf("a disk that hangs: %v, failed %v", err, s.failed)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := given.begin(ctx, permits[2]); err == nil || given.failed {
+		t.Errorf("given up: %v, failed %v", err, given.failed)
+	}
+}
