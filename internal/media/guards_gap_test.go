@@ -180,7 +180,7 @@ func TestResumed(t *testing.T) {
 			gaps := w.gapsOf(s)
 			frames := int64(0)
 			for _, g := range gaps {
-				frames += max(int64(g.Count), (g.ToTime-g.FromTime)/frame.TicksPerFrame*int64(1-min(g.Count, 1))) //nolint:gosec // G115: small
+				frames += max(int64(g.Count), (g.ToTime-g.FromTime)/frame.TicksPerFrame*int64(1-min(g.Count, 1)))
 			}
 			if len(gaps) != tt.gaps || frames != tt.frames {
 				t.Errorf("%d frames: %+v", frames, gaps)

@@ -92,6 +92,10 @@ func TestAbruptSealShutsFirst(t *testing.T) {
 		_, err := w.service.Seal(t.Context(), order)
 		sealed <- err
 	}()
+	<-s.ending
+	w.service.mu.Lock()
+	delete(w.service.sessions, "c") // so that the release at the call's end does not find it
+	w.service.mu.Unlock()
 	eventually(t, "a gate that is shut", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()

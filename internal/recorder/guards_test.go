@@ -104,26 +104,31 @@ func TestEdges(t *testing.T) {
 			func(s state, _ []Command) bool { return s.kind() == "retracting" },
 		},
 		"asked very often": {
-			answering{leg: l, tries: 1, doubt: "x", asks: mostBackOff}, CallAsked{},
+			answering{leg: l, tries: 1, doubt: "x", asks: mostBackOff},
+			CallAsked{},
 			func(s state, _ []Command) bool { a, is := s.(answering); return is && a.asks == mostBackOff },
 		},
 		"the second answer came too late": {
-			answering{leg: l, tries: 2}, late,
+			answering{leg: l, tries: 2},
+			late,
 			func(s state, _ []Command) bool {
 				a, is := s.(answering)
 				return is && a.tries == answers && a.doubt != ""
 			},
 		},
 		"a pause hears that the call lives, unasked": {
-			paused{leg: l}, CallAsked{Standing: StandingEstablished},
+			paused{leg: l},
+			CallAsked{Standing: StandingEstablished},
 			func(s state, cmds []Command) bool { return s.kind() == "paused" && len(cmds) == 0 },
 		},
 		"a pause hears of a late seal": {
-			paused{leg: l}, MediaSealed{SealReport{Recording: "r"}},
+			paused{leg: l},
+			MediaSealed{SealReport{Recording: "r"}},
 			func(s state, _ []Command) bool { return len(legOf(s).done) == 1 },
 		},
 		"closed while asking": {
-			sealing{leg: l, end: ending{status: StatusNotRecording, pause: true}, asking: true}, MediaClosed{},
+			sealing{leg: l, end: ending{status: StatusNotRecording, pause: true}, asking: true},
+			MediaClosed{},
 			func(_ state, cmds []Command) bool { return len(cmds) == 0 },
 		},
 	} {
