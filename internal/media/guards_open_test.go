@@ -113,8 +113,13 @@ func TestOpenSaysWhyNot(t *testing.T) {
 				return s.gate == gateArmed
 			})
 			tt.during(w, s, cancel)
-			if err := <-result; !errors.Is(err, tt.want) || tt.want != ErrEnding && errors.Is(err, ErrEnding) ||
-				tt.want != context.DeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
+			err := <-result
+			for _, one := range []error{context.DeadlineExceeded, context.Canceled, link.ErrDown, ErrLost, ErrEnding} {
+				if errors.Is(err, one) != errors.Is(tt.want, one) {
+					t.Errorf("%v, want %v", err, tt.want)
+				}
+			}
+			if err == nil {
 				t.Errorf("%v", err)
 			}
 			s.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,9 +41,7 @@ func mutate(ctx context.Context, o options, all []target, known map[string]strin
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
 	rep := report{left: map[string]string{}, guards: map[string]int{}}
-	for name, why := range known {
-		rep.left[name] = why
-	}
+	maps.Copy(rep.left, known)
 	for i, t := range all {
 		dir := filepath.Join(scratch, fmt.Sprint(i))
 		if err := os.Mkdir(dir, 0o700); err != nil {
