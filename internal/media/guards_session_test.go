@@ -155,7 +155,7 @@ func TestUnmixedExpectsNobody(t *testing.T) {
 // TestBeginNamesTheFirst: as the host foretold it, and never 0.
 func TestBeginNamesTheFirst(t *testing.T) {
 	t.Parallel()
-	for next, want := range map[uint64]string{0: `"firstSeq":1}`, 12: `"firstSeq":12}`} {
+	for next, want := range map[uint64]string{0: `"firstSeq":1`, 12: `"firstSeq":12`} {
 		w := newWorld(t, worldOptions{})
 		s, _ := w.made("c")
 		s.mu.Lock()
