@@ -28,6 +28,12 @@ func (w *world) direct(tb testing.TB, id string) *session {
 	if s.link, err = s.host.link.Attach(id, s); err != nil {
 		tb.Fatal(err)
 	}
+	// What the host says of itself must not come in the midst of the test.
+	eventually(tb, "attachment", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.attached
+	})
 	if s.recording, err = w.spool.Begin(tb.Context(), permit, id, nil); err != nil {
 		tb.Fatal(err)
 	}
