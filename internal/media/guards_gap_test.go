@@ -75,8 +75,10 @@ func TestTakeRemembers(t *testing.T) {
 	s.Opened(1)
 	w.feed(s, audio(1))
 	w.feed(s, audio(1))
-	if s.stuckAt.IsZero() {
-		t.Error("a refused frame is not remembered")
+	since := s.stuckAt
+	w.feed(s, audio(1))
+	if since.IsZero() || s.stuckAt != since {
+		t.Errorf("all is refused since %v, not %v", s.stuckAt, since)
 	}
 	w.feed(s, audio(2))
 	if !s.stuckAt.IsZero() {
