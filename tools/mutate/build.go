@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,30 +41,38 @@ func newBuild(ctx context.Context, root, scratch string, t target) (*build, erro
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("the mutants of %s do not compile: %w\n%s", t.dir, err, out)
 	}
-	return b, b.place()
+	return b, b.place(root)
 }
 
-// place makes the directory in which the tests run: with links to the package's files,
-// which some tests read, and a copy of its testdata, where some write.
-func (b *build) place() error {
-	if err := os.Mkdir(b.work, 0o700); err != nil {
-		return fmt.Errorf("make a directory for the tests: %w", err)
-	}
-	all, err := os.ReadDir(b.dir)
-	if err != nil {
-		return fmt.Errorf("read the package: %w", err)
-	}
-	for _, e := range all {
-		from, to := filepath.Join(b.dir, e.Name()), filepath.Join(b.work, e.Name())
-		switch {
-		case e.Type().IsRegular():
-			err = os.Symlink(from, to)
-		case e.Name() == "testdata":
-			err = os.CopyFS(to, os.DirFS(from))
-		}
-		if err != nil {
+// place makes the directory in which the tests run: at the same place in a tree of
+// links to the module's files, which some tests read, and with a copy of its testdata,
+// where some write.
+func (b *build) place(root string) error {
+	from, to := root, b.work
+	for _, on := range append(strings.Split(b.target.dir, "/"), "testdata") {
+		if err := os.Mkdir(to, 0o700); err != nil {
 			return fmt.Errorf("make a directory for the tests: %w", err)
 		}
+		all, err := os.ReadDir(from)
+		if err != nil {
+			return fmt.Errorf("read the module: %w", err)
+		}
+		for _, e := range all {
+			if e.Name() == on {
+				continue
+			}
+			if err := os.Symlink(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+				return fmt.Errorf("make a directory for the tests: %w", err)
+			}
+		}
+		from, to = filepath.Join(from, on), filepath.Join(to, on)
+	}
+	b.work = filepath.Dir(to)
+	if _, err := os.Stat(from); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		return fmt.Errorf("copy the tests' data: %w", err)
 	}
 	return nil
 }
