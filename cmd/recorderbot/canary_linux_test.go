@@ -86,7 +86,7 @@ func TestNoTraceBeforeConsent(t *testing.T) {
 		strings.Contains(metrics, `recorderbot_media_frames_discarded_total{reason="beforeConsent"} 0`) {
 		t.Error("no frame came before consent: nothing was tried")
 	}
-	waitArchive(t.Context(), r.config.Archive, 1, 20*time.Second)
+	waitArchive(t.Context(), r.config, 1, 20*time.Second)
 	bot.signal(t, syscall.SIGABRT) // it leaves what a crash leaves: a log of all stacks, databases as they are
 	if err := bot.wait(t, 20*time.Second); err == nil {
 		t.Error("it ended well")

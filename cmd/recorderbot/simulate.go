@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -55,12 +56,15 @@ func (cmd simulateCommand) Run(c *console) error {
 		return err
 	}
 	fmt.Fprintln(c.out, "The bot is ready.")
+	watching, done := context.WithCancel(c.ctx)
+	defer done()
+	go watchLives(watching, config.Ops, sim)
 	result, err := sim.Run(c.ctx, config.URL)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, "The calls are over; waiting for the archive.")
-	waitArchive(c.ctx, config.Archive, answered(result.Calls), cmd.Settle)
+	waitArchive(c.ctx, config, answered(result.Calls), cmd.Settle)
 	return cmd.judge(c, sim, result, config)
 }
 
