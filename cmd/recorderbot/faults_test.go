@@ -195,6 +195,8 @@ func TestGraphFaults(t *testing.T) {
 			Op: cloud.OpStatus, Status: "recording", Times: -1, HTTP: http.StatusForbidden, Code: "8506",
 		}), End: teamsim.End{Never: true, AtMost: 20 * time.Second}}, "failed/notPolicyCall")
 		trials[len(trials)-1].left = true
+		// Who is in the call is told by notifications, too: nothing hangs on the reply.
+		add("participants", c.name, teamsim.Group{Faults: on(cloud.OpParticipants, "")}, "recorded/callEnded")
 		add("get call", c.name, teamsim.Group{
 			Faults: on(cloud.OpGetCall, ""), Deliveries: []cloud.Delivery{{Of: cloud.OfEstablished, Times: -1, Lose: true}, {Of: cloud.OfRoster, Times: -1, Lose: true}}, End: long,
 		}, wantGetCall(c)...)
