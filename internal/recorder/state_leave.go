@@ -105,8 +105,9 @@ func (s retracting) replied(ev StatusReplied) (state, []Command) {
 		if s.again {
 			return s.repeat()
 		}
+		return s.out("")
 	}
-	return s.out("")
+	return s.out("the reply to " + s.asked.status.String() + " says nothing of the operation")
 }
 
 func (s retracting) faulted(ev StatusFaulted) (state, []Command) {
