@@ -129,7 +129,7 @@ func (e *edge) label(all []*edge) string {
 	for _, other := range all {
 		if other.from == e.from {
 			ways++
-			most = most && len(other.words) <= len(e.words)
+			most = most && (other == e || len(other.words) < len(e.words))
 		}
 	}
 	switch {

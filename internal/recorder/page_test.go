@@ -187,6 +187,10 @@ func kindIn(words string) string {
 
 func foundWords(line string) string {
 	switch {
+	case strings.Contains(line, "Lost:"):
+		return "that a recording is lost"
+	case strings.Contains(line, "Died:true"):
+		return "a seal made where a process died"
 	case strings.Contains(line, "Unsealed:true"):
 		return "a recording without a seal"
 	case strings.Contains(line, "Sealed:[SealReport{Recording:r9"):
