@@ -24,6 +24,7 @@ type lives struct {
 type start struct {
 	at       time.Time
 	handover bool
+	until    time.Time // of a handover: when the older one was gone; zero: it never was
 }
 
 // readLives reads the notes. Without any, one process lived all the time.
@@ -42,7 +43,7 @@ func readLives(events []trace.Event) lives {
 			if first {
 				alive = 1
 			}
-			l.starts = append(l.starts, start{e.At, alive > 0})
+			l.starts = append(l.starts, start{at: e.At, handover: alive > 0})
 			if n := len(l.downs); alive == 0 && n > 0 {
 				l.downs[n-1].to = e.At
 			}
@@ -54,6 +55,9 @@ func readLives(events []trace.Event) lives {
 			first = false
 			if alive = max(0, alive-1); alive == 0 {
 				l.downs = append(l.downs, down{from: e.At})
+			}
+			if n := len(l.starts); n > 0 && l.starts[n-1].handover && l.starts[n-1].until.IsZero() {
+				l.starts[n-1].until = e.At
 			}
 		}
 	}
@@ -80,6 +84,20 @@ func (l *lives) startedIn(from, to time.Time) bool {
 		}
 	}
 	return false
+}
+
+// another returns which start explains that what was said at from was said by
+// another process than what was said at to: one in between; or one before, beside
+// whom the older process still spoke at from. It is later than the one that has
+// explained something already, for each start is of one process. -1: none does.
+func (l *lives) another(from, to time.Time, used int) int {
+	for i, s := range l.starts {
+		beside := s.handover && (s.until.IsZero() || s.until.After(from))
+		if i > used && !s.at.After(to) && (s.at.After(from) || beside) {
+			return i
+		}
+	}
+	return -1
 }
 
 // An attach is a session that was taken onto a link.
@@ -167,13 +185,18 @@ func (c *call) successIn(from, to time.Time) bool {
 // process that was not there before.
 func (j *judge) judgeSequence(c *call) {
 	var since time.Time // asked for, of what is in force
+	used := -1          // the start of the process that announced last
 	for i, a := range c.announcements {
 		if a.status != recording {
 			since = time.Time{}
 			continue
 		}
-		if !since.IsZero() && !j.lives.startedIn(since, a.at) {
-			j.add(2, KindAnnouncedAgain, c.id, "recording was announced at %s, and again at %s, with neither notRecording nor another process in between", clock(since), clock(a.at))
+		if !since.IsZero() {
+			by := j.lives.another(since, a.at, used)
+			if by < 0 {
+				j.add(2, KindAnnouncedAgain, c.id, "recording was announced at %s, and again at %s, with neither notRecording nor another process in between", clock(since), clock(a.at))
+			}
+			used = max(used, by)
 		}
 		if next := i + 1; !a.success.IsZero() && next < len(c.announcements) && a.success.Add(j.limits.Slack).Before(c.announcements[next].at) {
 			since = a.at
