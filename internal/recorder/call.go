@@ -53,6 +53,8 @@ type call struct {
 	records   atomic.Bool  // it records, or is about to
 	released  atomic.Bool  // the sockets were disposed of; what comes later must be too
 	work      sync.WaitGroup
+	working   atomic.Int64  // pieces of work whose event was not taken yet
+	rested    chan struct{} // one token: there may be one fewer
 	over      chan struct{} // closed when nobody reads results any more
 	done      chan struct{} // closed when run has returned and all work is over
 }
@@ -78,6 +80,8 @@ type deps struct {
 	log       *zap.Logger
 	onFailure FailurePolicy
 	concluded func(Invite, Conclusion)
+	freezing  chan struct{} // closed: the calls are left to another process
+	handed    atomic.Int64  // calls that were
 }
 
 func newCall(inv Invite, d *deps) *call {
@@ -90,6 +94,7 @@ func newCall(inv Invite, d *deps) *call {
 		ticks:    make(chan tick),
 		orders:   make(chan order),
 		timers:   make(map[Timer]*clock),
+		rested:   make(chan struct{}, 1),
 		over:     make(chan struct{}),
 		done:     make(chan struct{}),
 	}
@@ -122,8 +127,11 @@ func (c *call) run(ctx context.Context, refused Cause, left *Takeover) {
 			break
 		}
 		ev := c.next(ctx)
+		if ev == nil && ctx.Err() == nil { // frozen
+			ev = c.last(ctx, s)
+		}
 		if ev == nil {
-			c.cutOff(s)
+			c.cutOff(ctx, s)
 			break
 		}
 		s, cmds = c.step(s, ev)
@@ -160,11 +168,20 @@ func recordsIn(s state) bool {
 	return false
 }
 
-func (c *call) cutOff(s state) {
+func (c *call) cutOff(ctx context.Context, s state) {
+	select {
+	case <-c.deps.freezing:
+		c.deps.handed.Add(1)
+	default:
+	}
+	if ctx.Err() == nil {
+		c.log.Debug("call left to the next process", zap.String(logState, s.kind()))
+		return
+	}
 	c.log.Warn("call cut off by the end of the process", zap.String(logState, s.kind()))
 }
 
-// next waits for an event; nil when the process ends. What presses goes first, and
+// next waits for an event; nil when the process ends or the calls are frozen. What presses goes first, and
 // then our own results: they carry what is already durable.
 func (c *call) next(ctx context.Context) Event {
 	for {
@@ -181,9 +198,8 @@ func (c *call) next(ctx context.Context) Event {
 		case ev := <-c.results:
 			return ev
 		case k := <-c.ticks:
-			if c.timers[k.timer] == k.of {
-				delete(c.timers, k.timer)
-				return TimerFired{k.timer}
+			if ev := c.ticked(k); ev != nil {
+				return ev
 			}
 		case ev := <-c.inbox:
 			if !c.keepReply(ctx, ev) {
@@ -192,10 +208,21 @@ func (c *call) next(ctx context.Context) Event {
 		case o := <-c.orders:
 			c.order = o.taken
 			return o.event
+		case <-c.deps.freezing:
+			return nil
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+// ticked is what a tick means: nothing, where its clock was stopped meanwhile.
+func (c *call) ticked(k tick) Event {
+	if c.timers[k.timer] != k.of {
+		return nil
+	}
+	delete(c.timers, k.timer)
+	return TimerFired{k.timer}
 }
 
 // keepReply makes an operation notification durable before the machine may
@@ -308,7 +335,9 @@ func (c *call) performGuarded(ctx context.Context, cmd Command) {
 // do starts a piece of work that ends in exactly one event, also when it
 // panics or its time is up. The event is dropped only when the call is over.
 func (c *call) do(ctx context.Context, limit time.Duration, f func(context.Context) Event) {
+	c.working.Add(1)
 	c.work.Go(func() {
+		defer c.workOver()
 		bounded, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		ev := c.guarded(bounded, f)

@@ -42,6 +42,7 @@ type Options struct {
 // A Registry is the map of live calls. It is safe for concurrent use.
 type Registry struct {
 	ctx   context.Context //nolint:containedctx // ends with the process: calls outlive the requests that start them
+	cut   context.CancelFunc
 	opts  Options
 	deps  *deps
 	mu    sync.Mutex // guards what follows; never held while a call works
@@ -49,7 +50,9 @@ type Registry struct {
 	ended map[CallID]struct{}
 	past  []pastCall // of ended, oldest first
 	drain bool
-	fewer chan struct{} // closed and made anew when a call ends
+	// frozen: the calls are left to another process, see Freeze.
+	frozen bool
+	fewer  chan struct{} // closed and made anew when a call ends
 }
 
 // A pastCall is remembered for a while, so that late notifications are taken
@@ -65,11 +68,13 @@ func NewRegistry(ctx context.Context, o Options) *Registry {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	ctx, cut := context.WithCancel(ctx)
 	r := &Registry{
-		ctx: ctx, opts: o,
+		ctx: ctx, cut: cut, opts: o,
 		deps: &deps{
 			platform: o.Platform, media: o.Media, ledger: o.Ledger, onFailure: o.OnFailure,
 			metrics: newMetrics(o.Registerer), log: o.Log, concluded: o.Concluded,
+			freezing: make(chan struct{}),
 		},
 		calls: make(map[CallID]*call),
 		ended: make(map[CallID]struct{}),
@@ -80,16 +85,23 @@ func NewRegistry(ctx context.Context, o Options) *Registry {
 }
 
 // Invite starts a call. A repeated invite is taken for what it is and changes
-// nothing.
-func (r *Registry) Invite(inv Invite) {
+// nothing. It reports false, and nothing was begun, where the calls are frozen: the
+// platform is to come again, to the next process.
+func (r *Registry) Invite(inv Invite) (taken bool) {
+	if r.Frozen() {
+		return false
+	}
 	refused := r.refusal(inv)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.calls[inv.Call.ID] != nil {
-		return
+		return true
 	}
 	if _, known := r.ended[inv.Call.ID]; known {
-		return
+		return true
+	}
+	if r.frozen {
+		return false
 	}
 	if r.drain && refused == "" {
 		refused = CauseDraining
@@ -102,6 +114,7 @@ func (r *Registry) Invite(inv Invite) {
 		defer r.forget(inv.Call.ID)
 		c.run(r.ctx, refused, nil)
 	}()
+	return true
 }
 
 // TakeUp takes up a call that a dead process has left without an outcome. The
@@ -169,10 +182,15 @@ func (r *Registry) live(id CallID) *call {
 	return r.calls[id]
 }
 
-// Post hands an event to a call. It never blocks.
+// Post hands an event to a call. It never blocks. What it took is worked off,
+// whatever comes: under the lock, so that Freeze finds it.
 func (r *Registry) Post(id CallID, ev Event) error {
-	c := r.live(id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.calls[id]
 	switch {
+	case r.frozen:
+		return ErrBusy
 	case c == nil:
 		return ErrUnknownCall
 	case !c.post(ev):
@@ -199,6 +217,8 @@ func (r *Registry) Urge(id CallID, ev Event) error {
 func (r *Registry) Note(id CallID, kind EntryKind, data any) error {
 	c := r.live(id)
 	switch {
+	case r.Frozen():
+		return ErrBusy
 	case c == nil:
 		return ErrUnknownCall
 	case !c.deps.ledger.Note(c.entry(kind, data)):
