@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.uber.org/zap"
-	"golang.org/x/net/netutil"
 
 	"github.com/recorderbot/recorderbot/internal/admission"
 	"github.com/recorderbot/recorderbot/internal/archive"
@@ -40,6 +39,7 @@ type bot struct {
 	cfg     *Config
 	log     *zap.Logger
 	metrics *prometheus.Registry
+	before  *predecessor // whose calls we take over; nil: nobody's
 
 	catalogue *catalogue.Catalogue
 	spool     *spool.Log
@@ -49,12 +49,15 @@ type bot struct {
 	gate      *admission.Gate
 	registry  *recorder.Registry
 	archiver  *archiver
-	callbacks *callbacks.Server
+	// stopArchiver leaves what it has under way to the next start.
+	stopArchiver context.CancelFunc
+	callbacks    *callbacks.Server
 
 	missing prometheus.Gauge // recordings that start-up found nowhere
 
 	console *consoleapi.Server // nil: none is configured
 
+	doors            []door
 	callbackListener net.Listener // TLS
 	consoleListener  net.Listener // TLS; nil: no console
 	opsListener      net.Listener
@@ -62,6 +65,8 @@ type bot struct {
 	life      context.Context    //nolint:containedctx // of everything that runs behind, from newBot to close
 	cancel    context.CancelFunc // ends life
 	answering atomic.Bool        // the callback doors are open
+	heirs     chan *heir         // who takes over; at most one, ever
+	handing   atomic.Bool        // one does
 	running   sync.WaitGroup
 	closers   []closer
 	// concluded, if set, is told of each outcome (the demo shows it).
@@ -78,21 +83,36 @@ type closer struct {
 
 // newBot wires a bot. On error everything made so far is closed again.
 func newBot(ctx context.Context, cfg *Config, log *zap.Logger, concluded func(recorder.Invite, recorder.Conclusion)) (*bot, error) {
-	b := &bot{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), concluded: concluded, fatal: make(chan error, 1)}
+	return newHeir(ctx, cfg, log, concluded, nil)
+}
+
+// newHeir is newBot that takes over from a running process, where there is one.
+func newHeir(
+	ctx context.Context, cfg *Config, log *zap.Logger, concluded func(recorder.Invite, recorder.Conclusion), before *predecessor,
+) (*bot, error) {
+	b := &bot{
+		cfg: cfg, log: log, metrics: prometheus.NewRegistry(), before: before, concluded: concluded,
+		fatal: make(chan error, 1), heirs: make(chan *heir, 1),
+	}
 	b.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	b.missing = promauto.With(b.metrics).NewGauge(prometheus.GaugeOpts{
 		Name: "recorderbot_recordings_missing", Help: "Recordings that the last start found neither in the spool nor in the archive.",
 	})
 	b.life, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if before != nil {
+		b.later("word with the process before", time.Second, func(context.Context) error { before.close(); return nil })
+	}
 	for _, step := range []struct {
 		name string
 		make func(context.Context) error
 	}{
 		{"listen", b.makeListeners},
+		{"prepare Graph", b.makeGraph},
+		{"take over", b.takeOver},
 		{"open the catalogue", b.makeCatalogue},
 		{"open the spool", b.makeSpool},
+		{"let others take over", b.makeHandover},
 		{"connect the media hosts", b.makeMedia},
-		{"prepare Graph", b.makeGraph},
 		{"prepare the calls", b.makeRegistry},
 		{"open the archive", b.makeArchiver},
 		{"prepare the callbacks", b.makeCallbacks},
@@ -111,19 +131,17 @@ func (b *bot) later(name string, limit time.Duration, f func(context.Context) er
 	b.closers = append(b.closers, closer{name, limit, f})
 }
 
-func (b *bot) makeListeners(context.Context) error {
-	var err error
-	var lc net.ListenConfig
-	if b.callbackListener, err = lc.Listen(context.Background(), "tcp", b.cfg.Listen.Callbacks.Address); err != nil {
-		return fmt.Errorf("callbacks: %w", err)
+func (b *bot) makeListeners(context.Context) (err error) {
+	if b.callbackListener, err = b.listen(doorCallbacks, b.cfg.Listen.Callbacks.Address, maxConnections); err != nil {
+		return err
 	}
-	b.callbackListener = netutil.LimitListener(b.callbackListener, maxConnections)
-	b.later("callback listener", time.Second, func(context.Context) error { return ignoreClosed(b.callbackListener.Close()) })
-	if b.opsListener, err = lc.Listen(context.Background(), "tcp", b.cfg.Listen.Ops.Address); err != nil {
-		return fmt.Errorf("ops: %w", err)
+	if b.opsListener, err = b.listen(doorOps, b.cfg.Listen.Ops.Address, 0); err != nil {
+		return err
 	}
-	b.later("ops listener", time.Second, func(context.Context) error { return ignoreClosed(b.opsListener.Close()) })
-	return b.listenConsole(lc)
+	if b.cfg.consoleServed() {
+		b.consoleListener, err = b.listen(doorConsole, b.cfg.Listen.Console.Address, maxConsoleConnections)
+	}
+	return err
 }
 
 func ignoreClosed(err error) error {

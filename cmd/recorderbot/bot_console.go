@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/net/netutil"
 
 	"github.com/recorderbot/recorderbot/internal/callbacks"
 	consoleapi "github.com/recorderbot/recorderbot/internal/console"
@@ -18,19 +14,6 @@ import (
 // maxConsoleConnections bounds the console's listener: it has few users, and
 // strangers must not use up the descriptors that the spool needs.
 const maxConsoleConnections = 128
-
-func (b *bot) listenConsole(lc net.ListenConfig) error {
-	if !b.cfg.consoleServed() {
-		return nil
-	}
-	l, err := lc.Listen(context.Background(), "tcp", b.cfg.Listen.Console.Address)
-	if err != nil {
-		return fmt.Errorf("console: %w", err)
-	}
-	b.consoleListener = netutil.LimitListener(l, maxConsoleConnections)
-	b.later("console listener", time.Second, func(context.Context) error { return ignoreClosed(b.consoleListener.Close()) })
-	return nil
-}
 
 func (b *bot) makeConsole(context.Context) (err error) {
 	if !b.cfg.consoleServed() {
@@ -68,13 +51,11 @@ func (b *bot) serveConsole(ctx context.Context) error {
 	certs.Register(b.metrics, "console")
 	b.running.Go(func() { _ = certs.Run(ctx) })     // nil by contract
 	b.running.Go(func() { _ = b.console.Run(ctx) }) // nil by contract
-	server := callbacks.NewHTTPServer("", b.console.Handler(), b.console.TLS(certs.GetCertificate))
+	server := callbacks.NewHTTPServer("", b.parting(b.console.Handler()), b.console.TLS(certs.GetCertificate))
 	server.WriteTimeout = consoleapi.ReplyTime
 	server.ErrorLog = callbacks.ErrorLog(b.log.Named("console"))
 	b.running.Go(func() {
-		if err := server.ServeTLS(b.consoleListener, "", ""); !errors.Is(err, http.ErrServerClosed) {
-			b.log.Error("console listener", zap.Error(err))
-		}
+		b.served(doorConsole, server.ServeTLS(b.consoleListener, "", ""))
 	})
 	b.later("console server", 5*time.Second, func(ctx context.Context) error {
 		if err := server.Shutdown(ctx); err != nil {

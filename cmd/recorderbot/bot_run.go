@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -42,12 +41,21 @@ func (b *bot) start(ctx context.Context) error {
 		}
 	})
 	b.running.Go(func() { b.gate.Run(running) })
-	b.graph.Warm(running, b.cfg.App.Tenants)
+	if b.before == nil { // else it was warmed before the other was asked to go
+		b.graph.Warm(running, b.cfg.App.Tenants)
+	}
 	if err := b.recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
 	// The archiver lets go of recordings, so it starts when recovery has looked.
-	b.running.Go(func() { b.archiver.run(running) })
+	archiving, cancel := context.WithCancel(running)
+	b.stopArchiver = cancel
+	b.running.Go(func() { b.archiver.run(archiving) })
+	if b.before != nil {
+		if err := b.awaitReady(ctx, takenReady, "signing keys", "tokens", "media hosts"); err != nil {
+			b.log.Warn("the doors are opened although not all is ready", zap.Error(err))
+		}
+	}
 	if err := b.serveConsole(running); err != nil {
 		return err
 	}
@@ -57,15 +65,19 @@ func (b *bot) start(ctx context.Context) error {
 func (b *bot) serveOps() {
 	server := newOpsServer(opsHandler(b.metrics, b.readyChecks()))
 	b.running.Go(func() {
-		if err := server.Serve(b.opsListener); !errors.Is(err, http.ErrServerClosed) {
-			b.log.Error("ops listener", zap.Error(err))
-		}
+		b.served(doorOps, server.Serve(b.opsListener))
 	})
 	b.later("ops server", 2*time.Second, server.Shutdown)
 }
 
 func (b *bot) readyChecks() []readyCheck {
 	return []readyCheck{
+		{"handover", func() error {
+			if b.handing.Load() {
+				return errors.New("another process takes over")
+			}
+			return nil
+		}},
 		{"draining", func() error {
 			if b.registry.Draining() {
 				return errors.New("no new calls are taken")
@@ -107,14 +119,12 @@ func (b *bot) serveCallbacks(ctx context.Context) error {
 	}
 	certs.Register(b.metrics, "callbacks")
 	b.running.Go(func() { _ = certs.Run(ctx) }) // nil by contract
-	server := callbacks.NewHTTPServer("", b.callbacks.Handler(), &tls.Config{
+	server := callbacks.NewHTTPServer("", b.parting(b.callbacks.Handler()), &tls.Config{
 		MinVersion: tls.VersionTLS12, GetCertificate: certs.GetCertificate,
 	})
 	server.ErrorLog = callbacks.ErrorLog(b.log.Named("callbacks"))
 	b.running.Go(func() {
-		if err := server.ServeTLS(b.callbackListener, "", ""); !errors.Is(err, http.ErrServerClosed) {
-			b.log.Error("callback listener", zap.Error(err))
-		}
+		b.served(doorCallbacks, server.ServeTLS(b.callbackListener, "", ""))
 	})
 	b.later("callback server", 5*time.Second, func(ctx context.Context) error {
 		if err := server.Shutdown(ctx); err != nil {

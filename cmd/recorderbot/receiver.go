@@ -71,7 +71,9 @@ func (r *receiver) hand(from callbacks.Caller, n *graph.Notification) error {
 	if n.Kind == graph.Invite && n.Invite != nil {
 		inv := *n.Invite
 		inv.Call.Tenant = from.Tenant
-		r.registry.Invite(inv)
+		if !r.registry.Invite(inv) {
+			return fmt.Errorf("%w: the calls are being handed over", callbacks.ErrBusy)
+		}
 		return nil
 	}
 	// Evidence first: what the platform said, as it said it. A notification of a
@@ -121,6 +123,9 @@ type notificationData struct {
 func (r *receiver) Joining(_ context.Context, from callbacks.Caller, n graph.Notification) ([]byte, error) {
 	if err := r.owned(from, &n); err != nil {
 		return nil, err
+	}
+	if r.registry.Frozen() { // the next process knows
+		return nil, fmt.Errorf("%w: the calls are being handed over", callbacks.ErrBusy)
 	}
 	// A call that records no more must not take anybody on: turned down, Teams
 	// sends an invite of its own.

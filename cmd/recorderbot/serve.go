@@ -13,7 +13,8 @@ import (
 )
 
 type serveCommand struct {
-	Config string `default:"recorderbot.yaml" help:"Configuration file."`
+	Config   string `default:"recorderbot.yaml" help:"Configuration file."`
+	Handover bool   `help:"Take the live calls over from the recorderbot that runs here now: an upgrade that ends no call."`
 }
 
 // Run serves until the first signal, then drains; the second signal ends it.
@@ -34,26 +35,35 @@ func (cmd serveCommand) Run(c *console) error {
 	for _, w := range cfg.warnings() {
 		log.Warn(w)
 	}
-	return serve(c, cfg, log)
+	var before *predecessor
+	if cmd.Handover {
+		if before, err = ask(c.ctx, cfg); err != nil {
+			return fmt.Errorf("take over: %w", err)
+		}
+	}
+	return serve(c, cfg, log, before)
 }
 
-func serve(c *console, cfg *Config, log *zap.Logger) error {
+func serve(c *console, cfg *Config, log *zap.Logger, before *predecessor) error {
 	if os.Getenv("GOGC") == "" {
 		// Little is allocated and much lives long: headroom would be most of the
 		// memory. 50 costs about 3 % of CPU at 4 000 streams.
 		debug.SetGCPercent(50)
 	}
-	b, err := newBot(c.ctx, cfg, log, nil)
+	b, err := newHeir(c.ctx, cfg, log, nil, before)
 	if err != nil {
 		return err
 	}
 	if err := b.start(c.ctx); err != nil {
 		return errors.Join(err, b.close())
 	}
+	b.taken()
 	hurry, over := make(chan struct{}), make(chan struct{})
 	defer close(over)
 	var cause error
 	select {
+	case h := <-b.heirs:
+		return b.handOver(h)
 	case cause = <-b.fatal:
 		close(hurry) // law 3 is under way for each call; there is nothing to drain for
 	case <-c.ctx.Done():

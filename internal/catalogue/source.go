@@ -15,6 +15,9 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 )
 
+// File returns the file that a catalogue's URL names, as Open finds it.
+func File(url, baseDir string) (string, error) { return sqlitePath(url, baseDir) }
+
 // sqlitePath returns the file that a catalogue URL names, made absolute under
 // baseDir. Errors never repeat the URL: it may hold a password.
 func sqlitePath(rawURL, baseDir string) (string, error) {
