@@ -42,7 +42,7 @@ func (r *Registry) Frozen() bool {
 // last is next once the calls are frozen: what was taken, what is under way, and
 // nothing new. It returns nil where the call can be left.
 func (c *call) last(ctx context.Context, s state) Event {
-	for {
+	for ctx.Err() == nil { // what was cut off has failed for no reason of its own
 		// Before all else: work that is seen as over here has handed over its event.
 		resting := c.working.Load() == 0
 		if ev := c.pressing.pop(); ev != nil {
@@ -71,9 +71,9 @@ func (c *call) last(ctx context.Context, s state) Event {
 			}
 		case <-c.rested:
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 // canBeLeft reports whether another process could go on from a state in which
