@@ -72,11 +72,11 @@ func resolved(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return path, nil
 	}
-	return real, err
+	return target, err
 }
 
 // makeHandover listens for a process that would take over. The spool's lock is ours by
@@ -93,8 +93,8 @@ func (b *bot) makeHandover(ctx context.Context) error {
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var mode error // before it has a name
-		err := raw.Control(func(fd uintptr) { mode = unix.Fchmod(int(fd), 0o600) })
-		return errors.Join(err, mode)
+		asked := raw.Control(func(fd uintptr) { mode = unix.Fchmod(int(fd), 0o600) })
+		return errors.Join(asked, mode)
 	}}
 	l, err := lc.Listen(ctx, "unix", path)
 	if err != nil {
@@ -136,7 +136,8 @@ func (b *bot) hearHeir(conn *net.UnixConn) (*heir, error) {
 	if err := sameUser(conn); err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(b.life, func() { _ = conn.Close() })() // our own end does not wait for it
+	stop := context.AfterFunc(b.life, func() { _ = conn.Close() }) // our own end does not wait for it
+	defer stop()
 	h := &heir{conn: conn}
 	files, err := hear(conn, handoverSpeak, &h.request)
 	closeFiles(files)
