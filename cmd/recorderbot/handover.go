@@ -27,7 +27,7 @@ import (
 // seconds.
 const (
 	lingerTime  = 150 * time.Millisecond // connections in use get a last reply
-	doorLimit   = time.Second            // requests under way
+	doorLimit   = 500 * time.Millisecond // requests under way
 	freezeLimit = 2 * time.Second        // what calls have under way
 	cutLimit    = 3 * time.Second        // more, for what was cut off to end
 )

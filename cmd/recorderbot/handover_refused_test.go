@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/recorder"
+	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
 	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
 )
 
@@ -172,10 +173,22 @@ func TestHandoverDiesInTheMiddle(t *testing.T) {
 // announced one is recorded, the sealed one gets its outcome.
 func TestHandoverInEveryState(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, endless(t, 4), func(c *Config) { c.Shutdown.DrainLimit = 0 })
+	s := endless(t, 4)
+	waits := s.Calls[0]
+	waits.Count, waits.At = 1, 500*time.Millisecond
+	waits.Faults = []cloud.Fault{{
+		Op: cloud.OpStatus, Status: "recording", Body: cloud.BodyRunning, Later: &cloud.Later{Progress: "completed", After: 4 * time.Second},
+	}}
+	s.Calls = append(s.Calls, waits)
+	r := newRig(t, s, func(c *Config) { c.Shutdown.DrainLimit = 0 })
 	r.start(t)
 	old := r.bot
 	done := r.playing(t, 4)
+	if _, err := r.sim.Trace.Wait(t.Context(), func(e trace.Event) bool {
+		return e.Kind == trace.StatusReplied && e.Progress == "running"
+	}); err != nil {
+		t.Fatal(err)
+	}
 	live := old.registry.Calls()
 	if _, err := old.registry.Pause(t.Context(), live[0].Call); err != nil {
 		t.Fatal(err)
@@ -190,7 +203,7 @@ func TestHandoverInEveryState(t *testing.T) {
 		t.Error(err)
 	}
 	r.sim.BotStopped("handed over")
-	r.awaitRecording(t, 1)
+	r.awaitRecording(t, 2) // one that was recorded, one that was being announced
 	for _, id := range []recorder.CallID{live[0].Call, live[2].Call} {
 		v, _ := r.bot.registry.View(id)
 		if v.State == "recording" {
@@ -204,7 +217,7 @@ func TestHandoverInEveryState(t *testing.T) {
 	served := r.sim.Trace.Len()
 	r.noViolation(t, r.stopPlayed(t, done))
 	r.nothingLost(t, served)
-	if diff := cmp.Diff(map[string]int{"recorded": 4}, r.outcomes(t)); diff != "" {
+	if diff := cmp.Diff(map[string]int{"recorded": 5}, r.outcomes(t)); diff != "" {
 		t.Error(diff)
 	}
 }
