@@ -1,7 +1,7 @@
 # Few targets; what CI runs is `make test`.
 GO ?= go
 
-.PHONY: build test mutate race lint fuzz explore bench overload demo docs proto chaos
+.PHONY: build test mutate race lint fuzz explore bench recovery overload demo docs proto chaos
 
 build: ## one static binary: ./recorderbot
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o recorderbot ./cmd/recorderbot
@@ -35,6 +35,9 @@ explore: ## the machine's states beyond make test: ANNOUNCEMENTS (4), with a cra
 
 bench: ## the figures of README.md
 	./scripts/bench.sh
+
+recovery: ## kill -9, handover and drain with CALLS (default 1000) live; SPEED (1) of their media
+	./scripts/recovery.sh $(or $(CALLS),1000) $(or $(SPEED),1)
 
 overload: ## twice the calls that SEATS (default 300) media host seats can take, RATE (100) a second
 	./scripts/overload.sh $(or $(SEATS),300) $(or $(RATE),100)

@@ -258,9 +258,11 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 		}
 		return b.concludeUnknown(ctx, id, sealed)
 	}
-	rows, err := b.catalogue.Recordings(ctx, catalogue.Filter{Call: id, Limit: 1 << 10})
-	if err != nil {
-		return err
+	var rows []catalogue.Recording
+	if facts.hasOthers(unsealed) { // of a thousand calls few have: each question costs a millisecond
+		if rows, err = b.catalogue.Recordings(ctx, catalogue.Filter{Call: id, Limit: 1 << 10}); err != nil {
+			return err
+		}
 	}
 	t := recorder.Takeover{Memory: facts.memory, Session: facts.session, Unsealed: len(unsealed) > 0, Sealed: sealed, Died: h.died[id]}
 	ending := facts.memory.Ending

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/catalogue"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -13,8 +14,15 @@ type journalFacts struct {
 	memory  recorder.Memory
 	session *recorder.Session
 	opened  []string  // recordings
+	sealed  bool      // one was sealed
 	ended   time.Time // when the platform said that the call was over; zero: it did not
 	seen    time.Time // the last entry's
+}
+
+// hasOthers reports whether the call may have other recordings than those that the
+// spool holds without a seal: one was sealed, or was opened and is not among them.
+func (f *journalFacts) hasOthers(unsealed []spool.Info) bool {
+	return f.sealed || len(f.memory.Sealed) > 0 || len(f.opened) > len(unsealed) || lost(f.opened, unsealed, nil) != ""
 }
 
 // factsOf reads a journal. The last step of the machine says how the call stood;
@@ -49,6 +57,7 @@ func factsOf(journal []catalogue.JournalEntry) journalFacts {
 		case recorder.EntryAnnounce:
 			announces, last = announces+1, d.Status
 		case recorder.EntrySealed:
+			f.sealed = true
 			var r recorder.SealReport
 			if json.Unmarshal(e.Data, &r) == nil && r.Recording != "" {
 				sealed = append(sealed, r)
