@@ -129,6 +129,9 @@ func (c *call) takeovers(l *lives) []takeover {
 			}
 			// Beside the new process, the old one may still come back under its lease.
 			if a.lease > highest || !s.handover {
+				if !c.unsealed(a.at) {
+					break // sealed by the old process beside the new one: held for a pause
+				}
 				if n := len(out); n == 0 || out[n-1].attach != a {
 					out = append(out, takeover{s, a})
 				}
