@@ -55,7 +55,7 @@ func TestLifeFaults(t *testing.T) {
 		{name: "ended before the reply", want: []string{"notRecorded/noMedia", "notRecorded/endedBeforeConsent"}, call: teamsim.Group{
 			Faults: []cloud.Fault{{Op: cloud.OpStatus, Status: "recording", Delay: 600 * ms}}, End: teamsim.End{When: cloud.Recording, After: 200 * ms},
 		}},
-		{name: "ended at once", want: []string{"recorded/callEnded", "notRecorded/noMedia"}, call: teamsim.Group{End: teamsim.End{When: cloud.Recording}}},
+		{name: "ended at once", want: []string{"recorded/callEnded", "notRecorded/noMedia", "notRecorded/endedBeforeConsent"}, call: teamsim.Group{End: teamsim.End{When: cloud.Recording}}},
 		{name: "ended during the last announcement", want: recorded, call: teamsim.Group{
 			Linger: 2 * time.Second, Faults: []cloud.Fault{{Op: cloud.OpStatus, Status: "notRecording", Delay: time.Second}}, End: until(time.Second),
 		}},
