@@ -138,7 +138,8 @@ func (s *session) seal(ctx context.Context, order recorder.SealOrder, asked time
 		order.Withdraw()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return recorder.SealReport{Discarded: s.refused(), At: time.Now()}, nil
+		s.report = &recorder.SealReport{Discarded: s.refused(), At: time.Now()}
+		return *s.report, nil // a call that was paused before it began can be resumed
 	}
 	if s.ends == nil {
 		if order.Graceful {

@@ -196,7 +196,13 @@ func (c *call) open(ctx context.Context, permit Permit) {
 			return LedgerFailed{err.Error()}
 		}
 		opened, err := c.deps.media.Open(ctx, permit)
-		if err != nil {
+		switch {
+		case err == nil:
+		case permit.ends():
+			// An operator's pause, or the end, came in between. That is no failure of a
+			// call that is to be kept; the seal under way says the rest.
+			return nil
+		default:
 			c.log.Error("opening the recording", zap.Error(err))
 			return MediaFailed{openCause(err), err.Error()}
 		}
@@ -215,6 +221,7 @@ func openCause(err error) Cause {
 // seal: once the media side has returned, nothing more can be stored, and the
 // permit is withdrawn in any case.
 func (c *call) seal(ctx context.Context, order SealOrder) {
+	order.permit.end()
 	c.do(ctx, concludeWait+ledgerPatience, func(ctx context.Context) Event {
 		report, err := c.deps.media.Seal(ctx, order)
 		order.Withdraw()

@@ -30,6 +30,7 @@ type Permit struct{ g *grant }
 type grant struct {
 	evidence  Evidence
 	withdrawn atomic.Bool
+	ending    atomic.Bool // its recording is being sealed
 }
 
 // Evidence says which reply allowed a recording. It is stored before the first
@@ -76,6 +77,16 @@ func (p Permit) withdraw() {
 		p.g.withdrawn.Store(true)
 	}
 }
+
+// end notes that what was permitted is being sealed: the seal says from here on how
+// the recording went.
+func (p Permit) end() {
+	if p.g != nil {
+		p.g.ending.Store(true)
+	}
+}
+
+func (p Permit) ends() bool { return p.g != nil && p.g.ending.Load() }
 
 func (p Permit) call() CallID {
 	if p.g == nil {
