@@ -8,6 +8,7 @@ type Memory struct {
 	Asked  int          `json:"asked,omitempty"`  // announcements so far
 	Open   []string     `json:"open,omitempty"`   // client contexts of "recording" whose fate is unknown
 	Ending *Ending      `json:"ending,omitempty"` // where the call is on its way out, or to a pause
+	Asking bool         `json:"asking,omitempty"` // the sockets closed, and whether the call lives is open
 	Sealed []SealReport `json:"sealed,omitempty"` // recordings of the call that are sealed
 	// Outcome is set once the call has ended and only its entry is missing.
 	Outcome *Conclusion `json:"outcome,omitempty"`
@@ -62,7 +63,7 @@ func remember(s state, cmds []Command) Memory {
 	case announcing:
 		m.Open = append(append(m.Open, s.before...), s.asked.context)
 	case sealing:
-		m.Open, m.Ending = s.open, remembered(s.end)
+		m.Open, m.Ending, m.Asking = s.open, remembered(s.end), s.asking
 	case retracting:
 		m.Open, m.Ending = s.open, remembered(s.end)
 	case paused:

@@ -21,8 +21,8 @@ func (s recording) on(ev Event) (state, []Command) {
 		}
 		return s, []Command{AskRoster{}}
 	case PauseRequested:
-		if s.cut {
-			return s, nil // it is not open yet
+		if s.cut && !s.opened {
+			return s, nil // nobody has gone on yet with what a dead process has left
 		}
 		return s.seal(ending{status: StatusNotRecording, cause: CauseStopped, pause: true})
 	case ResumeRequested:
@@ -86,7 +86,9 @@ func (s recording) faulted(ev StatusFaulted) (state, []Command) {
 // seal ends the recording. What failed is cut at once: the gate shuts first.
 // What ended well may bring in its last frames under the permit it still has.
 func (s recording) seal(e ending) (state, []Command) {
-	e = s.cutShort(e)
+	if !s.opened { // else the seal brings what is left, or fails
+		e = s.cutShort(e)
+	}
 	next := sealing{leg: s.leg, permit: s.permit, end: e}
 	if e.status == StatusFailed {
 		return next, []Command{WithdrawPermit{s.permit}, SealMedia{s.call, s.permit, false}, SetTimer{TimerSeal, sealFailedLimit}}
@@ -97,7 +99,7 @@ func (s recording) seal(e ending) (state, []Command) {
 // sealAndAsk seals, and asks whether the call lives: only a call that is over
 // may end as notRecording.
 func (s recording) sealAndAsk(e ending) (state, []Command) {
-	if s.cut {
+	if s.cut && !s.opened {
 		return s.seal(e)
 	}
 	next := sealing{leg: s.leg, permit: s.permit, end: e, asking: true}

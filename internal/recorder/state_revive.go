@@ -21,21 +21,19 @@ func resume(l leg, t Takeover) (state, []Command) {
 		return resumeDied(l, m)
 	}
 	switch m.State {
-	case "", "invited":
-		if t.Session == nil {
-			return begin(l, CauseProcessDied)
+	case "", "invited", "answering", "rejecting":
+		if !l.cut && l.asked == 0 {
+			return resumeEarly(l, t)
 		}
-		return resumeAnswering(l, *t.Session)
-	case "rejecting":
-		return begin(l, m.Ending.Cause)
-	case "answering":
-		return resumeAnswering(l, Session{})
+		// The journal's queue was full: its last steps are missing. What was announced,
+		// and what the spool holds, tells more.
+		return reviving{leg: l, before: m.Open}, askBeforeReviving()
 	case "announcing", "recording", "reviving":
 		return reviving{leg: l, before: m.Open}, askBeforeReviving()
 	case "paused":
 		return resumePaused(l, m.Open)
 	case "staying":
-		return staying{l, m.Ending.ending(), m.Open}, []Command{SetTimer{TimerKeepAlive, keepAliveEvery}, AskCall{}}
+		return resumeStaying(l, m.Ending.ending(), m.Open)
 	case "leaving":
 		return resumeLeaving(l, m.Ending.ending())
 	case "ended":
@@ -43,10 +41,40 @@ func resume(l leg, t Takeover) (state, []Command) {
 	}
 	// sealing, retracting: on the way out, or to a pause.
 	e := m.Ending.ending()
-	if l.cut {
+	switch {
+	case l.cut:
 		return l.sealLeft(e, m.Open)
+	case m.Asking && e.status != StatusFailed:
+		// All is sealed, and whether that was the call's end is still open.
+		return sealing{leg: l, end: e, asking: true, isDone: true, open: m.Open}, askBeforeReviving()
 	}
 	return retractOpen(l, e, m.Open)
+}
+
+// resumeEarly: nothing was announced.
+func resumeEarly(l leg, t Takeover) (state, []Command) {
+	switch {
+	case t.Memory.State == "rejecting":
+		cause := CauseProcessDied
+		if e := t.Memory.Ending; e != nil && e.Cause != "" {
+			cause = e.Cause
+		}
+		return begin(l, cause)
+	case t.Memory.State == "answering":
+		return resumeAnswering(l, Session{})
+	case t.Session == nil:
+		return begin(l, CauseProcessDied)
+	}
+	return resumeAnswering(l, *t.Session)
+}
+
+// resumeStaying: the dead process may not have come to dispose of the sockets. What it
+// could not seal is sealed before; then failed is said again.
+func resumeStaying(l leg, e ending, open []string) (state, []Command) {
+	if l.cut {
+		return l.sealLeft(e, open)
+	}
+	return staying{l, e, open}, []Command{SetTimer{TimerKeepAlive, keepAliveEvery}, ReleaseMedia{e.cause}, AskCall{}}
 }
 
 // resumeDied: what was open when a process died was sealed by the next one, which
@@ -57,7 +85,7 @@ func resumeDied(l leg, m Memory) (state, []Command) {
 	case "leaving":
 		return leave(l, e)
 	case "staying":
-		return staying{l, e, m.Open}, []Command{SetTimer{TimerKeepAlive, keepAliveEvery}, AskCall{}}
+		return resumeStaying(l, e, m.Open)
 	case "ended":
 		return resumeEnded(l, m.Outcome)
 	}
