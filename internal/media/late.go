@@ -34,8 +34,7 @@ func newLate() late {
 // hangs, and this process is not lost. If we crash before the seal is durable the
 // next start seals what is there, as ever.
 func (s *Service) sealLate(one *session, order recorder.SealOrder, asked time.Time, why error) {
-	waited := errors.Is(why, errStalled) || errors.Is(why, context.DeadlineExceeded) || errors.Is(why, context.Canceled)
-	if !waited || s.failure.Load() != nil {
+	if !isGivenUp(why) || s.failure.Load() != nil {
 		return
 	}
 	s.mu.Lock()
@@ -57,13 +56,52 @@ func (s *session) sealLate(ctx context.Context, order recorder.SealOrder, asked 
 		return // closing, or lost: the next start seals
 	}
 	report, fresh, err := s.sealOnce(ctx, order, asked)
-	done()
-	switch {
-	case err != nil:
-		s.log.Error("the recording stays without a seal until the next start", zap.Error(err))
-	case fresh && report.Recording != "" && s.service.opts.LateSeal != nil:
-		s.service.opts.LateSeal(s.call.ID, report)
+	rest := recorder.SealReport{}
+	if err == nil {
+		rest, err = s.service.sealRest(ctx, s, rest, false)
 	}
+	done()
+	if err != nil {
+		s.log.Error("a recording stays without a seal until the next start", zap.Error(err))
+	}
+	if fresh || s.left != nil { // whoever asked was told of a failure, be it of the rest alone
+		s.service.tellLate(s.call.ID, &report)
+	}
+	s.service.tellLate(s.call.ID, rest.Previous)
+}
+
+// tellLate tells of recordings that are sealed after all.
+func (s *Service) tellLate(call recorder.CallID, r *recorder.SealReport) {
+	for ; r != nil && s.opts.LateSeal != nil; r = r.Previous {
+		if r.Recording != "" {
+			one := *r
+			one.Previous = nil
+			s.opts.LateSeal(call, one)
+		}
+	}
+}
+
+// leftLate is sealLate for what a dead process has left of a call that has no session
+// here.
+func (s *Service) leftLate(call recorder.CallID, l *left, why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !isGivenUp(why) || s.failure.Load() != nil || l.late || s.closed {
+		return
+	}
+	l.late = true
+	s.owned.Go(func() {
+		report, err := s.sealLeft(s.late.ctx, l, false)
+		if err != nil {
+			s.log.Error("what a dead process has left stays without a seal until the next start", zap.String("call", string(call)), zap.Error(err))
+		}
+		s.tellLate(call, report)
+	})
+}
+
+// isGivenUp: the disk was waited for, and not for long enough.
+func isGivenUp(why error) bool {
+	return errors.Is(why, errStalled) || errors.Is(why, context.DeadlineExceeded) || errors.Is(why, context.Canceled)
 }
 
 // sealOnce is seal that says whether it was the first to succeed. Inside a turn.

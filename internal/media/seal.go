@@ -101,6 +101,7 @@ func (s *Service) sealWithout(ctx context.Context, order recorder.SealOrder) (re
 	report, err := s.sealLeft(ctx, l, false)
 	switch {
 	case err != nil:
+		s.leftLate(order.Call(), l, err)
 		return recorder.SealReport{}, fmt.Errorf("seal what was left of call %s: %w", order.Call(), err)
 	case report == nil:
 		return recorder.SealReport{At: time.Now()}, nil

@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -35,6 +36,7 @@ type Left struct {
 	Recordings []spool.Info
 	Parts      int       // recordings of the call before those
 	After      string    // the last of them
+	AfterAt    time.Time // when its last frame was durable
 	Until      time.Time // when the call was over for everybody; zero: it may live
 	// Seen is when the dead process was last known to live, by the clock that its
 	// leases came from.
@@ -50,9 +52,11 @@ type left struct {
 
 	session recorder.Session
 	host    *host // nil: there is no session, or its host is not configured any more
+	late    bool  // the seal waits for the disk; guarded by Service.mu
 
 	mu       sync.Mutex // held while it is sealed, so that this happens once
 	sealed   *recorder.SealReport
+	measures sync.Once
 	measured chan struct{} // closed: exact is known, or will never be
 	exact    map[string]recorder.SealReport
 }
@@ -161,8 +165,9 @@ func (s *Service) adopted(l *left) *session {
 		next.joint = jointPause
 	}
 	hold := link.Hold{Lease: leaseAt(l.Seen)}
-	for _, info := range l.Recordings {
-		next.after, next.joint, next.since = info.ID, jointTakeover, info.LastAt
+	durable := l.durable()
+	for i, info := range l.Recordings {
+		next.after, next.joint, next.since = info.ID, jointTakeover, durable[i]
 		hold.FromSeq = max(hold.FromSeq, 1)
 		if info.Frames > 0 {
 			next.from = info.LastSeq + 1
@@ -221,8 +226,38 @@ func (s *session) goOn(ctx context.Context) *recorder.SealReport {
 		s.log.Error("what a dead process has left is not sealed yet", zap.Error(err))
 		return nil
 	}
-	s.service.measure(s.left)
 	return report
+}
+
+// durable is until when each of the recordings is on stable storage, by our clock. One
+// that goes on with another, and has no frame of its own, has nothing later than that
+// one: the time between them was nobody's.
+func (l Left) durable() []time.Time {
+	at, before := make([]time.Time, len(l.Recordings)), l.AfterAt
+	for i, info := range l.Recordings {
+		at[i] = info.LastAt
+		var m meta
+		if info.Frames == 0 && json.Unmarshal(info.Meta, &m) == nil && m.Joint == jointTakeover && !before.IsZero() && before.Before(at[i]) {
+			at[i] = before
+		}
+		before = at[i]
+	}
+	return at
+}
+
+// announced is how much a recording without frames says to be missing by numbers.
+func (s *Service) announced(id string) (length time.Duration, err error) {
+	for r, err := range s.opts.Spool.Read(id) {
+		var damage *spool.DamageError
+		switch {
+		case errors.As(err, &damage):
+		case err != nil:
+			return 0, fmt.Errorf("read what recording %s misses: %w", id, err)
+		case r.Type == spool.GapType:
+			length += time.Duration(min(r.Gap.Count, maxGap)) * frameLength //nolint:gosec // G115: bounded
+		}
+	}
+	return length, nil
 }
 
 // sealLeft seals what a dead process has left: where the next process goes on, at
@@ -238,8 +273,18 @@ func (s *Service) sealLeft(ctx context.Context, l *left, goesOn bool) (*recorder
 	if until.IsZero() {
 		until = time.Now()
 	}
+	durable := l.durable()
 	for i, info := range l.Recordings {
-		seal, report := Recovered(info, until)
+		from := info
+		if durable[i].Before(info.LastAt) {
+			said, err := s.announced(info.ID)
+			if err != nil {
+				return nil, err
+			}
+			from.LastAt = durable[i].Add(said)
+		}
+		seal, report := Recovered(from, until)
+		report.LastAt = info.LastAt
 		if info.Frames > 0 {
 			last = info.LastSeq
 		} else if first := firstSeq(info); last == 0 && first > 0 {
@@ -257,6 +302,9 @@ func (s *Service) sealLeft(ctx context.Context, l *left, goesOn bool) (*recorder
 		before = &report
 	}
 	l.sealed = before
+	if goesOn {
+		l.measures.Do(func() { s.measure(l) })
+	}
 	return before, nil
 }
 
