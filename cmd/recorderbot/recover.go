@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +30,7 @@ type heritage struct {
 	mu       sync.Mutex // guards the maps while they are made
 	unsealed map[recorder.CallID][]spool.Info
 	sealed   map[recorder.CallID][]recorder.SealReport
+	serials  map[string]uint64        // of the recordings in the spool: their order
 	died     map[recorder.CallID]bool // a process sealed what another had left, and died before it said so
 }
 
@@ -99,10 +102,17 @@ func (b *bot) missLost(ctx context.Context) error {
 // takeStock looks at what the spool holds. What is archived already is let go of;
 // what is sealed the catalogue is made to know.
 func (b *bot) takeStock(ctx context.Context) (*heritage, error) {
-	h := &heritage{unsealed: map[recorder.CallID][]spool.Info{}, sealed: map[recorder.CallID][]recorder.SealReport{}, died: map[recorder.CallID]bool{}}
+	h := &heritage{
+		unsealed: map[recorder.CallID][]spool.Info{}, sealed: map[recorder.CallID][]recorder.SealReport{},
+		serials: map[string]uint64{}, died: map[recorder.CallID]bool{},
+	}
+	found := b.spool.Recovered()
+	for _, info := range found {
+		h.serials[info.ID] = info.Serial
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(sealAtOnce)
-	for _, info := range b.spool.Recovered() {
+	for _, info := range found {
 		g.Go(func() error { return b.takeStockOf(ctx, h, info) })
 	}
 	return h, g.Wait()
@@ -281,15 +291,24 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	if facts.ended.IsZero() {
 		left.Until = time.Time{} // it may live
 	}
+	t.Sealed = h.inOrder(t.Sealed)
 	left.Parts = len(t.Sealed)
 	for _, r := range t.Sealed {
-		left.After = r.Recording
+		left.After, left.AfterAt = r.Recording, r.LastAt
 	}
 	t.Lost = lost(facts.opened, unsealed, t.Sealed)
 	b.media.Adopt(left)
 	b.gate.Hold(c.Invite.Call.ID) // whatever the capacity: it is in progress
 	b.registry.TakeUp(c.Invite, t)
 	return nil
+}
+
+// inOrder sorts the recordings of a call as they were begun: each manifest names the
+// one before. What is not in the spool any more was archived before the others.
+func (h *heritage) inOrder(reports []recorder.SealReport) []recorder.SealReport {
+	return slices.SortedStableFunc(slices.Values(reports), func(x, y recorder.SealReport) int {
+		return cmp.Or(cmp.Compare(h.serials[x.Recording], h.serials[y.Recording]), x.At.Compare(y.At))
+	})
 }
 
 // lost names a recording that was opened and that nobody has any more.
