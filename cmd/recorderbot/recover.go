@@ -295,6 +295,7 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	left.Parts = len(t.Sealed)
 	for _, r := range t.Sealed {
 		left.After, left.AfterAt = r.Recording, r.LastAt
+		left.AfterSeq = max(left.AfterSeq, r.LastSeq)
 	}
 	t.Lost = lost(facts.opened, unsealed, t.Sealed)
 	b.media.Adopt(left)

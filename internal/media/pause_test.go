@@ -66,3 +66,31 @@ func TestPauseDuringOpen(t *testing.T) {
 		t.Errorf("%+v", end)
 	}
 }
+
+// TestNothingOfThePauseIsOpened: a host that has gone on numbering in a pause, and says
+// that it opens with what it had then, is not believed: that was taken without leave.
+func TestNothingOfThePauseIsOpened(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	_, hs := w.record("c")
+	hs.capture(10)
+	if _, err := w.registry.Pause(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	hs.skip(20) // 11 to 30 are of the pause
+	if _, err := w.registry.Resume(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := w.opened("c")
+	s.mu.Lock()
+	s.gate = gateArmed
+	s.mu.Unlock()
+	s.Opened(11)
+	hs.raw(audio(11), audio(30), audio(31))
+	w.stored(s, 31)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first != 31 || s.discarded[beforeOpened] != 2 || s.missing != 0 {
+		t.Errorf("from %d on, refused %v, %d missing", s.first, s.discarded, s.missing)
+	}
+}

@@ -255,6 +255,10 @@ func (s *session) opens(first uint64) (lost uint64) {
 		first = max(first, 1)
 		if s.from > 0 {
 			lost, first = first-min(s.from, first), s.from
+		} else {
+			// What the host had numbered when it attached us was taken before our Open, in
+			// a pause or without consent, whatever it says now.
+			first = max(first, s.hostNext)
 		}
 		s.gate, s.openedAt = gateOpen, time.Now()
 		s.wokenAt = s.openedAt

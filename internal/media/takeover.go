@@ -37,6 +37,7 @@ type Left struct {
 	Parts      int       // recordings of the call before those
 	After      string    // the last of them
 	AfterAt    time.Time // when its last frame was durable
+	AfterSeq   uint64    // that frame; 0: none
 	Until      time.Time // when the call was over for everybody; zero: it may live
 	// Seen is when the dead process was last known to live, by the clock that its
 	// leases came from.
@@ -152,7 +153,8 @@ func (s *Service) renew(one *session) *session {
 	}
 	one.mu.Unlock()
 	one.link.Detach()
-	next.link = one.host.link.Adopt(one.id, next, link.Hold{Lease: one.link.Lease()})
+	// What is durable was acknowledged, and must not be asked for again.
+	next.link = one.host.link.Adopt(one.id, next, link.Hold{FromSeq: one.link.DurableSeq() + 1, Fresh: true, Lease: one.link.Lease()})
 	return next
 }
 
@@ -164,11 +166,10 @@ func (s *Service) adopted(l *left) *session {
 	if l.Parts > 0 {
 		next.joint = jointPause
 	}
-	hold := link.Hold{Lease: leaseAt(l.Seen)}
+	hold := link.Hold{FromSeq: l.AfterSeq + 1, Fresh: len(l.Recordings) == 0, Lease: leaseAt(l.Seen)}
 	durable := l.durable()
 	for i, info := range l.Recordings {
 		next.after, next.joint, next.since = info.ID, jointTakeover, durable[i]
-		hold.FromSeq = max(hold.FromSeq, 1)
 		if info.Frames > 0 {
 			next.from = info.LastSeq + 1
 			hold.FromSeq = next.from

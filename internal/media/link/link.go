@@ -159,6 +159,8 @@ type Hold struct {
 	// FromSeq is the first frame that is not on stable storage; 0: unknown, and what
 	// the host holds is not asked for.
 	FromSeq uint64
+	// Fresh: what the host holds is asked for by nobody, as after a pause.
+	Fresh bool
 	// Lease is the highest that may have been used.
 	Lease uint64
 }
@@ -167,7 +169,7 @@ type Hold struct {
 // yet: Session.Attach takes it. What is asked of it before (Open) is asked as soon
 // as it is attached.
 func (l *Link) Adopt(id string, owner Owner, h Hold) *Session {
-	s := &Session{link: l, id: id, owner: owner, lease: h.Lease, fresh: h.FromSeq == 0}
+	s := &Session{link: l, id: id, owner: owner, lease: h.Lease, fresh: h.Fresh || h.FromSeq == 0}
 	if h.FromSeq > 0 {
 		s.durable = h.FromSeq - 1
 	}
