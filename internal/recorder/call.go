@@ -253,7 +253,7 @@ func (c *call) keepReply(ctx context.Context, ev Event) bool {
 // failed: the state is what it was before the event.
 func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 	// Only of an operation that runs is there more to be told.
-	if r, ok := ev.(StatusReplied); ok && r.Operation.Progress == Running && r.Operation.ID != "" && r.Operation.Context != "" {
+	if r, _ := ev.(StatusReplied); r.Operation.Progress == Running && r.Operation.ID != "" && r.Operation.Context != "" {
 		if c.operations == nil {
 			c.operations = make(map[OperationID]string)
 		}

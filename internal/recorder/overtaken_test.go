@@ -99,6 +99,9 @@ func TestOvertakenAnnouncementIsNotSent(t *testing.T) {
 			if last.Load() != StatusFailed || (request > 0) != (cut.Load() == true) {
 				t.Errorf("the platform heard %v last; cut: %v", last.Load(), cut.Load())
 			}
+			if sent := slices.Contains(w.log(), "announce recording"); sent != (request > 0) {
+				t.Errorf("recording was sent: %v", sent)
+			}
 		})
 	}
 }

@@ -108,7 +108,7 @@ func (b *build) surveyEach(ctx context.Context, workers int, slow bool) error {
 			return nil
 		}
 		reached := filepath.Join(b.scratch, "reached-"+t.name)
-		r, err := b.run(ctx, 0, reached, time.Minute, t.name)
+		r, err := b.run(ctx, 0, reached, 5*time.Minute, t.name)
 		if err != nil {
 			return err
 		}

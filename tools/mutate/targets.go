@@ -29,9 +29,9 @@ func targets() []target {
 				{file: "permit.go"},
 				{file: "monitor.go"},
 				{file: "state*.go", sampled: true},
-				{file: "call.go", funcs: regexp.MustCompile(`^recordsIn$`)},
-				{file: "say.go", funcs: regexp.MustCompile(`^saying\.mayFollow$`)},
-				{file: "perform.go", funcs: regexp.MustCompile(`^call\.perform$`)},
+				{file: "call.go", funcs: regexp.MustCompile(`^(recordsIn|call\.(step|keepReply|giveUp))$`)},
+				{file: "say.go", funcs: regexp.MustCompile(`^(saying\.mayFollow|call\.(announce|keep))$`)},
+				{file: "perform.go", funcs: regexp.MustCompile(`^call\.(perform|unanswer)$`)},
 			},
 			skip: regexp.MustCompile("^Test(ForgeryDoesNotCompile|PageNamesTests)$"),
 			slow: regexp.MustCompile("^TestEveryReachableState$"),
@@ -40,9 +40,10 @@ func targets() []target {
 			dir: "internal/media",
 			files: []scope{
 				{file: "gate.go"},
-				{file: "session.go", funcs: regexp.MustCompile(`^session\.(shut|Opened|Paused|Lost)$`)},
+				{file: "session.go", funcs: regexp.MustCompile(`^session\.(shut|Opened|opens|Paused|Lost|Attached)$`)},
 				{file: "open.go", funcs: regexp.MustCompile(`^(Service\.Open|session\.(open|isEnding|awaitOr|begin))$`)},
-				{file: "seal.go", funcs: regexp.MustCompile(`^(Service\.Seal|session\.(seal|drain|close|ended))$`)},
+				{file: "silence.go", funcs: regexp.MustCompile(`^session\.unconfirmed$`)},
+				{file: "seal.go", funcs: regexp.MustCompile(`^(Service\.(Seal|sealRest)|session\.(letOpen|seal|drain|close|ended))$`)},
 			},
 			slow: regexp.MustCompile("^Test(DeadPeer|WhatIsSentAgainShowsNothing|DownHost|SealDuringCut|HostNeverPauses|DiskHangs|" +
 				"DiskHangsDuringSeal|NoLateSealOfWhatIsLost|OpenIsUnanswered|AttachIsUnanswered|NothingEverCame|RunawayNumbersFail|" +
