@@ -217,7 +217,7 @@ func (s *session) Attached(a link.Attached) {
 	switch {
 	case behind:
 		s.fail(recorder.CauseMediaLost, "the media host counts its frames anew")
-	case recording && a.Again:
+	case recording: // so it was attached before
 		s.lostByCut(a)
 	}
 }
