@@ -61,6 +61,26 @@ func TestAttachedAgain(t *testing.T) {
 	w.refusedGaps(0)
 }
 
+// TestOpensWhereItGoesOn: at the next frame after what is stored, wherever the host
+// begins, and what lies between is lost.
+func TestOpensWhereItGoesOn(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ from, first, then, lost uint64 }{
+		"at the next":       {101, 101, 101, 0},
+		"further on":        {101, 121, 101, 20},
+		"before":            {101, 90, 101, 0},
+		"nothing is stored": {1, 31, 1, 30},
+		"nobody was before": {0, 31, 31, 0},
+	} {
+		s := bare(time.Now(), 0)
+		s.host = &host{}
+		s.gate, s.mu, s.from = gateArmed, &s.host.gates, tt.from
+		if lost := s.opens(tt.first); lost != tt.lost || s.first != tt.then || s.next != tt.then {
+			t.Errorf("%s: %d lost, first %d, next %d", name, lost, s.first, s.next)
+		}
+	}
+}
+
 // TestUnconfirmed: where the host was told to send and never said that it did, all the
 // time is missing, in whole frames, from the number on that it had foretold.
 func TestUnconfirmed(t *testing.T) {
