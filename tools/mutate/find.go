@@ -17,6 +17,7 @@ type mutant struct {
 	guard    string         // its text; " #2" for the second such in the function
 	mutation string         // true, false, dropped, or what stands in its place
 	sampled  bool
+	long     bool // nothing for the short run
 }
 
 // name is how equivalent.txt names a mutant: no line numbers, which change.
@@ -36,7 +37,7 @@ type source struct {
 
 	number   func() int // gives the next mutant its number
 	function string
-	sampled  bool
+	scope    scope
 	seen     map[string]int    // texts of guards in this function
 	done     map[ast.Expr]bool // conditions and operands that have their mutants
 }
@@ -48,7 +49,7 @@ func parseSource(path string, sc scope, number func() int, text []byte) (*source
 	if err != nil {
 		return nil, fmt.Errorf("parse %s: %w", path, err)
 	}
-	s := &source{path: path, text: text, file: fset.File(f.Pos()), pkg: f.Name.Name, number: number, sampled: sc.sampled, done: map[ast.Expr]bool{}}
+	s := &source{path: path, text: text, file: fset.File(f.Pos()), pkg: f.Name.Name, number: number, scope: sc, done: map[ast.Expr]bool{}}
 	for _, d := range f.Decls {
 		fn, ok := d.(*ast.FuncDecl)
 		if !ok || fn.Body == nil {
@@ -112,8 +113,9 @@ func (s *source) visit(n ast.Node) bool {
 func (s *source) add(at ast.Node, text, mutation string) int {
 	id := s.number()
 	s.mutants = append(s.mutants, mutant{
-		id: id, function: s.function, guard: text, mutation: mutation, sampled: s.sampled,
-		pos: token.Position{Filename: s.path, Line: s.file.Line(at.Pos()), Column: s.file.Position(at.Pos()).Column},
+		id: id, function: s.function, guard: text, mutation: mutation, sampled: s.scope.sampled,
+		long: s.scope.brief != nil && !s.scope.brief.MatchString(s.function),
+		pos:  token.Position{Filename: s.path, Line: s.file.Line(at.Pos()), Column: s.file.Position(at.Pos()).Column},
 	})
 	return id
 }

@@ -55,7 +55,7 @@ func mutate(ctx context.Context, o options, all []target, known map[string]strin
 		if len(chosen) == 0 {
 			continue
 		}
-		if err := b.survey(ctx, o.workers); err != nil {
+		if err := b.survey(ctx, o); err != nil {
 			return err
 		}
 		for _, s := range b.sources {
@@ -70,7 +70,7 @@ func mutate(ctx context.Context, o options, all []target, known map[string]strin
 	return rep.print(out, o, time.Since(began))
 }
 
-// choose marks what is listed as equivalent, and takes the sample.
+// choose marks what is listed as equivalent, and takes what the short run is for.
 func (r *report) choose(all []mutant, o options) []*trial {
 	var whole, sampled []*trial
 	for _, m := range all {
@@ -79,7 +79,7 @@ func (r *report) choose(all []mutant, o options) []*trial {
 			delete(r.left, m.name())
 		}
 		switch {
-		case !strings.Contains(m.name(), o.only):
+		case !strings.Contains(m.name(), o.only), m.long && o.short:
 		case m.sampled && o.short:
 			sampled = append(sampled, t)
 		default:

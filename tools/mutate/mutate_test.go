@@ -332,6 +332,39 @@ func TestSampleIsFixed(t *testing.T) {
 	}
 }
 
+// TestShortRunIsBrief: it takes the functions, and asks the tests, that are named; the
+// whole run takes and asks all.
+func TestShortRunIsBrief(t *testing.T) {
+	t.Parallel()
+	root := fixture(t, door+`
+func Shut(key int) bool { return key > 0 && key < 9 }
+`, whole+`
+func TestShut(t *testing.T) {
+	if Shut(0) || !Shut(1) || !Shut(8) || Shut(9) {
+		t.Error("wrong")
+	}
+}
+
+func TestOther(t *testing.T) { t.Error(Open(7, 40)) }
+`)
+	brief := target{
+		dir: "door", files: []scope{{file: "door.go", brief: regexp.MustCompile("^Open$")}}, brief: regexp.MustCompile("^TestOpen$"),
+	}
+	out, err := try(t, root, "", options{short: true}, brief)
+	if err != nil {
+		t.Errorf("%v", err)
+	}
+	has(t, out, "mutation: 5 mutants, 5 killed, 0 equivalent, 0 survived")
+	if _, err = try(t, root, "", options{}, brief); err == nil || !strings.Contains(err.Error(), "TestOther fails without any mutant") {
+		t.Errorf("%v", err)
+	}
+	brief.skip = regexp.MustCompile("^TestOther$")
+	if out, err = try(t, root, "", options{}, brief); err != nil {
+		t.Errorf("%v", err)
+	}
+	has(t, out, "mutation: 9 mutants, 9 killed, 0 equivalent, 0 survived")
+}
+
 // TestParseEquivalents: what is no list is refused.
 func TestParseEquivalents(t *testing.T) {
 	t.Parallel()

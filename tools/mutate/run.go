@@ -24,9 +24,10 @@ type test struct {
 	reaches map[int]bool // mutants whose guard it comes by
 }
 
-// patience is what a run may take beyond what it should: a machine shared with
-// others is slow now and then, and a mutant that hangs is as dead as one that fails.
-const patience = 4 * time.Second
+// patience is for how long a run may be silent beyond what its tests take: a machine
+// shared with others is slow now and then, and a mutant that hangs is as dead as one
+// that fails.
+const patience = 2 * time.Second
 
 // A result is what came of one run of the binary.
 type result struct {
@@ -35,10 +36,16 @@ type result struct {
 	took   time.Duration
 }
 
-// run runs tests with a mutant awake (0: none), and stops at the first failure.
+// errHangs ends a run of which nothing is heard any more.
+var errHangs = errors.New("it hangs")
+
+// run runs tests with a mutant awake (0: none), and stops at the first failure, or when
+// no test has begun or ended for as long as limit.
 func (b *build) run(ctx context.Context, id int, reached string, limit time.Duration, names ...string) (result, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(limit, func() { cancel(errHangs) })
+	defer silence.Stop()
 	cmd := exec.CommandContext(ctx, b.binary, "-test.run", "^("+strings.Join(names, "|")+")$", "-test.v", "-test.short", "-test.timeout", "10m")
 	cmd.Dir = b.work
 	cmd.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(id), "MUTANT_REACHED="+reached)
@@ -59,6 +66,7 @@ func (b *build) run(ctx context.Context, id int, reached string, limit time.Dura
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		line := lines.Text()
+		silence.Reset(limit)
 		if len(r.output) < 1<<16 {
 			r.output += line + "\n"
 		}
@@ -72,8 +80,8 @@ func (b *build) run(ctx context.Context, id int, reached string, limit time.Dura
 	r.took = time.Since(began)
 	switch {
 	case r.failed != "" || err == nil:
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		r.failed = fmt.Sprintf("no end within %v", limit)
+	case errors.Is(context.Cause(ctx), errHangs):
+		r.failed = fmt.Sprintf("silence for %v", limit.Round(time.Millisecond))
 	case ctx.Err() != nil:
 		return result{}, ctx.Err()
 	default:
@@ -85,7 +93,7 @@ func (b *build) run(ctx context.Context, id int, reached string, limit time.Dura
 // survey lists the tests, and runs each alone, awake nothing, to learn how long it
 // takes and which guards it reaches. All must pass. Slow ones wait until they are
 // needed.
-func (b *build) survey(ctx context.Context, workers int) error {
+func (b *build) survey(ctx context.Context, o options) error {
 	cmd := exec.CommandContext(ctx, b.binary, "-test.list", ".")
 	cmd.Dir = b.work
 	out, err := cmd.Output()
@@ -94,12 +102,12 @@ func (b *build) survey(ctx context.Context, workers int) error {
 	}
 	for name := range strings.Lines(string(out)) {
 		name = strings.TrimSpace(name)
-		if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") || b.target.skip != nil && b.target.skip.MatchString(name) {
+		if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") || b.target.ignores(name, o.short) {
 			continue
 		}
 		b.tests = append(b.tests, &test{name: name, slow: b.target.slow != nil && b.target.slow.MatchString(name)})
 	}
-	return b.surveyEach(ctx, workers, false)
+	return b.surveyEach(ctx, o.workers, false)
 }
 
 func (b *build) surveyEach(ctx context.Context, workers int, slow bool) error {
@@ -141,17 +149,17 @@ func readReached(path string) (map[int]bool, error) {
 // empty if nobody did.
 func (b *build) ask(ctx context.Context, id int, slow bool) (string, error) {
 	var names []string
-	var sum, most time.Duration
+	most := time.Duration(0)
 	for _, t := range b.tests {
 		if t.slow == slow && t.reaches[id] {
 			names = append(names, t.name)
-			sum, most = sum+t.took, max(most, t.took)
+			most = max(most, t.took)
 		}
 	}
 	if len(names) == 0 {
 		return "", nil
 	}
-	r, err := b.run(ctx, id, "", patience+2*most+sum/4, names...)
+	r, err := b.run(ctx, id, "", patience+2*most, names...)
 	return r.failed, err
 }
 

@@ -10,17 +10,30 @@ type target struct {
 	skip *regexp.Regexp
 	// slow are tests that take long; they are asked last.
 	slow *regexp.Regexp
+	// brief are the tests that the short run asks; nil: all.
+	brief *regexp.Regexp
+}
+
+// ignores reports whether a test is not asked.
+func (t target) ignores(name string, short bool) bool {
+	return t.skip != nil && t.skip.MatchString(name) || short && t.brief != nil && !t.brief.MatchString(name)
 }
 
 // A scope is the part of a file that holds guards.
 type scope struct {
 	file  string         // a pattern of names
 	funcs *regexp.Regexp // nil: all; else of names such as session.shut
+	// brief are those of the functions that the short run takes; nil: all.
+	brief *regexp.Regexp
 	// sampled: the short run takes some of the mutants only.
 	sampled bool
 }
 
-// targets are what the order rests on.
+// never matches no name.
+var never = regexp.MustCompile(`^$`)
+
+// targets are what the order rests on. Of the media side the short run takes the heart
+// of the gate, and the tests that need no patience.
 func targets() []target {
 	return []target{
 		{
@@ -39,15 +52,17 @@ func targets() []target {
 		{
 			dir: "internal/media",
 			files: []scope{
-				{file: "gate.go"},
-				{file: "session.go", funcs: regexp.MustCompile(`^session\.(shut|Opened|opens|Paused|Lost|Attached)$`)},
-				{file: "open.go", funcs: regexp.MustCompile(`^(Service\.Open|session\.(open|isEnding|awaitOr|begin))$`)},
-				{file: "silence.go", funcs: regexp.MustCompile(`^session\.unconfirmed$`)},
-				{file: "seal.go", funcs: regexp.MustCompile(`^(Service\.(Seal|sealRest)|session\.(letOpen|seal|drain|close|ended))$`)},
+				{file: "gate.go", brief: regexp.MustCompile(`^session\.(take|admits|hole)$`)},
+				{file: "session.go", funcs: regexp.MustCompile(`^session\.(shut|Opened|opens|Paused|Lost|Attached)$`), brief: never},
+				{file: "open.go", funcs: regexp.MustCompile(`^(Service\.Open|session\.(open|isEnding|awaitOr|begin))$`), brief: never},
+				{file: "silence.go", funcs: regexp.MustCompile(`^session\.unconfirmed$`), brief: never},
+				{file: "seal.go", funcs: regexp.MustCompile(`^(Service\.(Seal|sealRest)|session\.(letOpen|seal|drain|close|ended))$`), brief: never},
 			},
 			slow: regexp.MustCompile("^Test(DeadPeer|WhatIsSentAgainShowsNothing|DownHost|SealDuringCut|HostNeverPauses|DiskHangs|" +
 				"DiskHangsDuringSeal|NoLateSealOfWhatIsLost|OpenIsUnanswered|AttachIsUnanswered|NothingEverCame|RunawayNumbersFail|" +
 				"NothingFits|DiskHesitates|RunEndsWhileDiskHangs|LateStop|MadeButNotAttached|CutIsBridged|MuteFails|ManyCallsInOneCut|DiskStaysAway)$"),
+			brief: regexp.MustCompile("^Test(Admits|TakeRemembers|Hole|WithdrawnTakesNothing|FirstHoleHasNoTime|NumbersFollowTheClock|HearGap|" +
+				"PastGapsAreBounded|HostHadClosedItsGate|BridgedCutMissesNothing|OneBudget|UnmixedClock|Resumed|HeldFramesMayBeMissing|Ended)$"),
 		},
 	}
 }
