@@ -1,6 +1,8 @@
 package media
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/link"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
+	"github.com/recorderbot/recorderbot/internal/recorder/recordertest"
 )
 
 // noted are the details of what was noted of a call under a name.
@@ -181,5 +184,112 @@ func TestEndLetsOpen(t *testing.T) {
 	}
 	if r := <-sealed; r.Recording == "" || r.Frames != 0 || r.GapSamples == 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestAbruptSealLetsNothing: what failed has no moment to give to an Open under way.
+func TestAbruptSealLetsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	_, end := w.leave()
+	order := end(true)
+	waited := letOpenLimit
+	for range 5 { // a machine that is busy may take as long once
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c")
+		s.link = s.host.link.Adopt("c", s, link.Hold{})
+		w.service.mu.Lock()
+		w.service.sessions["c"] = s
+		w.service.mu.Unlock()
+		s.turns <- struct{}{} // an Open's
+		began, sealed := time.Now(), make(chan error, 1)
+		go func() {
+			_, err := w.service.Seal(t.Context(), order)
+			sealed <- err
+		}()
+		<-s.ending
+		waited = min(waited, time.Since(began))
+		<-s.turns
+		if err := <-sealed; err != nil {
+			t.Error(err)
+		}
+		w.service.mu.Lock()
+		delete(w.service.sessions, "c")
+		w.service.mu.Unlock()
+	}
+	if waited >= letOpenLimit {
+		t.Errorf("it waited %v", waited)
+	}
+}
+
+// TestShutDuringBegin: where the gate was shut while the evidence was on its way to
+// the disk, the host hears no Open.
+func TestShutDuringBegin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	_, other := w.record("other")
+	s, hs := w.made("c")
+	permit := recordertest.Permit(t, "c")
+	letGo := w.stall(other)
+	opened := make(chan error, 1)
+	go func() {
+		_, err := w.service.Open(t.Context(), permit)
+		opened <- err
+	}()
+	eventually(t, "Begin", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.beginning
+	})
+	s.shut()
+	letGo()
+	if err := <-opened; !errors.Is(err, ErrEnding) {
+		t.Errorf("%v", err)
+	}
+	if err := s.link.Heard(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := hs.state().opens; n != 0 || s.recording == nil {
+		t.Errorf("the host heard %d Opens; recording %v", n, s.recording)
+	}
+}
+
+// TestAbruptSealMeasuresNothing: the word that a recording failed does not wait until
+// it is known exactly what the one before it misses.
+func TestAbruptSealMeasuresNothing(t *testing.T) {
+	t.Parallel()
+	w, next := mortal(t)
+	n, hs := w.died(next)
+	n.service.measuring <- struct{}{} // others are being measured
+	defer func() { <-n.service.measuring }()
+	n.service.Adopt(n.found(hs.id))
+	permit, end := n.leave()
+	opened, err := n.service.Open(t.Context(), permit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := end(true)
+	began := time.Now()
+	report, err := n.service.Seal(t.Context(), order)
+	if took := time.Since(began); err != nil || took >= measureWait || report.Previous == nil || report.Previous.Recording != opened.Previous.Recording {
+		t.Errorf("%+v, %v after %v", report, err, took)
+	}
+}
+
+// TestLeftThatCantBeSealed: the seal says so, and Open does not stand in its way.
+func TestLeftThatCantBeSealed(t *testing.T) {
+	t.Parallel()
+	w, next := mortal(t)
+	n, hs := w.died(next)
+	left := n.found(hs.id)
+	left.Recordings[0].ID = "unknown to the spool"
+	n.service.Adopt(left)
+	permit, end := n.leave()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if opened, err := n.service.Open(ctx, permit); err != nil || opened.Previous != nil || opened.FirstSeq != 101 {
+		t.Fatalf("%+v, %v", opened, err)
+	}
+	if report, err := n.service.Seal(ctx, end(false)); err == nil {
+		t.Errorf("%+v", report)
 	}
 }

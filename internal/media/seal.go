@@ -175,7 +175,8 @@ func (s *session) drain(ctx context.Context) {
 
 // close shuts the gate and says how the recording ends: why, and with which
 // frame. asked is when the end was asked for: silence after it is nobody's loss.
-// It does not wait for the disk.
+// Whoever drained, or shut the gate before, has told the host to stop. It does not
+// wait for the disk.
 func (s *session) close(asked time.Time) *ending {
 	s.mu.Lock()
 	cause, last := s.ended()
@@ -183,7 +184,6 @@ func (s *session) close(asked time.Time) *ending {
 	s.gate = gateShut
 	s.tell()
 	s.mu.Unlock()
-	s.link.Pause()
 	e := &ending{cause: cause, last: last, written: make(chan struct{})}
 	if !missing {
 		close(e.written)

@@ -29,6 +29,12 @@ type test struct {
 // that fails.
 const patience = 2 * time.Second
 
+// atATime is how many tests run in one process: most of them wait for something.
+const atATime = 4
+
+// nimble is what a test takes that is asked before the others.
+const nimble = 400 * time.Millisecond
+
 // A result is what came of one run of the binary.
 type result struct {
 	failed string // the test that failed, or how else it ended; empty: all passed
@@ -46,7 +52,8 @@ func (b *build) run(ctx context.Context, id int, reached string, limit time.Dura
 	defer cancel(nil)
 	silence := time.AfterFunc(limit, func() { cancel(errHangs) })
 	defer silence.Stop()
-	cmd := exec.CommandContext(ctx, b.binary, "-test.run", "^("+strings.Join(names, "|")+")$", "-test.v", "-test.short", "-test.timeout", "10m")
+	cmd := exec.CommandContext(ctx, b.binary, "-test.run", "^("+strings.Join(names, "|")+")$", "-test.v", "-test.short", "-test.timeout", "10m",
+		"-test.parallel", strconv.Itoa(atATime))
 	cmd.Dir = b.work
 	cmd.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(id), "MUTANT_REACHED="+reached)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // tests have children
@@ -145,22 +152,30 @@ func readReached(path string) (map[int]bool, error) {
 	return ids, nil
 }
 
-// ask runs the tests, slow or not, that reach a mutant. It returns who killed it,
-// empty if nobody did.
+// ask runs the tests, slow or not, that reach a mutant; those first that are nimble. It
+// returns who killed it, empty if nobody did.
 func (b *build) ask(ctx context.Context, id int, slow bool) (string, error) {
-	var names []string
-	most := time.Duration(0)
+	var names [2][]string
+	var most [2]time.Duration
 	for _, t := range b.tests {
-		if t.slow == slow && t.reaches[id] {
-			names = append(names, t.name)
-			most = max(most, t.took)
+		if t.slow != slow || !t.reaches[id] {
+			continue
+		}
+		turn := 0
+		if t.took > nimble {
+			turn = 1
+		}
+		names[turn], most[turn] = append(names[turn], t.name), max(most[turn], t.took)
+	}
+	for turn := range names {
+		if len(names[turn]) == 0 {
+			continue
+		}
+		if r, err := b.run(ctx, id, "", patience+2*most[turn], names[turn]...); err != nil || r.failed != "" {
+			return r.failed, err
 		}
 	}
-	if len(names) == 0 {
-		return "", nil
-	}
-	r, err := b.run(ctx, id, "", patience+2*most, names...)
-	return r.failed, err
+	return "", nil
 }
 
 // each calls f for all, some at a time, and returns the first error.
