@@ -201,10 +201,8 @@ func (s *session) Attached(a link.Attached) {
 		s.hostNext = a.Next
 	}
 	s.hold(a.Oldest, a.Next)
-	away := time.Duration(0)
-	if !s.cutAt.IsZero() {
-		away, s.cutAt = time.Since(s.cutAt), time.Time{}
-	}
+	away := time.Since(s.cutAt) // means something where it was cut, and is attached again
+	s.cutAt = time.Time{}
 	recording := s.gate == gateOpen
 	// Until it is open again, however many cuts that takes.
 	s.hostShut = s.hostShut || (recording && !a.Open)

@@ -43,6 +43,7 @@ func targets() []target {
 				{file: "monitor.go"},
 				{file: "state*.go", sampled: true},
 				{file: "call.go", funcs: regexp.MustCompile(`^(recordsIn|call\.(step|keepReply|giveUp))$`)},
+				{file: "freeze.go", funcs: regexp.MustCompile(`^canBeLeft$`)},
 				{file: "say.go", funcs: regexp.MustCompile(`^(saying\.mayFollow|call\.(announce|keep))$`)},
 				{file: "perform.go", funcs: regexp.MustCompile(`^call\.(perform|unanswer)$`)},
 			},
