@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
@@ -36,7 +38,10 @@ type Summary struct {
 	Seeds, Violations, Without int
 	Lost                       int64
 	// Calls, Recorded and Deaths are how much was tried.
-	Calls, Recorded, Deaths int
+	Calls, Recorded, Deaths, Orders, Obeyed, Replayed int
+	// Told is how long it took from each fault that a process lived through until
+	// failed was on the wire (law 3).
+	Told []time.Duration
 }
 
 // Good tells whether nothing went wrong.
@@ -45,6 +50,19 @@ func (s Summary) Good() bool { return s.Violations == 0 && s.Without == 0 && s.L
 // String is the line that a run ends with.
 func (s Summary) String() string {
 	return fmt.Sprintf("chaos: %d seeds, %d violations, %d samples lost unrecorded, %d calls without outcome", s.Seeds, s.Violations, s.Lost, s.Without)
+}
+
+// Tried are the lines before it: how much was tried, and law 3 as it was measured.
+// The machine may have been busy: what is a limit is the referee's.
+func (s Summary) Tried() string {
+	text := fmt.Sprintf("%d calls, %d recorded, %d deaths, %d of %d orders done, %d steps of the machine replayed",
+		s.Calls, s.Recorded, s.Deaths, s.Obeyed, s.Orders, s.Replayed)
+	if n := len(s.Told); n > 0 {
+		all := slices.Sorted(slices.Values(s.Told))
+		text += fmt.Sprintf("\n%d faults lived through, failed on the wire after: median %v, 99 %% %v, longest %v", n,
+			all[n/2].Round(time.Millisecond), all[(n-1)*99/100].Round(time.Millisecond), all[n-1].Round(time.Millisecond))
+	}
+	return text
 }
 
 // mostKept is how many folders of bad seeds are kept: they may lie in memory.
@@ -134,6 +152,10 @@ func (r *runner) seed(ctx context.Context, seed uint64) {
 	s.Without += len(v.Without)
 	s.Lost += v.Lost
 	s.Calls, s.Recorded, s.Deaths = s.Calls+v.Calls, s.Recorded+v.Recorded, s.Deaths+v.Deaths
+	s.Orders, s.Obeyed, s.Replayed = s.Orders+v.Orders, s.Obeyed+v.Obeyed, s.Replayed+v.Replayed
+	for _, f := range v.Told {
+		s.Told = append(s.Told, f.Took)
+	}
 	if r.Over != nil {
 		r.Over(v)
 	}

@@ -32,6 +32,8 @@ func Draw(seed uint64) Plan {
 	for range 1 + d.r.IntN(3) {
 		p.Lives = append(p.Lives, d.life(len(p.Lives)))
 	}
+	// From a source of their own: what befalls a seed is the same with them.
+	drawer{rand.New(rand.NewPCG(seed, 0x165667b19e3779f9))}.operators(&p) //nolint:gosec // a plan is no secret
 	return p
 }
 

@@ -18,6 +18,27 @@ type Plan struct {
 	// Lives are of the processes, in order. Where all are lived, the last one more is
 	// left in peace.
 	Lives []Life
+	// Orders are what operators want of the calls.
+	Orders []Order
+}
+
+// An Order is what an operator tells a call, through the console.
+type Order struct {
+	// Do is pause, resume or stop.
+	Do string
+	// Call is the number of the call, from 1.
+	Call int
+	// On the Nth event of a kind that the call meets, and After that, it is given: by
+	// so many Hands at once.
+	On    trace.Kind
+	Nth   int
+	After time.Duration
+	Hands int
+}
+
+// String tells the order to a person.
+func (o Order) String() string {
+	return fmt.Sprintf("%s call %d, %v after its event %d of %s, by %d at once", o.Do, o.Call, o.After, o.Nth, o.On, o.Hands)
 }
 
 // A Life says how a process ends before its time. The zero Life is left in peace.
@@ -32,6 +53,14 @@ type Life struct {
 	Nth   int
 	After time.Duration
 	Drain bool
+	// Hurry, where it is not 0, is how long after that it is told a second time: then
+	// it does not wait for its calls.
+	Hurry time.Duration
+	// Last is what all its calls are ordered to do Ahead of its death, whatever came of
+	// it by then; First what those that it finds are ordered when it is ready. Empty:
+	// nothing.
+	Last, First string
+	Ahead       time.Duration
 	// Cut: the power fails with it.
 	Cut bool
 	// Down is how long nobody starts another.
@@ -52,7 +81,16 @@ func (l Life) String() string {
 		if l.Drain {
 			how = "is told to drain"
 		}
+		if l.Hurry > 0 {
+			how += fmt.Sprintf(", and again %v later,", l.Hurry)
+		}
 		s = append(s, fmt.Sprintf("%s %v after event %d of %s", how, l.After, l.Nth, l.On))
+	}
+	if l.First != "" {
+		s = append(s, "its calls are ordered to "+l.First+" when it is ready")
+	}
+	if l.Last != "" {
+		s = append(s, fmt.Sprintf("and to %s %v ahead of its end", l.Last, l.Ahead))
 	}
 	if l.Slow > 0 {
 		s = append(s, fmt.Sprintf("syncs take %v", l.Slow))
@@ -91,6 +129,9 @@ func (p Plan) Words() string {
 		for _, h := range g.Events {
 			fmt.Fprintf(&b, "    %s %v after %s\n", h.Do, h.After, h.When)
 		}
+	}
+	for _, o := range p.Orders {
+		fmt.Fprintf(&b, "  operators: %v\n", o)
 	}
 	for i, l := range p.Lives {
 		fmt.Fprintf(&b, "  process %d: %v\n", i+1, l)

@@ -36,6 +36,8 @@ type play struct {
 	client *http.Client
 	random *rand.Rand // what survives power cuts
 
+	operators *operators
+
 	result chan outcome // of the calls, once
 	over   *outcome     // set when it was received
 	deaths []death
@@ -81,7 +83,15 @@ func playSeed(ctx context.Context, bot, dir string, pki *teamsim.PKI, plan Plan)
 	if p.config, err = p.sim.WriteBotConfig(dir, teamsim.BotOptions{SegmentSize: "4MiB"}); err != nil {
 		return Verdict{}, err
 	}
-	if err = p.lives(ctx); err != nil {
+	if err = p.employ(); err != nil {
+		return Verdict{}, err
+	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	p.operators.work(working, plan.Orders)
+	err = p.lives(ctx)
+	stop()
+	if err != nil {
 		return Verdict{}, fmt.Errorf("seed %d: %w", plan.Seed, err)
 	}
 	return p.verdict(ctx)
@@ -109,6 +119,7 @@ func (p *play) lives(ctx context.Context) error {
 				placed = true
 				go p.calls(ctx)
 			}
+			p.operators.all(ctx, l.First)
 			p.await(ctx, c, l)
 		}
 		peace := p.bury(ctx, n, c, l)
@@ -159,7 +170,7 @@ func (p *play) await(ctx context.Context, c *child, l Life) {
 	done := ctx.Done()
 	switch {
 	case p.over != nil && l.On == "":
-		p.drain(c)
+		p.drain(c, 0)
 		return
 	case p.over != nil:
 		// The calls are over: what has not come does not come.
@@ -168,7 +179,7 @@ func (p *play) await(ctx context.Context, c *child, l Life) {
 		case <-c.ended:
 			return
 		case <-time.After(100 * time.Millisecond):
-			p.drain(c)
+			p.drain(c, 0)
 			return
 		}
 	}
@@ -177,11 +188,15 @@ func (p *play) await(ctx context.Context, c *child, l Life) {
 	case o := <-results:
 		p.over = &o
 		p.tell("the calls are over")
-		p.drain(c)
+		p.drain(c, 0)
 	case <-moment:
 		if l.Drain {
-			p.drain(c)
+			p.drain(c, l.Hurry)
 			return
+		}
+		if l.Last != "" {
+			p.operators.all(ctx, l.Last)
+			p.pauseQuietly(l.Ahead)
 		}
 		p.tell("killed by plan")
 		c.kill()
@@ -189,10 +204,17 @@ func (p *play) await(ctx context.Context, c *child, l Life) {
 	}
 }
 
-// drain tells the process to end when its calls have.
-func (p *play) drain(c *child) {
+// drain tells the process to end when its calls have; where hurry is not 0, so
+// much later not to wait for them.
+func (p *play) drain(c *child, hurry time.Duration) {
 	p.tell("told to drain")
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // over already
+	if hurry == 0 {
+		return
+	}
+	p.pauseQuietly(hurry)
+	p.tell("told to hurry")
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 }
 
 // bury waits for the process's end, cuts the power where the plan says so, and

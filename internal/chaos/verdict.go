@@ -1,13 +1,9 @@
 package chaos
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +27,11 @@ type Verdict struct {
 	Story []string
 	// Deaths and Calls are how much was tried.
 	Deaths, Calls, Recorded int
+	// Orders are those that were given, Obeyed those that were done; Replayed counts the
+	// steps of the calls' journals.
+	Orders, Obeyed, Replayed int
+	// Told are the faults that a living process told as failed (law 3).
+	Told []referee.Failure
 }
 
 // Good tells whether nothing is wrong.
@@ -49,7 +50,11 @@ func (v Verdict) String() string {
 	for _, s := range v.Without {
 		fmt.Fprintln(&b, "  WITHOUT ONE OUTCOME "+s)
 	}
-	fmt.Fprintf(&b, "  %d of %d calls recorded, %d deaths, %d samples lost unrecorded\n", v.Recorded, v.Calls, v.Deaths, v.Lost)
+	for _, f := range v.Told {
+		fmt.Fprintf(&b, "  failed %v after: %s\n", f.Took.Round(time.Millisecond), f.Fault)
+	}
+	fmt.Fprintf(&b, "  %d of %d calls recorded, %d deaths, %d of %d orders done, %d steps replayed, %d samples lost unrecorded\n",
+		v.Recorded, v.Calls, v.Deaths, v.Obeyed, v.Orders, v.Replayed, v.Lost)
 	if !v.Good() {
 		fmt.Fprintf(&b, "  kept in %s; again: make chaos SEED=%d\n", v.Dir, v.Plan.Seed)
 	}
@@ -59,12 +64,20 @@ func (v Verdict) String() string {
 // verdict asks all who can know.
 func (p *play) verdict(ctx context.Context) (Verdict, error) {
 	v := Verdict{Plan: p.plan, Dir: p.dir, Deaths: len(p.deaths) - 1, Violations: p.faults}
+	orders := p.operators.rest()
+	for _, g := range orders {
+		p.tell("%v", g)
+		if v.Orders++; g.done {
+			v.Obeyed++
+		}
+	}
 	if p.over == nil {
 		v.Story = p.story
 		return v, nil
 	}
 	r := p.over.result
 	r.Calls = p.sim.Cloud.Calls()
+	v.Violations = append(v.Violations, disobeyed(orders, r.Calls, p.sim.Sessions())...)
 	for _, f := range r.Faults {
 		p.tell("the simulation could not: %s", f)
 	}
@@ -74,6 +87,8 @@ func (p *play) verdict(ctx context.Context) (Verdict, error) {
 	if err != nil {
 		v.Violations = append(v.Violations, err.Error())
 	}
+	replayed, differs := p.replay(ctx, outcomes)
+	v.Replayed, v.Violations = replayed, append(v.Violations, differs...)
 	report := p.sim.Judge(p.config.Archive, outcomes, referee.Limits{Slack: 3 * time.Second, Ack: time.Second})
 	for _, found := range report.Violations {
 		if p.excused(r, found) {
@@ -87,7 +102,7 @@ func (p *play) verdict(ctx context.Context) (Verdict, error) {
 		v.Violations = append(v.Violations, found.String())
 		v.Lost += found.Samples
 	}
-	v.Calls = len(r.Calls)
+	v.Calls, v.Told = len(r.Calls), p.told(r, report)
 	for _, c := range r.Calls {
 		if slices.ContainsFunc(outcomes[c.ID], func(o string) bool { return strings.HasPrefix(o, "recorded") }) {
 			v.Recorded++
@@ -133,61 +148,4 @@ func (p *play) inTheDark(number int) bool {
 	return slices.ContainsFunc(p.plan.Scenario.Calls[number-1].Faults, func(f cloud.Fault) bool {
 		return f.Op == cloud.OpAnswer && f.HTTP != http.StatusTooManyRequests
 	})
-}
-
-// check proves the order from the disk.
-func (p *play) check(ctx context.Context) []string {
-	text, err := p.command(ctx, "check")
-	if err == nil {
-		return nil
-	}
-	var found []string
-	for line := range strings.Lines(string(text)) {
-		if fault, ok := strings.CutPrefix(line, "VIOLATION"); ok {
-			found = append(found, "check: "+strings.TrimSpace(fault))
-		}
-	}
-	if len(found) == 0 {
-		found = append(found, fmt.Sprintf("check: %v: %s", err, text))
-	}
-	return found
-}
-
-// panics looks for what no log may hold.
-func (p *play) panics() []string {
-	var found []string
-	for _, name := range p.logs {
-		text, err := os.ReadFile(filepath.Clean(name))
-		if err != nil {
-			found = append(found, err.Error())
-		}
-		for line := range bytes.Lines(text) {
-			if bytes.HasPrefix(line, []byte("panic:")) || bytes.HasPrefix(line, []byte("fatal error:")) || bytes.Contains(line, []byte("panic: ")) {
-				found = append(found, filepath.Base(name)+": "+strings.TrimSpace(string(line)))
-			}
-		}
-	}
-	return found
-}
-
-// outcomes asks the catalogue, through the program.
-func (p *play) outcomes(ctx context.Context) (map[string][]string, error) {
-	text, err := p.command(ctx, "recordings", "list", "--json", "--limit", "1000000")
-	if err != nil {
-		return nil, fmt.Errorf("recordings list: %w: %s", err, text)
-	}
-	all := map[string][]string{}
-	for line := range bytes.Lines(text) {
-		var row struct {
-			Call    string `json:"call"`
-			Outcome string `json:"outcome"`
-		}
-		if err = json.Unmarshal(line, &row); err != nil {
-			return nil, fmt.Errorf("recordings list: %w: %s", err, line)
-		}
-		if row.Outcome != "" && !slices.Contains(all[row.Call], row.Outcome) {
-			all[row.Call] = append(all[row.Call], row.Outcome)
-		}
-	}
-	return all, nil
 }

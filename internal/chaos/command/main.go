@@ -75,7 +75,7 @@ func play(ctx context.Context, o chaos.Options, out, errOut io.Writer) error {
 	if err != nil {
 		fmt.Fprintln(errOut, "chaos:", err)
 	}
-	fmt.Fprintf(errOut, "%d calls, %d recorded, %d deaths\n", summary.Calls, summary.Recorded, summary.Deaths)
+	fmt.Fprintln(errOut, summary.Tried())
 	fmt.Fprintln(out, summary)
 	if !summary.Good() || err != nil {
 		return fmt.Errorf("not all is well")
