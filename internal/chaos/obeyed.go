@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
@@ -42,6 +43,12 @@ func disobeyed(orders []given, calls []cloud.Facts, sessions []host.SessionRecor
 	return found
 }
 
+// unheard tells whether the order surely came to nothing. One that led to another
+// state than was wanted did come to something.
+func (g given) unheard() bool {
+	return g.http == http.StatusNotFound || g.http == http.StatusConflict && !strings.Contains(g.detail, "led to state")
+}
+
 // before tells whether something has happened by then.
 func before(at, then time.Time) bool { return !at.IsZero() && !at.After(then) }
 
@@ -58,7 +65,7 @@ func paused(g given, orders []given, c cloud.Facts, periods []host.Period) strin
 	until := time.Now()
 	for _, o := range orders {
 		switch {
-		case o.call != g.call || o.do != "resume" || o.http == http.StatusConflict || o.http == http.StatusNotFound:
+		case o.call != g.call || o.do != "resume" || o.unheard():
 		case o.asked.After(g.ended):
 			if o.asked.Before(until) {
 				until = o.asked

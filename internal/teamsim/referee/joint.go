@@ -95,11 +95,14 @@ func (c *content) part(i int, m *manifest) {
 }
 
 // jointOf says what lies between two recordings: a pause, where the host was paused,
-// or a takeover.
+// or a takeover. Where one of them holds nothing (it was paused before a frame was
+// whole) nobody can tell which, and the manifest's word is taken for what may have
+// been.
 func (c *content) jointOf(before, m *manifest) string {
 	a, okA := c.periodOf(before, func(e extent) int64 { return e.to - 1 }, func(a, b int64) bool { return a > b })
 	b, okB := c.periodOf(m, func(e extent) int64 { return e.from }, func(a, b int64) bool { return a < b })
-	if okA && okB && a < b {
+	switch {
+	case okA && okB && a < b, (!okA || !okB) && m.Joint == "pause" && len(c.truth.rec.Periods) > 1:
 		return "pause"
 	}
 	return "takeover"

@@ -42,16 +42,7 @@ func (e extent) length() int64 { return e.to - e.from }
 func newTruth(rec *host.SessionRecord, failedTold bool) *truth {
 	t := &truth{rec: rec}
 	for _, r := range rec.Runs {
-		s := span{
-			extent: extent{r.Position, r.Position + int64(r.Count)*frameSamples}, //nolint:gosec // what was captured
-			seq:    r.FirstSeq, outside: r.Outside, malformed: r.Malformed, period: -1,
-		}
-		for i, p := range rec.Periods {
-			if p.FirstSeq <= r.FirstSeq && !p.OpenAsked.IsZero() {
-				s.period = i
-			}
-		}
-		t.spans = append(t.spans, s)
+		t.spans = append(t.spans, spansOf(r, rec.Periods)...)
 	}
 	slices.SortFunc(t.spans, func(a, b span) int { return int(a.from - b.from) })
 	if n := len(t.spans); n > 0 {
@@ -69,6 +60,30 @@ func newTruth(rec *host.SessionRecord, failedTold bool) *truth {
 	}
 	t.excuse = t.cutOff || has(rec, host.FaultMalformed)
 	return t
+}
+
+// spansOf are the frames of a run, by period: in a pause that is shorter than a frame
+// none is left out, and the run goes on.
+func spansOf(r host.Run, periods []host.Period) []span {
+	s := span{
+		extent: extent{r.Position, r.Position + int64(r.Count)*frameSamples}, //nolint:gosec // what was captured
+		seq:    r.FirstSeq, outside: r.Outside, malformed: r.Malformed, period: -1,
+	}
+	var out []span
+	for i, p := range periods {
+		switch {
+		case p.OpenAsked.IsZero() || p.FirstSeq >= r.FirstSeq+r.Count:
+		case p.FirstSeq <= s.seq:
+			s.period = i
+		default:
+			rest := s
+			rest.from += int64(p.FirstSeq-s.seq) * frameSamples //nolint:gosec // within the run
+			rest.seq, rest.period = p.FirstSeq, i
+			s.to = rest.from
+			out, s = append(out, s), rest
+		}
+	}
+	return append(out, s)
 }
 
 // at returns the span that holds the position; if there is none, how far the

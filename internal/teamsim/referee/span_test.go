@@ -1,0 +1,44 @@
+package referee
+
+import (
+	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+)
+
+// TestShortPause: a pause shorter than a frame leaves none out, so that the host has
+// one run of frames; those of the one side and of the other are different recordings
+// all the same.
+func TestShortPause(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1, 0)
+	periods := []host.Period{{OpenAsked: at, FirstSeq: 1, LastSeq: 4}, {OpenAsked: at, FirstSeq: 5, LastSeq: 4}, {OpenAsked: at, FirstSeq: 5, LastSeq: 9}}
+	run := host.Run{FirstSeq: 1, Count: 9, Position: 640}
+	got := spansOf(run, periods)
+	want := []span{
+		{extent: extent{640, 640 + 4*frameSamples}, seq: 1, period: 0},
+		{extent: extent{640 + 4*frameSamples, 640 + 9*frameSamples}, seq: 5, period: 2},
+	}
+	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	c := &content{truth: &truth{rec: &host.SessionRecord{Periods: periods}, spans: got}}
+	before, behind := &manifest{stored: []extent{got[0].extent}}, &manifest{stored: []extent{got[1].extent}}
+	empty := &manifest{Joint: "pause"}
+	for _, j := range []struct {
+		before, m *manifest
+		want      string
+	}{
+		{before, behind, "pause"}, {before, empty, "pause"}, {empty, behind, "takeover"},
+		{before, &manifest{Joint: "pause", stored: []extent{got[0].extent}}, "takeover"},
+	} {
+		if joint := c.jointOf(j.before, j.m); joint != j.want {
+			t.Errorf("joint %s, want %s", joint, j.want)
+		}
+	}
+	c.truth.rec.Periods = periods[:1]
+	if joint := c.jointOf(before, empty); joint != "takeover" {
+		t.Errorf("there was no pause, and it passes for one: %s", joint)
+	}
+}
