@@ -102,8 +102,15 @@ func (p *play) told(r teamsim.Result, report referee.Report) []referee.Failure {
 	var all []referee.Failure
 	for _, c := range report.Calls {
 		for _, f := range r.Calls {
-			if f.ID == c.Call && !p.died(f) {
-				all = append(all, c.Failures...)
+			if f.ID != c.Call {
+				continue
+			}
+			died := p.died(f)
+			for _, told := range c.Failures {
+				// Whose disk has failed ends, but tells first.
+				if !died || strings.HasSuffix(told.Fault, spoolFailed) {
+					all = append(all, told)
+				}
 			}
 		}
 	}

@@ -1,14 +1,17 @@
 package chaos
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -30,6 +33,10 @@ type child struct {
 	born  int           // how many events there were
 	ended chan struct{} // closed when it is over
 	err   error         // how; readable then
+
+	ready     bool           // it took calls
+	listening sync.WaitGroup // to what fails in it
+	failed    time.Time      // since when it can't store; readable when it was waited for
 }
 
 // start starts the bot; what it logs goes behind what the earlier ones did.
@@ -40,7 +47,7 @@ func (p *play) start(n int, l Life) (*child, error) {
 	}
 	defer func() { _ = log.Close() }()             // it has a descriptor of its own
 	cmd := exec.Command(p.bot, p.args("serve")...) //nolint:gosec,noctx // killed by hand, as the plan says
-	cmd.Env = append(environ(), "CHAOS_DIR="+p.journal(), "CHAOS_KILL="+l.Kill, "CHAOS_FAIL="+l.Fail)
+	cmd.Env = append(environ(), "CHAOS_DIR="+p.journal(), "CHAOS_KILL="+l.Kill, "CHAOS_FAIL="+l.Fail, "CHAOS_TELL=3")
 	if l.Slow > 0 {
 		cmd.Env = append(cmd.Env, "CHAOS_SLOW="+l.Slow.String())
 	}
@@ -49,16 +56,42 @@ func (p *play) start(n int, l Life) (*child, error) {
 	born := p.sim.Trace.Len()
 	// Should this process be killed, nothing of it may stay behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err = cmd.Start(); err != nil {
+	c := &child{cmd: cmd, ended: make(chan struct{}), born: born}
+	heard, told, err := os.Pipe()
+	if err != nil {
 		return nil, fmt.Errorf("start the bot: %w", err)
 	}
-	c := &child{cmd: cmd, ended: make(chan struct{}), born: born}
+	cmd.ExtraFiles = []*os.File{told} // descriptor 3
+	err = cmd.Start()
+	_ = told.Close() // the child has its own
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the bot: %w", err), heard.Close())
+	}
+	c.listening.Go(func() { p.listen(c, heard) })
 	p.logs = append(p.logs, log.Name())
 	go func() {
 		c.err = cmd.Wait()
 		close(c.ended)
 	}()
 	return c, nil
+}
+
+// spoolFailed is how the fault of a disk is called.
+const spoolFailed = " of the spool failed"
+
+// listen notes when the process's spool begins to fail: then it can't record. What
+// else fails, of the archive, is done again.
+func (p *play) listen(c *child, heard io.ReadCloser) {
+	defer func() { _ = heard.Close() }()
+	lines := bufio.NewScanner(heard)
+	for lines.Scan() {
+		kind, path, _ := strings.Cut(lines.Text(), " ")
+		if kind == "name" || filepath.Dir(path) != p.config.Spool || !c.failed.IsZero() {
+			continue
+		}
+		c.failed = time.Now()
+		p.sim.BotFault("a " + kind + spoolFailed)
+	}
 }
 
 // environ is ours without what the bot or its disk would take for theirs.

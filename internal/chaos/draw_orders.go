@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
@@ -24,6 +25,9 @@ func (d drawer) operators(p *Plan) {
 		}
 		if l.On == "" {
 			continue
+		}
+		if d.once(10) { // with calls: a process has done about fifteen when it is ready
+			l.Fail = fmt.Sprintf("%s:%d:%s", pick(d, "sync", "write"), 20+d.r.IntN(60), pick(d, "EIO", "ENOSPC"))
 		}
 		if !l.Drain && d.once(3) {
 			l.Last, l.Ahead = pick(d, "pause", "pause", "resume", "stop"), d.upTo(25*time.Millisecond)

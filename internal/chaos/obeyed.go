@@ -106,3 +106,26 @@ func resumed(g given, periods []host.Period) string {
 	}
 	return ""
 }
+
+// silent finds the calls that were being recorded when a process could store no more,
+// and that it left without a word. (That the next one takes them up is no excuse: in
+// between Teams shows that they are recorded.)
+func silent(gaveUp []ending, calls []cloud.Facts, sessions []host.SessionRecord) []string {
+	var found []string
+	for _, e := range gaveUp {
+		for _, c := range calls {
+			if before(c.Ended, e.to) || !slices.ContainsFunc(periods(c, sessions), func(p host.Period) bool {
+				return before(p.OpenAsked, e.from) && !before(p.PauseAsked, e.from)
+			}) {
+				continue
+			}
+			if !slices.ContainsFunc(c.Announcements, func(a cloud.Announcement) bool {
+				return a.Status == "failed" && a.Received.After(e.from) && before(a.Received, e.to)
+			}) {
+				found = append(found, fmt.Sprintf("law 3: call %s was recorded when the disk failed at %s; the process ended at %s and had not announced failed",
+					c.ID, clock(e.from), clock(e.to)))
+			}
+		}
+	}
+	return found
+}

@@ -37,6 +37,7 @@ type play struct {
 	random *rand.Rand // what survives power cuts
 
 	operators *operators
+	gaveUp    []ending
 
 	result chan outcome // of the calls, once
 	over   *outcome     // set when it was received
@@ -54,6 +55,9 @@ type outcome struct {
 
 // death is a time without a bot that is ready.
 type death struct{ from, to time.Time }
+
+// ending is of a process that took calls, from when it couldn't store any more.
+type ending struct{ from, to time.Time }
 
 func (p *play) journal() string { return filepath.Join(p.dir, "powercut") }
 
@@ -114,6 +118,7 @@ func (p *play) lives(ctx context.Context) error {
 		if p.ready(ctx, c) {
 			down.to = time.Now()
 			p.deaths = append(p.deaths, down)
+			c.ready = true
 			p.tell("process %d is ready", n+1)
 			if !placed {
 				placed = true
@@ -233,6 +238,7 @@ func (p *play) bury(ctx context.Context, n int, c *child, l Life) (peace bool) {
 		c.kill()
 		return false
 	}
+	c.listening.Wait()
 	p.sim.BotStopped(fmt.Sprint(c.err))
 	switch {
 	case c.err == nil:
@@ -240,6 +246,9 @@ func (p *play) bury(ctx context.Context, n int, c *child, l Life) (peace bool) {
 	case c.killed():
 		p.tell("process %d is dead", n+1)
 	case l.Fail != "":
+		if c.ready && !c.failed.IsZero() {
+			p.gaveUp = append(p.gaveUp, ending{c.failed, time.Now()})
+		}
 		p.tell("process %d has given up: %v", n+1, c.err)
 	default:
 		p.fault("process %d has ended by itself: %v", n+1, c.err)

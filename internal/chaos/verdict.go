@@ -77,6 +77,7 @@ func (p *play) verdict(ctx context.Context) (Verdict, error) {
 	}
 	r := p.over.result
 	r.Calls = p.sim.Cloud.Calls()
+	v.Violations = append(v.Violations, silent(p.gaveUp, r.Calls, p.sim.Sessions())...)
 	v.Violations = append(v.Violations, disobeyed(orders, r.Calls, p.sim.Sessions())...)
 	for _, f := range r.Faults {
 		p.tell("the simulation could not: %s", f)

@@ -32,6 +32,9 @@ const (
 	// envSlow is how long each sync of bytes takes more: a kill from outside then
 	// comes between a write and its sync, and not only when the disk is asked to.
 	envSlow = "CHAOS_SLOW"
+	// envTell is the number of a descriptor that is told, in a line with kind and path,
+	// that a step is about to fail.
+	envTell = "CHAOS_TELL"
 )
 
 // A step is one thing that is done to the disk.
@@ -61,6 +64,7 @@ type chaos struct {
 	counts     [3]atomic.Int64 // by kind
 	all        atomic.Int64
 	slow       time.Duration
+	listener   *os.File // may be nil
 }
 
 // A point is one step, and what befalls it.
@@ -87,6 +91,13 @@ var setUp = sync.OnceValues(func() (*chaos, error) { //nolint:gochecknoglobals /
 		if c.slow, err = time.ParseDuration(text); err != nil {
 			return nil, fmt.Errorf("chaos: %s: %w", envSlow, err)
 		}
+	}
+	if text := os.Getenv(envTell); text != "" {
+		fd, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return nil, fmt.Errorf("chaos: %s: %w", envTell, err)
+		}
+		c.listener = os.NewFile(uintptr(fd), "who listens")
 	}
 	if c.journal, err = powercut.Open(dir); err != nil {
 		return nil, err
@@ -129,6 +140,9 @@ func (c *chaos) do(s step, f func() error) error {
 		errno, ok := map[string]unix.Errno{"EIO": unix.EIO, "ENOSPC": unix.ENOSPC, "EROFS": unix.EROFS}[c.fail.what]
 		if !ok {
 			return fmt.Errorf("chaos: %s=%v: no such error", envFail, c.fail)
+		}
+		if c.listener != nil {
+			_, _ = fmt.Fprintln(c.listener, kind, s.path) // it may listen no more
 		}
 		return &fs.PathError{Op: kind, Path: s.path, Err: errno}
 	}
