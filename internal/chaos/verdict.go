@@ -144,9 +144,12 @@ func (p *play) died(c cloud.Facts) bool {
 	})
 }
 
-// inTheDark tells whether the plan keeps from the bot what became of its answer.
+// inTheDark tells whether the plan keeps from the bot what became of its answer. One
+// that is told to wait knows; but what fails while it waits is told at once.
 func (p *play) inTheDark(number int) bool {
-	return slices.ContainsFunc(p.plan.Scenario.Calls[number-1].Faults, func(f cloud.Fault) bool {
-		return f.Op == cloud.OpAnswer && f.HTTP != http.StatusTooManyRequests
+	g := p.plan.Scenario.Calls[number-1]
+	fails := len(g.Media) > 0 || slices.ContainsFunc(p.plan.Lives, func(l Life) bool { return l.Fail != "" })
+	return slices.ContainsFunc(g.Faults, func(f cloud.Fault) bool {
+		return f.Op == cloud.OpAnswer && (f.HTTP != http.StatusTooManyRequests || fails)
 	})
 }
