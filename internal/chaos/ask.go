@@ -19,7 +19,7 @@ import (
 
 // check proves the order from the disk.
 func (p *play) check(ctx context.Context) []string {
-	text, err := p.command(ctx, "check")
+	text, err := p.run(ctx, "check")
 	if err == nil {
 		return nil
 	}
@@ -54,7 +54,7 @@ func (p *play) panics() []string {
 
 // outcomes asks the catalogue, through the program.
 func (p *play) outcomes(ctx context.Context) (map[string][]string, error) {
-	text, err := p.command(ctx, "recordings", "list", "--json", "--limit", "1000000")
+	text, err := p.run(ctx, "recordings", "list", "--json", "--limit", "1000000")
 	if err != nil {
 		return nil, fmt.Errorf("recordings list: %w: %s", err, text)
 	}
@@ -84,7 +84,7 @@ var replayed = regexp.MustCompile(`(?m)^call \S+: (\d+) steps replayed, 0 differ
 // commands must come out, wherever a process died in writing them.
 func (p *play) replay(ctx context.Context, outcomes map[string][]string) (steps int, differs []string) {
 	for _, call := range slices.Sorted(maps.Keys(outcomes)) {
-		text, err := p.command(ctx, "recordings", "replay", call, "--quiet")
+		text, err := p.run(ctx, "recordings", "replay", call, "--quiet")
 		m := replayed.FindSubmatch(text)
 		if err != nil || m == nil {
 			differs = append(differs, fmt.Sprintf("replay: %v: %s", err, text))

@@ -39,14 +39,15 @@ type child struct {
 	failed    time.Time      // since when it can't store; readable when it was waited for
 }
 
-// start starts the bot; what it logs goes behind what the earlier ones did.
-func (p *play) start(n int, l Life) (*child, error) {
+// start starts the n-th process of the bot, from 0, with what its command takes more.
+func (p *play) start(n int, more ...string) (*child, error) {
+	l := p.life(n)
 	log, err := os.CreateTemp(p.dir, fmt.Sprintf("recorderbot-%d-*.log", n+1))
 	if err != nil {
 		return nil, fmt.Errorf("start the bot: %w", err)
 	}
-	defer func() { _ = log.Close() }()             // it has a descriptor of its own
-	cmd := exec.Command(p.bot, p.args("serve")...) //nolint:gosec,noctx // killed by hand, as the plan says
+	defer func() { _ = log.Close() }()                      // it has a descriptor of its own
+	cmd := exec.Command(p.bot, p.args("serve", more...)...) //nolint:gosec,noctx // killed by hand, as the plan says
 	cmd.Env = append(environ(), "CHAOS_DIR="+p.journal(), "CHAOS_KILL="+l.Kill, "CHAOS_FAIL="+l.Fail, "CHAOS_TELL=3")
 	if l.Slow > 0 {
 		cmd.Env = append(cmd.Env, "CHAOS_SLOW="+l.Slow.String())
@@ -105,13 +106,15 @@ func environ() []string {
 	return env
 }
 
-func (p *play) args(command ...string) []string { return append(command, "--config", p.config.File) }
+func (p *play) args(command string, more ...string) []string {
+	return append([]string{command, "--config", p.config.File}, more...)
+}
 
-// command runs one of the bot's commands on the state that it has left.
-func (p *play) command(ctx context.Context, command ...string) ([]byte, error) {
+// run runs one of the bot's commands on the state that it has left.
+func (p *play) run(ctx context.Context, command ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.bot, p.args(command...)...) //nolint:gosec // our own program
+	cmd := exec.CommandContext(ctx, p.bot, append(command, "--config", p.config.File)...) //nolint:gosec // our own program
 	cmd.Env = environ()
 	return cmd.CombinedOutput()
 }
@@ -124,6 +127,16 @@ func (c *child) killed() bool {
 	}
 	status, ok := exit.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// over tells whether it has ended.
+func (c *child) over() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // kill ends it at once, and waits until it is over.

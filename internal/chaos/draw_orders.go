@@ -32,6 +32,9 @@ func (d drawer) operators(p *Plan) {
 		if !l.Drain && d.once(3) {
 			l.Last, l.Ahead = pick(d, "pause", "pause", "resume", "stop"), d.upTo(25*time.Millisecond)
 		}
+		if !l.Drain && d.once(4) {
+			l.Handover, l.Cut = true, false // who takes over needs the disk
+		}
 		if l.Drain && d.once(2) {
 			l.Hurry = time.Millisecond + d.upTo(400*time.Millisecond)
 		}

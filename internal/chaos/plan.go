@@ -53,6 +53,9 @@ type Life struct {
 	Nth   int
 	After time.Duration
 	Drain bool
+	// Handover: instead, the next one takes over from it, and lives its life from the
+	// first step of that.
+	Handover bool
 	// Hurry, where it is not 0, is how long after that it is told a second time: then
 	// it does not wait for its calls.
 	Hurry time.Duration
@@ -80,6 +83,9 @@ func (l Life) String() string {
 		how := "is killed"
 		if l.Drain {
 			how = "is told to drain"
+		}
+		if l.Handover {
+			how = "hands over"
 		}
 		if l.Hurry > 0 {
 			how += fmt.Sprintf(", and again %v later,", l.Hurry)

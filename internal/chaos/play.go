@@ -23,7 +23,8 @@ const (
 	drainLimit   = 30 * time.Second
 	commandLimit = 30 * time.Second
 	seedLimit    = 3 * time.Minute
-	moreLives    = 3 // beyond the plan
+	moreLives    = 3               // beyond the plan
+	letGo        = 8 * time.Second // whoever hands over ends by then, whatever became of the heir
 )
 
 // play is one seed being played.
@@ -101,23 +102,33 @@ func playSeed(ctx context.Context, bot, dir string, pki *teamsim.PKI, plan Plan)
 	return p.verdict(ctx)
 }
 
+// life is the n-th process's, from 0.
+func (p *play) life(n int) Life {
+	if n < len(p.plan.Lives) {
+		return p.plan.Lives[n]
+	}
+	return Life{}
+}
+
 // lives lets one process after the other live, until one has ended in peace when
 // all calls were over.
 func (p *play) lives(ctx context.Context) error {
 	placed := false
 	down := death{from: time.Now()}
+	var heir *child // has taken over, or tried to
 	for n := 0; n < len(p.plan.Lives)+moreLives; n++ {
-		l := Life{}
-		if n < len(p.plan.Lives) {
-			l = p.plan.Lives[n]
-		}
-		c, err := p.start(n, l)
-		if err != nil {
-			return err
+		l, c, handed := p.life(n), heir, heir != nil
+		heir = nil
+		var err error
+		if !handed {
+			if c, err = p.start(n); err != nil {
+				return err
+			}
 		}
 		if p.ready(ctx, c) {
-			down.to = time.Now()
-			p.deaths = append(p.deaths, down)
+			if down.to = time.Now(); !handed {
+				p.deaths = append(p.deaths, down)
+			}
 			c.ready = true
 			p.tell("process %d is ready", n+1)
 			if !placed {
@@ -125,13 +136,19 @@ func (p *play) lives(ctx context.Context) error {
 				go p.calls(ctx)
 			}
 			p.operators.all(ctx, l.First)
-			p.await(ctx, c, l)
+			if heir, err = p.await(ctx, n, c); err != nil {
+				return err
+			}
 		}
-		peace := p.bury(ctx, n, c, l)
-		down = death{from: time.Now()}
+		peace := p.bury(ctx, n, c, heir)
+		if !handed || !down.to.IsZero() {
+			down = death{from: time.Now()}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return fmt.Errorf("process %d: %w", n+1, context.Cause(ctx))
+		case heir != nil:
+			continue
 		case peace && p.over != nil:
 			return p.over.err
 		}
@@ -149,64 +166,121 @@ func (p *play) calls(ctx context.Context) {
 	p.result <- outcome{result, err}
 }
 
-// await returns when the process has ended, or was told to.
-func (p *play) await(ctx context.Context, c *child, l Life) {
-	moment := make(chan struct{})
-	if l.On != "" {
-		watching, stop := context.WithCancel(ctx)
-		defer stop()
-		go func() {
-			seen := 0
-			_, err := p.sim.Trace.Wait(watching, func(e trace.Event) bool {
-				if e.Index >= c.born && e.Kind == l.On {
-					seen++
-				}
-				return seen == l.Nth
-			})
-			if err == nil && p.pause(watching, l.After) == nil {
-				close(moment)
-			}
-		}()
-	}
+// await returns when the process has ended, or was told to, or with the one that
+// follows it without a break.
+func (p *play) await(ctx context.Context, n int, c *child) (heir *child, err error) {
+	l := p.life(n)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	moment := p.moment(watching, c, l)
 	results := p.result
+	var late <-chan time.Time
 	if p.over != nil {
 		results = nil
-	}
-	done := ctx.Done()
-	switch {
-	case p.over != nil && l.On == "":
-		p.drain(c, 0)
-		return
-	case p.over != nil:
-		// The calls are over: what has not come does not come.
-		select {
-		case <-moment:
-		case <-c.ended:
-			return
-		case <-time.After(100 * time.Millisecond):
+		if l.On == "" {
 			p.drain(c, 0)
-			return
+			return nil, nil
 		}
+		// The calls are over: what has not come does not come.
+		late = time.After(100 * time.Millisecond)
+	}
+	for {
+		select {
+		case <-c.ended:
+		case <-late:
+			p.drain(c, 0)
+		case o := <-results:
+			p.over = &o
+			p.tell("the calls are over")
+			p.drain(c, 0)
+		case <-moment:
+			if l.Handover {
+				if heir, err = p.handOver(ctx, n, c); heir == nil && err == nil {
+					moment, late = nil, nil // it goes on
+					if p.over != nil {
+						p.drain(c, 0)
+						return nil, nil
+					}
+					continue
+				}
+				return heir, err
+			}
+			p.end(ctx, c, l)
+		case <-ctx.Done():
+		}
+		return nil, nil
+	}
+}
+
+// moment is closed when the process's has come to end before its time.
+func (p *play) moment(ctx context.Context, c *child, l Life) <-chan struct{} {
+	moment := make(chan struct{})
+	if l.On == "" {
+		return moment
+	}
+	go func() {
+		seen := 0
+		_, err := p.sim.Trace.Wait(ctx, func(e trace.Event) bool {
+			if e.Index >= c.born && e.Kind == l.On {
+				seen++
+			}
+			return seen == l.Nth
+		})
+		if err == nil && p.pause(ctx, l.After) == nil {
+			close(moment)
+		}
+	}()
+	return moment
+}
+
+// end ends a process as its life says.
+func (p *play) end(ctx context.Context, c *child, l Life) {
+	if l.Drain {
+		p.drain(c, l.Hurry)
+		return
+	}
+	if l.Last != "" {
+		p.operators.all(ctx, l.Last)
+		p.pauseQuietly(l.Ahead)
+	}
+	p.tell("killed by plan")
+	c.kill()
+}
+
+// handOver starts the process that takes over from the n-th, and returns it when that
+// one has ended; nil: it was turned down, or has died before it had anything, and the
+// other goes on.
+func (p *play) handOver(ctx context.Context, n int, c *child) (*child, error) {
+	if l := p.life(n); l.Last != "" {
+		p.operators.all(ctx, l.Last)
+		p.pauseQuietly(l.Ahead)
+	}
+	p.tell("process %d is to take over", n+2)
+	heir, err := p.start(n+1, "--handover")
+	if err != nil {
+		return nil, err
 	}
 	select {
 	case <-c.ended:
-	case o := <-results:
-		p.over = &o
-		p.tell("the calls are over")
-		p.drain(c, 0)
-	case <-moment:
-		if l.Drain {
-			p.drain(c, l.Hurry)
-			return
-		}
-		if l.Last != "" {
-			p.operators.all(ctx, l.Last)
-			p.pauseQuietly(l.Ahead)
-		}
-		p.tell("killed by plan")
-		c.kill()
-	case <-done:
+		return heir, nil
+	case <-heir.ended:
+	case <-ctx.Done():
+		heir.kill()
+		return nil, nil
 	}
+	// Where the heir died in the middle, the other one ends on its own.
+	select {
+	case <-c.ended:
+		return heir, nil
+	case <-time.After(letGo):
+	}
+	heir.listening.Wait()
+	p.sim.BotStopped(fmt.Sprint(heir.err))
+	if !heir.killed() && p.life(n).Fail == "" && p.life(n+1).Fail == "" {
+		p.fault("process %d did not take over: %v", n+2, heir.err)
+	}
+	p.tell("process %d goes on: %v", n+1, heir.err)
+	return nil, nil
 }
 
 // drain tells the process to end when its calls have; where hurry is not 0, so
@@ -224,7 +298,8 @@ func (p *play) drain(c *child, hurry time.Duration) {
 
 // bury waits for the process's end, cuts the power where the plan says so, and
 // tells whether it has ended in peace.
-func (p *play) bury(ctx context.Context, n int, c *child, l Life) (peace bool) {
+func (p *play) bury(ctx context.Context, n int, c, heir *child) (peace bool) {
+	l := p.life(n)
 	limit := time.NewTimer(drainLimit)
 	defer limit.Stop()
 	select {
@@ -245,6 +320,8 @@ func (p *play) bury(ctx context.Context, n int, c *child, l Life) (peace bool) {
 		p.tell("process %d has ended in peace", n+1)
 	case c.killed():
 		p.tell("process %d is dead", n+1)
+	case heir != nil && heir.over():
+		p.tell("process %d has let go, and process %d is gone: %v", n+1, n+2, c.err)
 	case l.Fail != "":
 		if c.ready && !c.failed.IsZero() {
 			p.gaveUp = append(p.gaveUp, ending{c.failed, time.Now()})
