@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
 )
 
 // joints: how the recordings of a call follow each other. Each has a permit of its
@@ -102,7 +104,7 @@ func (c *content) jointOf(before, m *manifest) string {
 	a, okA := c.periodOf(before, func(e extent) int64 { return e.to - 1 }, func(a, b int64) bool { return a > b })
 	b, okB := c.periodOf(m, func(e extent) int64 { return e.from }, func(a, b int64) bool { return a < b })
 	switch {
-	case okA && okB && a < b, (!okA || !okB) && m.Joint == "pause" && len(c.truth.rec.Periods) > 1:
+	case okA && okB && a < b, (!okA || !okB) && m.Joint == "pause" && slices.ContainsFunc(c.truth.rec.Periods, func(p host.Period) bool { return !p.PauseAsked.IsZero() }):
 		return "pause"
 	}
 	return "takeover"

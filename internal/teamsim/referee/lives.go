@@ -129,8 +129,8 @@ func (c *call) takeovers(l *lives) []takeover {
 			}
 			// Beside the new process, the old one may still come back under its lease.
 			if a.lease > highest || !s.handover {
-				if !c.unsealed(a.at) {
-					break // sealed by the old process beside the new one: held for a pause
+				if !c.unsealed(a.at) || c.pausedBefore(s.at) {
+					break // sealed by the old process, perhaps beside the new one: held for a pause
 				}
 				if n := len(out); n == 0 || out[n-1].attach != a {
 					out = append(out, takeover{s, a})
@@ -140,6 +140,20 @@ func (c *call) takeovers(l *lives) []takeover {
 		}
 	}
 	return out
+}
+
+// pausedBefore tells whether the host had said by then that the last period is over.
+// All of it was in the hands of the old process, which may have sealed it and died
+// before the host was told that it is durable. Whether it was the old process that
+// stored it is not seen from outside: "check" proves it from the disk.
+func (c *call) pausedBefore(t time.Time) bool {
+	var last host.Period
+	for _, p := range c.periods() {
+		if !p.OpenAsked.IsZero() && p.OpenAsked.Before(t) {
+			last = p
+		}
+	}
+	return !last.Paused.IsZero() && last.Paused.Before(t)
 }
 
 // unsealed tells whether the last period that was begun by then was still open, or

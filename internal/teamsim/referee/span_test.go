@@ -13,7 +13,7 @@ import (
 func TestShortPause(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1, 0)
-	periods := []host.Period{{OpenAsked: at, FirstSeq: 1, LastSeq: 4}, {OpenAsked: at, FirstSeq: 5, LastSeq: 4}, {OpenAsked: at, FirstSeq: 5, LastSeq: 9}}
+	periods := []host.Period{{OpenAsked: at, FirstSeq: 1, LastSeq: 4, PauseAsked: at, Paused: at}, {OpenAsked: at, FirstSeq: 5, LastSeq: 4}, {OpenAsked: at, FirstSeq: 5, LastSeq: 9}}
 	run := host.Run{FirstSeq: 1, Count: 9, Position: 640}
 	got := spansOf(run, periods)
 	want := []span{
@@ -37,8 +37,29 @@ func TestShortPause(t *testing.T) {
 			t.Errorf("joint %s, want %s", joint, j.want)
 		}
 	}
-	c.truth.rec.Periods = periods[:1]
+	c.truth.rec.Periods = periods[1:2]
 	if joint := c.jointOf(before, empty); joint != "takeover" {
 		t.Errorf("there was no pause, and it passes for one: %s", joint)
+	}
+}
+
+// TestHeldForAPause: whoever takes a session up whose recording was over when the old
+// process died needs no leave to hold it; where it was not over, it does.
+func TestHeldForAPause(t *testing.T) {
+	t.Parallel()
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	l := lives{starts: []start{{at: at(10)}}}
+	for name, tt := range map[string]struct {
+		period host.Period
+		want   int
+	}{
+		"sealed, and the host was not told": {host.Period{OpenAsked: at(1), FirstSeq: 1, PauseAsked: at(5), Paused: at(6), LastSeq: 9}, 0},
+		"paused by nobody we know":          {host.Period{OpenAsked: at(1), FirstSeq: 1, PauseAsked: at(5), Paused: at(11), LastSeq: 9}, 1},
+		"not paused":                        {host.Period{OpenAsked: at(1), FirstSeq: 1, LastSeq: 9}, 1},
+	} {
+		c := &call{session: &host.SessionRecord{Periods: []host.Period{tt.period}}, attaches: []attach{{at(2), 1, 1}, {at(12), 2, 1}}}
+		if got := len(c.takeovers(&l)); got != tt.want {
+			t.Errorf("%s: %d takeovers, want %d", name, got, tt.want)
+		}
 	}
 }
