@@ -42,8 +42,8 @@ recovery: ## kill -9, handover and drain with CALLS (default 1000) live; SPEED (
 overload: ## twice the calls that SEATS (default 300) media host seats can take, RATE (100) a second
 	./scripts/overload.sh $(or $(SEATS),300) $(or $(RATE),100)
 
-chaos: ## SEEDS (default 100) plans of calls, faults, kill -9 and power cuts; SEED=k plays one again, TIMES=n often
-	$(GO) run ./internal/chaos/command -seeds $(or $(SEEDS),100) -seed $(or $(SEED),0) -times $(or $(TIMES),1)
+chaos: ## SEEDS (default 100) plans of calls, faults, kill -9 and power cuts; SEED=k plays one again, TIMES=n often; ATONCE=n at the same time
+	$(GO) run ./internal/chaos/command -seeds $(or $(SEEDS),100) -seed $(or $(SEED),0) -times $(or $(TIMES),1) -at-once $(or $(ATONCE),3)
 
 demo: ## a whole recorded call on this machine
 	$(GO) run ./cmd/recorderbot demo
