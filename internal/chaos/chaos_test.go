@@ -23,9 +23,10 @@ func TestChaos(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if summary.Seeds != 6 || summary.Calls == 0 || summary.Deaths == 0 {
+	if summary.Seeds != 6 || summary.Calls == 0 || summary.Deaths == 0 || summary.Orders == 0 || summary.Replayed == 0 {
 		t.Errorf("hardly anything was tried: %+v", summary)
 	}
+	t.Log(summary.Tried())
 	t.Log(summary)
 }
 
@@ -55,12 +56,26 @@ func TestDraw(t *testing.T) {
 			seen["disk fails"] = seen["disk fails"] || l.Fail != ""
 			seen["drained"] = seen["drained"] || l.Drain
 			seen["power cut"] = seen["power cut"] || l.Cut
-			seen["killed"] = seen["killed"] || l.On != "" && !l.Drain
+			seen["killed"] = seen["killed"] || l.On != "" && !l.Drain && !l.Handover
+			seen["handed over"] = seen["handed over"] || l.Handover
+			seen["told twice"] = seen["told twice"] || l.Drain && l.Hurry > 0
+			seen["last order "+l.Last], seen["first order "+l.First] = true, true
+			if l.Handover && (l.Cut || l.Drain) {
+				t.Errorf("seed %d: nobody can take over from a process whose disk is gone, or that drains", seed)
+			}
+		}
+		for _, o := range p.Orders {
+			seen["order "+o.Do] = true
+			if o.Call < 1 || o.Call > len(p.Scenario.Calls) || o.Nth < 1 || o.Hands < 1 {
+				t.Errorf("seed %d: %+v", seed, o)
+			}
 		}
 	}
 	for _, want := range []string{
 		"Graph answer", "Graph updateRecordingStatus", "Graph getCall", "Graph deleteCall", "notification invite", "notification deleted",
 		"media cut", "media kill", "media stall", "killed by itself", "disk fails", "drained", "power cut", "killed",
+		"handed over", "told twice", "order pause", "order resume", "order stop", "last order pause", "last order resume", "last order stop",
+		"first order pause", "first order resume", "first order stop",
 	} {
 		if !seen[want] {
 			t.Errorf("no plan has: %s", want)

@@ -1,7 +1,8 @@
 // Package chaos plays random calls with random faults against the real program,
-// kills it at random moments, cuts the power of its disk, starts it again, and asks
-// who can know what came of it: the referee, the program's own check, the
-// catalogue.
+// orders it through its console to pause, resume and stop them, kills it at random
+// moments, cuts the power of its disk, lets it drain or hand over, starts it again, and
+// asks who can know what came of it: the referee, the program's own check, the
+// catalogue, the journals.
 //
 // # The law
 //
@@ -16,4 +17,11 @@
 //   - Whatever happens: no law of the design is broken as the referee sees it, not a
 //     sample is lost that no gap accounts for, every invite that was taken has exactly
 //     one outcome, and the order is proven from the disk.
+//   - What an operator was told is done was done on the wire, and stays so over the
+//     death of the process: of a pause nothing is stored, and only an order ends it.
+//   - The journal of each call, wherever its process died in writing it, gives the same
+//     states and commands again.
+//   - A process whose disk fails says so of each call that it records before it ends.
+//     How long that and other faults took to be told is measured; what is too long is
+//     the referee's, with much slack: the machine may be busy.
 package chaos

@@ -35,8 +35,11 @@ func TestDisobeyed(t *testing.T) {
 		"opened by itself":          {"told to open", []given{pause}, []cloud.Announcement{recording, ended}, []host.Period{first, second}, time.Time{}},
 		"resumed":                   {"", []given{pause, order("resume", 19, 22, 200, "")}, []cloud.Announcement{recording, ended, again}, []host.Period{first, second}, time.Time{}},
 		"resumed, and paused again": {
-			"", []given{pause, order("resume", 19, 22, 409, "resume led to state sealing")}, []cloud.Announcement{recording, ended, again},
-			[]host.Period{first, second}, time.Time{},
+			"",
+			[]given{pause, order("resume", 19, 22, 409, "resume led to state sealing")},
+			[]cloud.Announcement{recording, ended, again},
+			[]host.Period{first, second},
+			time.Time{},
 		},
 		"resumed before it was asked for": {
 			"recording was announced", []given{pause, order("resume", 21, 22, 200, "")}, []cloud.Announcement{recording, ended, again}, []host.Period{first, second}, time.Time{},

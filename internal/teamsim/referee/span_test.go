@@ -30,7 +30,9 @@ func TestShortPause(t *testing.T) {
 		before, m *manifest
 		want      string
 	}{
-		{before, behind, "pause"}, {before, empty, "pause"}, {empty, behind, "takeover"},
+		{before, behind, "pause"},
+		{before, empty, "pause"},
+		{empty, behind, "takeover"},
 		{before, &manifest{Joint: "pause", stored: []extent{got[0].extent}}, "takeover"},
 	} {
 		if joint := c.jointOf(j.before, j.m); joint != j.want {
