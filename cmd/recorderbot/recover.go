@@ -165,13 +165,11 @@ func (b *bot) sealForgotten(ctx context.Context, h *heritage, live map[recorder.
 		if live[call] {
 			continue
 		}
-		for _, info := range infos {
-			report, err := b.sealDead(ctx, info, time.Time{})
-			if err != nil {
-				return err
-			}
-			h.sealed[call] = append(h.sealed[call], report)
+		reports, err := b.sealDead(ctx, media.Parts(infos), time.Time{})
+		if err != nil {
+			return err
 		}
+		h.sealed[call] = append(h.sealed[call], reports...)
 	}
 	for call, reports := range h.sealed {
 		if live[call] {
@@ -193,19 +191,26 @@ func (b *bot) sealForgotten(ctx context.Context, h *heritage, live map[recorder.
 // §3.3): a recording that a dead process has left was over by then.
 const callLives = 45 * time.Minute
 
-// sealDead seals a recording that nobody goes on with. ended is when the platform
-// said that the call was over; zero: it did not.
-func (b *bot) sealDead(ctx context.Context, info spool.Info, ended time.Time) (recorder.SealReport, error) {
-	seal, report := media.Recovered(info, overAt(info, ended))
-	sealed, err := b.spool.SealRecovered(ctx, info.ID, seal)
-	if err != nil {
-		return recorder.SealReport{}, fmt.Errorf("seal recording %s: %w", info.ID, err)
+// sealDead seals the recordings of one call that nobody goes on with. ended is when
+// the platform said that the call was over; zero: it did not.
+func (b *bot) sealDead(ctx context.Context, infos []spool.Info, ended time.Time) ([]recorder.SealReport, error) {
+	if len(infos) == 0 {
+		return nil, nil
 	}
-	report.At = sealed.At
-	if err := b.catalogue.RecordingSealed(ctx, info.Call, report); err != nil {
-		return recorder.SealReport{}, fmt.Errorf("enter the seal of recording %s: %w", info.ID, err)
+	last := infos[len(infos)-1]
+	var reports []recorder.SealReport
+	for _, e := range media.Endings(infos, overAt(last, ended), false) {
+		sealed, err := b.spool.SealRecovered(ctx, e.Recording, e.Seal)
+		if err != nil {
+			return nil, fmt.Errorf("seal recording %s: %w", e.Recording, err)
+		}
+		e.Report.At = sealed.At
+		if err = b.catalogue.RecordingSealed(ctx, last.Call, e.Report); err != nil {
+			return nil, fmt.Errorf("enter the seal of recording %s: %w", e.Recording, err)
+		}
+		reports = append(reports, e.Report)
 	}
-	return report, nil
+	return reports, nil
 }
 
 // overAt is when a recording that a process left was over, at the latest.
@@ -259,14 +264,11 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	facts := factsOf(journal)
 	unsealed, sealed := media.Parts(h.unsealed[id]), h.sealed[id]
 	if !c.InviteKnown {
-		for _, info := range unsealed {
-			var report recorder.SealReport
-			if report, err = b.sealDead(ctx, info, facts.ended); err != nil {
-				return err
-			}
-			sealed = append(sealed, report)
+		reports, err := b.sealDead(ctx, unsealed, facts.ended)
+		if err != nil {
+			return err
 		}
-		return b.concludeUnknown(ctx, id, sealed)
+		return b.concludeUnknown(ctx, id, append(sealed, reports...))
 	}
 	var rows []catalogue.Recording
 	if facts.hasOthers(unsealed) { // of a thousand calls few have: each question costs a millisecond

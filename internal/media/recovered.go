@@ -52,3 +52,33 @@ func Recovered(info spool.Info, until time.Time) (spool.Seal, recorder.SealRepor
 	report.GapSamples += uint64(frames) * frame.AudioSamples
 	return seal, report
 }
+
+// An Ending is how a recording that a dead process has left is to be sealed.
+type Ending struct {
+	Recording string
+	Seal      spool.Seal
+	Report    recorder.SealReport
+}
+
+// Endings are those of all that one call has without a seal, sorted as Left wants
+// them. Where several processes died over it, each recording but the last ends where
+// the next one begins; what is missing at the end is missing once. So it is with the
+// last one, too, where a process goes on with it.
+func Endings(infos []spool.Info, until time.Time, goesOn bool) []Ending {
+	var all []Ending
+	last := uint64(0)
+	for i, info := range infos {
+		seal, report := Recovered(info, until)
+		if info.Frames > 0 {
+			last = info.LastSeq
+		} else if first := firstSeq(info); last == 0 && first > 0 {
+			last = first - 1
+		}
+		if goesOn || i < len(infos)-1 {
+			seal, report = Recovered(info, info.LastAt)
+			seal.Cause, seal.LastSeq = sealContinued, last
+		}
+		all = append(all, Ending{info.ID, seal, report})
+	}
+	return all
+}

@@ -139,3 +139,25 @@ func TestRecoveredTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestEndingsOfSeveral: of what several processes have left of a call that nobody
+// goes on with, what is missing at the end is missing once, behind the last part; each
+// before it ends where the next begins.
+func TestEndingsOfSeveral(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(100, 0)
+	meta := []byte(`{"audio":"mixed"}`)
+	all := Endings([]spool.Info{
+		{ID: "first", Meta: meta, Frames: 10, FirstSeq: 1, LastSeq: 10, LastAt: at},
+		{ID: "second", Meta: meta, Frames: 5, FirstSeq: 11, LastSeq: 15, LastAt: at.Add(time.Second)},
+	}, at.Add(3*time.Second), false)
+	if len(all) != 2 || all[0].Recording != "first" || all[1].Recording != "second" {
+		t.Fatalf("%+v", all)
+	}
+	if s := all[0].Seal; s.Cause != sealContinued || s.LastSeq != 10 || s.Missing != nil || all[0].Report.GapSamples != 0 {
+		t.Errorf("the first: %+v, %+v", s, all[0].Report)
+	}
+	if s := all[1].Seal; s.Cause != string(recorder.CauseProcessDied) || s.Missing == nil || s.Missing.FirstSeq != 16 || all[1].Report.GapSamples != 100*frame.AudioSamples {
+		t.Errorf("the second: %+v, %+v", s, all[1].Report)
+	}
+}

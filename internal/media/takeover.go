@@ -270,36 +270,28 @@ func (s *Service) sealLeft(ctx context.Context, l *left, goesOn bool) (*recorder
 		return l.sealed, nil
 	}
 	var before *recorder.SealReport
-	until, last := l.Until, uint64(0)
+	until := l.Until
 	if until.IsZero() {
 		until = time.Now()
 	}
 	durable := l.durable()
-	for i, info := range l.Recordings {
-		from := info
-		if durable[i].Before(info.LastAt) {
-			said, err := s.announced(info.ID)
+	infos := slices.Clone(l.Recordings)
+	for i := range infos {
+		if durable[i].Before(infos[i].LastAt) {
+			said, err := s.announced(infos[i].ID)
 			if err != nil {
 				return nil, err
 			}
-			from.LastAt = durable[i].Add(said)
+			infos[i].LastAt = durable[i].Add(said)
 		}
-		seal, report := Recovered(from, until)
-		report.LastAt = info.LastAt
-		if info.Frames > 0 {
-			last = info.LastSeq
-		} else if first := firstSeq(info); last == 0 && first > 0 {
-			last = first - 1
-		}
-		if goesOn || i < len(l.Recordings)-1 {
-			seal, report = Recovered(info, info.LastAt)
-			seal.Cause, seal.LastSeq = sealContinued, last
-		}
-		sealed, err := s.opts.Spool.SealRecovered(ctx, info.ID, seal)
+	}
+	for i, e := range Endings(infos, until, goesOn) {
+		sealed, err := s.opts.Spool.SealRecovered(ctx, e.Recording, e.Seal)
 		if err != nil {
-			return nil, fmt.Errorf("seal recording %s: %w", info.ID, err)
+			return nil, fmt.Errorf("seal recording %s: %w", e.Recording, err)
 		}
-		report.At, report.Previous = sealed.At, before
+		report := e.Report
+		report.At, report.LastAt, report.Previous = sealed.At, l.Recordings[i].LastAt, before
 		before = &report
 	}
 	l.sealed = before
