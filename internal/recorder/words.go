@@ -24,6 +24,10 @@ func words(v reflect.Value, permit func(Permit) string) string {
 		return permit(Permit{(*grant)(v.Field(0).UnsafePointer())})
 	case reflect.TypeFor[time.Time]():
 		return "time"
+	case reflect.TypeFor[error]():
+		if !v.IsNil() && v.CanInterface() {
+			return fmt.Sprint(v.Interface()) // its words are what a journal keeps of an error
+		}
 	}
 	switch v.Kind() { //nolint:exhaustive // the others print themselves
 	case reflect.Pointer, reflect.Interface:
