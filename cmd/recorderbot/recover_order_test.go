@@ -14,8 +14,10 @@ func TestPartsInOrder(t *testing.T) {
 	h := &heritage{serials: map[string]uint64{"third": 70, "fourth": 71}}
 	at := time.Now()
 	found := []recorder.SealReport{
-		{Recording: "fourth", At: at}, {Recording: "third", At: at.Add(time.Second)},
-		{Recording: "second", At: at.Add(-time.Minute)}, {Recording: "first", At: at.Add(-time.Hour)},
+		{Recording: "fourth", At: at},
+		{Recording: "third", At: at.Add(time.Second)},
+		{Recording: "second", At: at.Add(-time.Minute)},
+		{Recording: "first", At: at.Add(-time.Hour)},
 	}
 	want := []string{"first", "second", "third", "fourth"}
 	for i, r := range h.inOrder(found) {

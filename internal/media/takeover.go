@@ -255,7 +255,7 @@ func (s *Service) announced(id string) (length time.Duration, err error) {
 		case err != nil:
 			return 0, fmt.Errorf("read what recording %s misses: %w", id, err)
 		case r.Type == spool.GapType:
-			length += time.Duration(min(r.Gap.Count, maxGap)) * frameLength //nolint:gosec // G115: bounded
+			length += time.Duration(min(r.Gap.Count, maxGap)) * frameLength
 		}
 	}
 	return length, nil

@@ -25,7 +25,8 @@ func leave(t *testing.T, metas []string, missing frame.Gap) (*world, []spool.Inf
 		t.Fatal(err)
 	}
 	for i, meta := range metas {
-		r, err := l.Begin(t.Context(), recordertest.Permit(t, "c"), "rec-"+string(rune('a'+i)), []byte(meta))
+		var r *spool.Recording
+		r, err = l.Begin(t.Context(), recordertest.Permit(t, "c"), "rec-"+string(rune('a'+i)), []byte(meta))
 		if err != nil {
 			t.Fatal(err)
 		}

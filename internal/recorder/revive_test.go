@@ -21,7 +21,7 @@ func TestResumeStaying(t *testing.T) {
 			t.Errorf("died %v: %s %+v", died, show(s), cmds)
 		}
 		s, cmds = resume(l, Takeover{Memory: m, Died: died, Unsealed: true})
-		if sealing, is := s.(sealing); !is || sealing.end.cause != CauseStorageFailed || !does[SealMedia](cmds) {
+		if left, is := s.(sealing); !is || left.end.cause != CauseStorageFailed || !does[SealMedia](cmds) {
 			t.Errorf("died %v, unsealed: %s %+v", died, show(s), cmds)
 		}
 	}
