@@ -268,6 +268,10 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 		if err != nil {
 			return err
 		}
+		b.media.Adopt(media.Left{Call: c.Invite.Call, Session: facts.session})
+		if err = b.media.Release(ctx, id, string(recorder.CauseProcessDied)); err != nil {
+			b.log.Warn("a media session stays until its host disposes of it", zap.String("call", string(id)), zap.Error(err))
+		}
 		return b.concludeUnknown(ctx, id, append(sealed, reports...))
 	}
 	var rows []catalogue.Recording

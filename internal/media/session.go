@@ -303,10 +303,14 @@ func (s *session) Cut(detail string) {
 func (s *session) Lost(loss link.Loss) {
 	s.mu.Lock()
 	s.attached, s.lost, s.closedAt = false, &loss, time.Now()
-	over := s.gate == gateShut
+	over, sealed := s.gate == gateShut, s.report != nil
 	s.tell()
 	s.mu.Unlock()
-	if over {
+	switch {
+	case over && sealed:
+		s.lostAfterSeal(loss)
+		return
+	case over:
 		return
 	}
 	s.service.metrics.lost.WithLabelValues(loss.Reason.String()).Inc()
@@ -316,6 +320,18 @@ func (s *session) Lost(loss link.Loss) {
 		return
 	}
 	s.fail(recorder.CauseMediaLost, loss.Reason.String()+": "+loss.Detail)
+}
+
+// lostAfterSeal tells a call that is kept without being recorded that it can't be
+// recorded again. One that is on its way out has no use for it.
+func (s *session) lostAfterSeal(loss link.Loss) {
+	detail := loss.Reason.String() + ": " + loss.Detail
+	s.note("lost", detail)
+	var ev recorder.Event = recorder.MediaFailed{Cause: recorder.CauseMediaLost, Detail: detail}
+	if loss.Reason == link.LossClosed {
+		ev = recorder.MediaClosed{Detail: loss.Detail}
+	}
+	s.service.opts.Post(s.call.ID, ev)
 }
 
 // stuck reports that the session is open, and that for too long frames have come and

@@ -81,6 +81,7 @@ func (s *Service) Adopt(l Left) {
 	one, err := s.ready(l.Call.ID)
 	if err == nil {
 		one.adopt = false // no Open waits for the attachment
+		one.link.Pause()  // the dead process may not have come to it
 		err = one.link.Attach()
 	}
 	if err != nil {

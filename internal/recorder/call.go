@@ -51,6 +51,7 @@ type call struct {
 	inherited bool         // owned by run: taken up from a dead process
 	kept      atomic.Int64 // when the platform last accepted a keepAlive, Unix ns; 0: none is due yet
 	records   atomic.Bool  // it records, or is about to
+	cut       atomic.Bool  // it ended with the process, not with the call
 	released  atomic.Bool  // the sockets were disposed of; what comes later must be too
 	work      sync.WaitGroup
 	working   atomic.Int64  // pieces of work whose event was not taken yet
@@ -169,6 +170,7 @@ func recordsIn(s state) bool {
 }
 
 func (c *call) cutOff(ctx context.Context, s state) {
+	c.cut.Store(true)
 	select {
 	case <-c.deps.freezing:
 		c.deps.handed.Add(1)

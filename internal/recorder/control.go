@@ -213,6 +213,9 @@ func (c *call) await(ctx context.Context, action string, stops bool, how func(Vi
 		select {
 		case <-changed:
 		case <-c.done:
+			if c.cut.Load() {
+				return c.seen(), fmt.Errorf("%w: %s: this process ends, and the next one goes on", ErrConflict, action)
+			}
 			if stops {
 				return c.seen(), nil
 			}

@@ -21,6 +21,7 @@ type around struct {
 	granted              int  // the latest announcement under which the gate was opened
 	kept                 bool // some recording of the call is sealed
 	left                 bool // a dead process has left a recording without a seal
+	goneOn               bool // and this one goes on with it
 	crashes              int
 	gone                 bool
 	heard                int  // old requests to record that took effect, as bits
@@ -57,7 +58,7 @@ func (a around) key() string {
 	for _, s := range a.asked {
 		b.WriteByte(byte('0' + s))
 	}
-	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.kept, a.left, a.concluded > 0} {
+	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.kept, a.left, a.goneOn, a.concluded > 0} {
 		if is {
 			b.WriteByte('+')
 		} else {
@@ -169,6 +170,7 @@ func (a around) unasked(most int) []Event {
 	if a.opened {
 		var o Opened
 		if a.left {
+			events = append(events, MediaOpened{}) // it is not sealed yet
 			o.Previous = &SealReport{Recording: "left", Frames: 5}
 		}
 		events = append(events, MediaOpened{o})
@@ -246,7 +248,7 @@ func (a *around) saw(s state, ev Event) error {
 	case TimerFired:
 		a.unheard = a.unheard || ev.Timer == TimerRetractLimit
 	case MediaSealed:
-		a.sealed, a.kept, a.live, a.left = true, true, false, false // the media side withdraws before it reports
+		a.sealed, a.kept, a.live, a.left, a.goneOn = true, true, false, false, false // the media side withdraws before it reports
 		if at, ok := s.(sealing); ok {
 			at.permit.withdraw()
 		}
@@ -263,7 +265,9 @@ func (a *around) saw(s state, ev Event) error {
 	case StopRequested:
 		a.endangered(recordingNow && ev.Abrupt)
 	case MediaOpened:
-		a.kept, a.left = a.kept || ev.Opened.Previous != nil, false
+		was := a.left
+		a.kept, a.left = a.kept || ev.Opened.Previous != nil, was && ev.Opened.Previous == nil
+		a.goneOn = a.left
 	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaClosed, SealFaulted, HungUp, Rejected,
 		PauseRequested, ResumeRequested:
 	}
@@ -300,7 +304,7 @@ func (a *around) perform(s state, cmds []Command) error {
 			err = a.open(cmd.Permit)
 		case SealMedia:
 			a.start("seal")
-			a.fault = a.fault || a.left // what was not gone on with has failed
+			a.fault = a.fault || a.left && !a.goneOn // what was not gone on with has failed
 			if cmd.call != "c" || (cmd.permit.call() != "c" && !a.left) {
 				err = errors.New("law 2: a seal of nothing")
 			}
