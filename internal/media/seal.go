@@ -112,7 +112,7 @@ func (s *Service) sealWithout(ctx context.Context, order recorder.SealOrder) (re
 // sealRest seals what a dead process has left where this one's session was begun,
 // and could not go on with it, or is about to say what it went on with.
 func (s *Service) sealRest(ctx context.Context, one *session, report recorder.SealReport, graceful bool) (recorder.SealReport, error) {
-	if one.left == nil || len(one.left.Recordings) == 0 {
+	if one.left == nil {
 		return report, nil
 	}
 	one.mu.Lock()

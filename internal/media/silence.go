@@ -76,14 +76,11 @@ func (s *session) tail(asked time.Time, end string, last uint64) (frame.Gap, boo
 // the whole time. Under mu.
 func (s *session) unconfirmed(asked time.Time) (frame.Gap, bool) {
 	away := asked.Sub(s.toldAt)
-	frames := (away + frameLength - 1) / frameLength
-	if s.kind != frame.MixedAudio || s.toldAt.IsZero() || frames <= 0 || s.left != nil {
+	if s.kind != frame.MixedAudio || s.toldAt.IsZero() || away <= 0 || s.left != nil {
 		return frame.Gap{}, false
 	}
-	first := max(s.hostNext, 1)
-	s.line.Start(first)
-	s.line.Expect(s.kind, 0)
-	g := frame.Gap{Kind: s.kind, FirstSeq: first, FromTime: frame.Ticks(s.toldAt), Cause: frame.CauseTail}
+	frames := (away-1)/frameLength + 1
+	g := frame.Gap{Kind: s.kind, FirstSeq: max(s.hostNext, 1), FromTime: frame.Ticks(s.toldAt), Cause: frame.CauseTail}
 	g.ToTime = g.FromTime + int64(frames)*frame.TicksPerFrame
 	return g, true
 }
