@@ -36,6 +36,28 @@ func (w *world) steps() (events []string) {
 	return events
 }
 
+// TestPermitThatIsBeingSealed: it is live until it is withdrawn, and all its copies
+// know; one that grants nothing is sealed by nobody.
+func TestPermitThatIsBeingSealed(t *testing.T) {
+	t.Parallel()
+	none := Permit{}
+	none.end()
+	if none.ends() {
+		t.Error("the zero permit is being sealed")
+	}
+	p, err := mint(announcement{"c", StatusRecording, testContext}, Receipt{HTTPStatus: 200}, testOperation(testContext, Completed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := p
+	if p.ends() {
+		t.Error("nobody has sealed it")
+	}
+	if p.end(); !again.ends() || !again.Live() {
+		t.Errorf("being sealed: %v, live: %v", again.ends(), again.Live())
+	}
+}
+
 // TestUnjournaledNotificationIsNotLearnt: law 5: consent that is not durable is none.
 func TestUnjournaledNotificationIsNotLearnt(t *testing.T) {
 	t.Parallel()
