@@ -80,8 +80,8 @@ func (c *call) last(ctx context.Context, s state) Event {
 // nothing is under way. The blob is in this one's memory alone: another could not
 // answer with it once more.
 func canBeLeft(s state) bool {
-	a, answers := s.(answering)
-	return !answers || a.doubt == "" || a.session.Blob == ""
+	a, _ := s.(answering) // in all others there is no doubt
+	return a.doubt == "" || a.session.Blob == ""
 }
 
 // workOver counts a piece of work as done, and says so to a call that waits for it.

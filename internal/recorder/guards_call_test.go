@@ -58,6 +58,31 @@ func TestPermitThatIsBeingSealed(t *testing.T) {
 	}
 }
 
+// TestEdgesOfATakeover: steps that look alike but for one thing.
+func TestEdgesOfATakeover(t *testing.T) {
+	t.Parallel()
+	l := leg{call: "c", asked: 1, cut: true}
+	for opened, asks := range map[bool]bool{true: true, false: false} {
+		next, _ := recording{leg: l, opened: opened}.on(MediaClosed{})
+		if s, is := next.(sealing); !is || s.asking != asks {
+			t.Errorf("sockets close, opened %v: %s", opened, show(next))
+		}
+	}
+	m := Memory{State: "sealing", Asking: true, Ending: &Ending{Status: StatusFailed, Cause: CauseMediaLost}}
+	if next, _ := resume(leg{call: "c"}, Takeover{Memory: m}); next.kind() != "retracting" {
+		t.Errorf("what had failed asks: %s", show(next))
+	}
+	m = Memory{State: "rejecting", Ending: &Ending{}}
+	if next, _ := resume(leg{call: "c"}, Takeover{Memory: m}); next.kind() != "rejecting" || !strings.Contains(show(next), string(CauseProcessDied)) {
+		t.Errorf("rejected, nobody knows why: %s", show(next))
+	}
+	for want, s := range map[bool]answering{true: {doubt: "x"}, false: {doubt: "x", session: Session{Blob: "blob"}}} {
+		if canBeLeft(s) != want {
+			t.Errorf("%s can be left: %v", show(s), !want)
+		}
+	}
+}
+
 // TestUnjournaledNotificationIsNotLearnt: law 5: consent that is not durable is none.
 func TestUnjournaledNotificationIsNotLearnt(t *testing.T) {
 	t.Parallel()
