@@ -264,7 +264,8 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	facts := factsOf(journal)
 	unsealed, sealed := media.Parts(h.unsealed[id]), h.sealed[id]
 	if !c.InviteKnown {
-		reports, err := b.sealDead(ctx, unsealed, facts.ended)
+		var reports []recorder.SealReport
+		reports, err = b.sealDead(ctx, unsealed, facts.ended)
 		if err != nil {
 			return err
 		}

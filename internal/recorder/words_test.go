@@ -15,8 +15,10 @@ func TestWordsComeBack(t *testing.T) {
 	t.Parallel()
 	deep := &url.Error{Op: "Post", URL: "https://x", Err: &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", errors.New("refused"))}}
 	for _, ev := range []Event{
-		HungUp{&Fault{Kind: FaultUnknown, Err: deep}}, Rejected{&Fault{Kind: FaultUnknown, Err: fmt.Errorf("a: %w", deep)}},
-		StatusFaulted{"x", Fault{Kind: FaultThrottled, RetryAfter: 3, Err: deep}}, AnswerFaulted{Fault{Err: errors.New("plain")}},
+		HungUp{&Fault{Kind: FaultUnknown, Err: deep}},
+		Rejected{&Fault{Kind: FaultUnknown, Err: fmt.Errorf("a: %w", deep)}},
+		StatusFaulted{"x", Fault{Kind: FaultThrottled, RetryAfter: 3, Err: deep}},
+		AnswerFaulted{Fault{Err: errors.New("plain")}},
 	} {
 		data, err := json.Marshal(ev)
 		if err != nil {
