@@ -55,7 +55,8 @@ func anchors(j *Job, s *survey) (permit, sealed int64) {
 		switch {
 		case e.Kind == string(recorder.EntryPermit) && d.Context == s.permit.Evidence.Context:
 			permit = e.Seq
-		case e.Kind == string(recorder.EntrySealed) && d.Recording == j.Recording:
+		case e.Kind == string(recorder.EntrySealed) && d.Recording == j.Recording && sealed == 0:
+			// It is told again where a call ends that was to be resumed.
 			sealed = e.Seq
 		}
 	}

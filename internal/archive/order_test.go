@@ -122,6 +122,24 @@ func TestJournalInTheWrongOrder(t *testing.T) {
 	}
 }
 
+// A seal that is told twice, as where a call ends that was to be resumed, was there
+// when it was told first.
+func TestSealToldTwice(t *testing.T) {
+	t.Parallel()
+	const sealed = 8 // as the helper's journal has it
+	j := ordinary(t).job(t, recorder.OutcomeRecordedWithGaps)
+	again := j.Events[sealed]
+	again.Seq = j.Events[len(j.Events)-1].Seq + 1
+	j.Events = append(j.Events, again)
+	r, err := open(t).Assemble(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, findings := archive.CheckFolder(r.Path); len(findings) > 0 {
+		t.Errorf("findings %v", findings)
+	}
+}
+
 // Without the journal's entries the times decide, as they can.
 func TestOrderByTime(t *testing.T) {
 	t.Parallel()

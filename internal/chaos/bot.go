@@ -129,12 +129,13 @@ func (c *child) killed() bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
-// over tells whether it has ended.
-func (c *child) over() bool {
+// dies tells whether it has ended, or does so in a moment: the other one may have
+// been seen to end first.
+func (c *child) dies() bool {
 	select {
 	case <-c.ended:
 		return true
-	default:
+	case <-time.After(500 * time.Millisecond):
 		return false
 	}
 }

@@ -320,7 +320,7 @@ func (p *play) bury(ctx context.Context, n int, c, heir *child) (peace bool) {
 		p.tell("process %d has ended in peace", n+1)
 	case c.killed():
 		p.tell("process %d is dead", n+1)
-	case heir != nil && heir.over():
+	case heir != nil && heir.dies():
 		p.tell("process %d has let go, and process %d is gone: %v", n+1, n+2, c.err)
 	case l.Fail != "":
 		if c.ready && !c.failed.IsZero() {

@@ -127,7 +127,7 @@ func (p *play) excused(r teamsim.Result, v referee.Violation) bool {
 		return p.died(r.Calls[i])
 	case referee.KindProtocol:
 		switch {
-		case strings.Contains(v.Detail, "http 0"), strings.Contains(v.Detail, "client disconnected"):
+		case strings.Contains(v.Detail, "http 0"), strings.Contains(v.Detail, "client disconnected"), strings.Contains(v.Detail, "CANCEL"):
 			return p.died(r.Calls[i])
 		case strings.Contains(v.Detail, "the call was not answered"):
 			return p.inTheDark(r.Calls[i].Number)

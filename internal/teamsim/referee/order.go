@@ -143,6 +143,9 @@ func (j *judge) judgeSealFirst(c *call, i int, p host.Period, at time.Time) {
 	if p.AllAcked.IsZero() && forgotten(s, p.AckSeq+1, p.LastSeq) {
 		return // what the host holds no more can't become durable
 	}
+	if _, died := j.lives.downIn(p.Paused, at); died && p.AllAcked.IsZero() {
+		return // the old process had all of it, and could not tell the host; that it is durable the archive shows
+	}
 	if p.AllAcked.IsZero() || p.AllAcked.After(at.Add(j.limits.Ack)) {
 		j.add(2, KindDurableTooLate, c.id, "notRecording was announced at %s; recording time %d ends with frame %d, acknowledged up to %d, in full at %s",
 			clock(at), i+1, p.LastSeq, p.AckSeq, clock(p.AllAcked))
