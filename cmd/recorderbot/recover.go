@@ -264,10 +264,9 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	facts := factsOf(journal)
 	unsealed, sealed := media.Parts(h.unsealed[id]), h.sealed[id]
 	if !c.InviteKnown {
-		var reports []recorder.SealReport
-		reports, err = b.sealDead(ctx, unsealed, facts.ended)
-		if err != nil {
-			return err
+		reports, sealErr := b.sealDead(ctx, unsealed, facts.ended)
+		if sealErr != nil {
+			return sealErr
 		}
 		b.media.Adopt(media.Left{Call: c.Invite.Call, Session: facts.session})
 		if err = b.media.Release(ctx, id, string(recorder.CauseProcessDied)); err != nil {

@@ -95,6 +95,9 @@ func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
 	case s.permit.Evidence.Call != j.Facts.Call:
 		return nil, fmt.Errorf("%w: the permit is of call %q, not %q", ErrJob, s.permit.Evidence.Call, j.Facts.Call)
 	}
+	if s.seal.Cause == sealContinued {
+		s.feed.GoesOn(s.seal.LastSeq)
+	}
 	s.summary = s.feed.Finish(s.seal.LastSeq)
 	return s, s.feasible()
 }

@@ -96,6 +96,9 @@ func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing
 	last := uint64(0)
 	if seal != nil {
 		last = seal.LastSeq
+		if seal.Cause == sealContinued {
+			feed.GoesOn(last)
+		}
 	}
 	stored, missing = totals(feed.Finish(last))
 	return stored, missing, seal, nil

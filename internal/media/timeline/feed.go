@@ -71,6 +71,12 @@ func (f *Feed) Begin(firstSeq uint64) {
 	f.held = nil
 }
 
+// GoesOn is Timeline.GoesOn.
+func (f *Feed) GoesOn(lastSeq uint64) {
+	f.Begin(f.FirstSeq)
+	f.Timeline.GoesOn(lastSeq)
+}
+
 // Finish is Timeline.Finish.
 func (f *Feed) Finish(lastSeq uint64) Summary {
 	f.Begin(f.FirstSeq)

@@ -306,6 +306,18 @@ func (t *Timeline) Finish(lastSeq uint64) Summary {
 	return s
 }
 
+// GoesOn says that another recording goes on behind lastSeq, and is told of what is
+// missing there: its first frame still comes with that word. Of this one it is no gap.
+// To be called before Finish.
+func (t *Timeline) GoesOn(lastSeq uint64) {
+	if lastSeq == 0 || t.finished {
+		return
+	}
+	for _, tr := range t.tracks {
+		tr.owed = slices.DeleteFunc(tr.owed, func(d debt) bool { return d.fromSeq > lastSeq })
+	}
+}
+
 func (t *Timeline) end(lastSeq uint64) {
 	t.finished = true
 	hi := t.door.next
