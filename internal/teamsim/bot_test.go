@@ -66,6 +66,11 @@ type config struct {
 		ParticipantCapacity int    `yaml:"participantCapacity"`
 		OnFailure           string `yaml:"onFailure"`
 	} `yaml:"recording"`
+	Capacity struct {
+		SpoolRoom     string  `yaml:"spoolRoom"`
+		CommitLatency string  `yaml:"commitLatency"`
+		CPU           float64 `yaml:"cpu"`
+	} `yaml:"capacity"`
 	Catalogue struct {
 		URL string `yaml:"url"`
 	} `yaml:"catalogue"`
