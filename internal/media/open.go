@@ -174,7 +174,7 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 	s.mu.Lock()
 	known := meta{
 		Call: s.call.ID, Tenant: s.call.Tenant, Host: info.HostID, HostEpoch: info.Epoch, SDKVersion: info.SDKVersion,
-		Session: s.id, Audio: s.service.opts.Audio, FirstSeq: max(s.hostNext, s.from, 1),
+		Session: s.id, Audio: s.service.opts.Audio, FirstSeq: max(s.hostNext, s.from, s.behind, 1),
 		Part: s.part, Continues: s.after, Joint: s.joint,
 	}
 	again := s.recording != nil

@@ -85,12 +85,15 @@ type session struct {
 	report    *recorder.SealReport
 	// Of a session that somebody had before; see takeover.go.
 	left  *left
-	part  int       // number of the recording within its call, from 1
-	after string    // the call's recording before it
-	joint string    // how the two join
-	adopt bool      // not attached yet: the evidence comes first
-	from  uint64    // first frame to be stored; 0: the first that comes
-	since time.Time // what is to be stored begins here, by our clock; zero: when the gate opened
+	part  int    // number of the recording within its call, from 1
+	after string // the call's recording before it
+	joint string // how the two join
+	adopt bool   // not attached yet: the evidence comes first
+	// behind is the first frame that can come, by what was acknowledged before; 0:
+	// nothing is known, or the host says.
+	behind uint64
+	from   uint64    // first frame to be stored; 0: the first that comes
+	since  time.Time // what is to be stored begins here, by our clock; zero: when the gate opened
 }
 
 var _ link.Owner = (*session)(nil)

@@ -80,7 +80,7 @@ func (s *session) unconfirmed(asked time.Time) (frame.Gap, bool) {
 		return frame.Gap{}, false
 	}
 	frames := (away-1)/frameLength + 1
-	g := frame.Gap{Kind: s.kind, FirstSeq: max(s.hostNext, 1), FromTime: frame.Ticks(s.toldAt), Cause: frame.CauseTail}
+	g := frame.Gap{Kind: s.kind, FirstSeq: max(s.hostNext, s.behind, 1), FromTime: frame.Ticks(s.toldAt), Cause: frame.CauseTail}
 	g.ToTime = g.FromTime + int64(frames)*frame.TicksPerFrame
 	return g, true
 }

@@ -154,7 +154,9 @@ func (s *Service) renew(one *session) *session {
 	}
 	one.mu.Unlock()
 	one.link.Detach()
-	// What is durable was acknowledged, and must not be asked for again.
+	// What is durable was acknowledged, and must not be asked for again: what comes has
+	// higher numbers.
+	next.behind = one.link.DurableSeq() + 1
 	next.link = one.host.link.Adopt(one.id, next, link.Hold{FromSeq: one.link.DurableSeq() + 1, Fresh: true, Lease: one.link.Lease()})
 	return next
 }
@@ -172,16 +174,28 @@ func (s *Service) adopted(l *left) *session {
 	for i, info := range l.Recordings {
 		next.after, next.joint, next.since = info.ID, jointTakeover, durable[i]
 		if info.Frames > 0 {
-			next.from = info.LastSeq + 1
-			hold.FromSeq = next.from
-		} else if next.from == 0 {
-			// Nothing of it is durable: what the host holds no more is missing here.
-			next.from = firstSeq(info)
+			hold.FromSeq = info.LastSeq + 1
 		}
 		hold.Lease = max(hold.Lease, leaseAt(info.LastAt))
 	}
+	next.from = l.next()
 	next.link = l.host.link.Adopt(l.session.ID, next, hold)
 	return next
+}
+
+// next is the first frame that is not on stable storage and was to be recorded; 0:
+// none was. Where nothing of a recording is durable, what the host holds no more of it
+// is missing: it began behind the recordings before it, whatever was foretold.
+func (l Left) next() (seq uint64) {
+	for _, info := range l.Recordings {
+		switch {
+		case info.Frames > 0:
+			seq = info.LastSeq + 1
+		case seq == 0:
+			seq = max(firstSeq(info), l.AfterSeq+1)
+		}
+	}
+	return seq
 }
 
 // began is when what is to be stored begins, by our clock. Under mu.

@@ -347,3 +347,25 @@ func TestPausedIsAttachedAtOnce(t *testing.T) {
 		t.Errorf("%+v, %v; part %d after %q, %s", opened, err, one.part, one.after, one.joint)
 	}
 }
+
+// TestNextFrameOfWhatIsLeft: a takeover goes on behind the last frame that is durable,
+// also where the recording that was open has none, after a pause: what lies before it
+// is in the recordings before, and not missing.
+func TestNextFrameOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	foretold := func(seq string) []byte { return []byte(`{"firstSeq":` + seq + `}`) }
+	for name, tt := range map[string]struct {
+		left Left
+		want uint64
+	}{
+		"nothing":                   {Left{AfterSeq: 7}, 0},
+		"some frames":               {Left{Recordings: []spool.Info{{Frames: 3, LastSeq: 9, Meta: foretold("1")}}}, 10},
+		"none, at first":            {Left{Recordings: []spool.Info{{Meta: foretold("4")}}}, 4},
+		"none, after a pause":       {Left{Recordings: []spool.Info{{Meta: foretold("1")}}, AfterSeq: 11}, 12},
+		"some, and none after that": {Left{Recordings: []spool.Info{{Frames: 3, LastSeq: 9}, {Meta: foretold("20")}}}, 10},
+	} {
+		if got := tt.left.next(); got != tt.want {
+			t.Errorf("%s: %d, want %d", name, got, tt.want)
+		}
+	}
+}
