@@ -3,6 +3,8 @@ package media
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,5 +199,39 @@ func TestBeginOnADiskThatHangs(t *testing.T) {
 	cancel()
 	if err := given.begin(ctx, permits[2]); err == nil || given.failed {
 		t.Errorf("given up: %v, failed %v", err, given.failed)
+	}
+}
+
+// TestLostInAPause: a call that is kept without being recorded hears that its sockets
+// are gone, for it could not be recorded again. One that is shut and not sealed yet is
+// told by its seal.
+func TestLostInAPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	for name, tt := range map[string]struct {
+		gate   gate
+		sealed bool
+		loss   link.LossReason
+		want   string
+	}{
+		"closed in a pause":   {gateShut, true, link.LossClosed, "recorder.MediaClosed"},
+		"cut in a pause":      {gateShut, true, link.LossCut, "recorder.MediaFailed"},
+		"cut while it seals":  {gateShut, false, link.LossCut, ""},
+		"cut while recording": {gateOpen, false, link.LossCut, "recorder.MediaFailed"},
+	} {
+		var told []string
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s.service = &Service{metrics: w.service.metrics, opts: Options{
+			Post: func(_ recorder.CallID, ev recorder.Event) { told = append(told, fmt.Sprintf("%T", ev)) },
+			Note: func(recorder.Entry) bool { return true },
+		}}
+		s.gate = tt.gate
+		if tt.sealed {
+			s.report = &recorder.SealReport{}
+		}
+		s.Lost(link.Loss{Reason: tt.loss})
+		if got := strings.Join(told, " "); got != tt.want {
+			t.Errorf("%s: told %q, want %q", name, got, tt.want)
+		}
 	}
 }
