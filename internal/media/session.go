@@ -310,7 +310,7 @@ func (s *session) Lost(loss link.Loss) {
 	s.tell()
 	s.mu.Unlock()
 	switch {
-	case over && sealed:
+	case sealed:
 		s.lostAfterSeal(loss)
 		return
 	case over:
