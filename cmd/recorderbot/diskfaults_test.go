@@ -63,6 +63,9 @@ func TestDiskFaults(t *testing.T) {
 				t.Fatal("the process does not end")
 			}
 			result := <-done
+			if err := r.bot.registry.Wait(t.Context()); err != nil { // until each has its outcome
+				t.Fatal(err)
+			}
 			if got := r.failures(t)["storageFailed"]; got != calls {
 				t.Errorf("the metric that the alert rests on says %d, not %d", got, calls)
 			}

@@ -86,6 +86,7 @@ func TestNothingOfThePauseIsOpened(t *testing.T) {
 	s.gate = gateArmed
 	s.mu.Unlock()
 	s.Opened(11)
+	hs.skip(1) // it is sent by hand
 	hs.raw(audio(11), audio(30), audio(31))
 	w.stored(s, 31)
 	s.mu.Lock()
