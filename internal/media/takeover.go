@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -326,5 +327,5 @@ func firstSeq(info spool.Info) uint64 {
 
 // Parts sorts the unsealed recordings of one call as Left wants them.
 func Parts(infos []spool.Info) []spool.Info {
-	return slices.SortedFunc(slices.Values(infos), func(a, b spool.Info) int { return int(int64(a.Serial) - int64(b.Serial)) }) //nolint:gosec // G115: 40 bits
+	return slices.SortedFunc(slices.Values(infos), func(a, b spool.Info) int { return cmp.Compare(a.Serial, b.Serial) })
 }
