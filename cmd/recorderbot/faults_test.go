@@ -89,11 +89,6 @@ func try(t *testing.T, s teamsim.Scenario, trials []trial, change func(*Config))
 		t.Errorf("%d samples lost unrecorded, %d calls without outcome", report.LostUnrecorded, report.WithoutOutcome)
 	}
 	r.proof(t)
-	for _, c := range report.Calls {
-		for _, f := range c.Failures {
-			t.Logf("%s: %s, failed was told %v later", name[c.Call], f.Fault, f.Took.Round(time.Millisecond))
-		}
-	}
 	t.Logf("%d calls, %d recordings, %d samples sent, %d stored, %d in gaps, 0 lost unrecorded; failed at most %v after the fault",
 		len(result.Calls), report.Recordings, report.SamplesSent, report.SamplesStored, report.GapSamples, report.Told.Round(time.Millisecond))
 	return report

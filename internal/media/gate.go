@@ -159,7 +159,7 @@ func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
 	}
 	s.resumed = false
 	g := frame.Gap{
-		Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseLink,
+		Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: s.shutBy,
 	}
 	frames := (length(g) + frameLength/2) / frameLength
 	if s.lastTime == 0 || f.Seq != s.next || frames == 0 {

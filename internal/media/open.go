@@ -108,10 +108,10 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 			return recorder.Opened{}, err
 		}
 	}
-	err := s.awaitOr(ctx, func() bool { return s.gate != gateArmed })
+	err := s.awaitOr(ctx, func() bool { return s.gate != gateArmed && !s.hostShut })
 	s.mu.Lock()
 	opened := recorder.Opened{FirstSeq: s.first, At: s.openedAt, Recording: s.recording.ID()}
-	open, attached := s.gate == gateOpen, s.attached
+	open, attached := s.gate == gateOpen && (err == nil || !s.hostShut), s.attached
 	s.mu.Unlock()
 	switch {
 	case open:

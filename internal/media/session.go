@@ -68,10 +68,11 @@ type session struct {
 	permit    recorder.Permit
 	news      chan struct{} // closed, and replaced, when something here changes
 	attached  bool
-	hostShut  bool   // the host's own gate was closed when it attached us again
-	hostNext  uint64 // the host's next number when it attached us
-	failed    bool   // the call was told
-	beginning bool   // the evidence is on its way to the disk
+	hostShut  bool           // the host's own gate was closed when it attached us, and had been open
+	shutBy    frame.GapCause // what has closed it
+	hostNext  uint64         // the host's next number when it attached us
+	failed    bool           // the call was told
+	beginning bool           // the evidence is on its way to the disk
 	cutAt     time.Time
 	toldAt    time.Time // the host was told to send
 	openedAt  time.Time
@@ -207,8 +208,13 @@ func (s *session) Attached(a link.Attached) {
 	away := time.Since(s.cutAt) // means something where it was cut, and is attached again
 	s.cutAt = time.Time{}
 	recording := s.gate == gateOpen
-	// Until it is open again, however many cuts that takes.
-	s.hostShut = s.hostShut || (recording && !a.Open)
+	if !a.Open && (recording || s.interrupts()) {
+		s.hostIsShut(recording) // until it is open again, however many cuts that takes
+	}
+	held, lost := !recording && s.hostShut && a.Oldest > 0, uint64(0)
+	if held {
+		lost = s.openAt(a.Oldest)
+	}
 	behind := recording && a.Next < s.next
 	s.tell()
 	s.mu.Unlock()
@@ -220,6 +226,8 @@ func (s *session) Attached(a link.Attached) {
 		s.fail(recorder.CauseMediaLost, "the media host counts its frames anew")
 	case recording: // so it was attached before
 		s.lostByCut(a)
+	case held:
+		s.lostByDeath(lost)
 	}
 }
 
@@ -241,11 +249,7 @@ func (s *session) lostByCut(a link.Attached) {
 }
 
 // Opened implements link.Owner. Only the first of a recording opens the gate.
-func (s *session) Opened(first uint64) {
-	if lost := s.opens(first); lost > 0 {
-		s.Gap(frame.Gap{Kind: s.kind, FirstSeq: s.from, Count: lost, Cause: frame.CauseCrash})
-	}
-}
+func (s *session) Opened(first uint64) { s.lostByDeath(s.opens(first)) }
 
 // opens returns how many frames were lost while nobody had the session.
 func (s *session) opens(first uint64) (lost uint64) {
@@ -253,27 +257,36 @@ func (s *session) opens(first uint64) (lost uint64) {
 	defer s.mu.Unlock()
 	switch s.gate {
 	case gateArmed:
-		first = max(first, 1)
-		if s.from > 0 {
-			lost, first = first-min(s.from, first), s.from
-		} else {
-			// What the host had numbered when it attached us was taken before our Open, in
-			// a pause or without consent, whatever it says now.
-			first = max(first, s.hostNext)
-		}
-		s.gate, s.openedAt = gateOpen, time.Now()
-		s.wokenAt = s.openedAt
-		s.first, s.next = first, first
-		s.line.Start(first)
-		if s.kind == frame.MixedAudio {
-			s.line.Expect(s.kind, 0)
-		}
+		lost = s.openAt(first)
 	case gateOpen:
-		// Where the host never closed its gate the numbers tell what is missing.
-		s.resumed, s.hostShut = s.resumed || s.hostShut, false
 	case gateClosed, gatePaused, gateShut:
+		s.tell()
+		return 0
 	}
+	// Where the host never closed its gate the numbers tell what is missing.
+	s.resumed, s.hostShut = s.resumed || s.hostShut, false
 	s.tell()
+	return lost
+}
+
+// openAt opens the gate for the first frame that the host has, and returns how many
+// it had to drop. Under mu.
+func (s *session) openAt(first uint64) (lost uint64) {
+	first = max(first, 1)
+	if s.from > 0 {
+		lost, first = first-min(s.from, first), s.from
+	} else {
+		// What the host had numbered when it attached us was taken before our Open, in
+		// a pause or without consent, whatever it says now.
+		first = max(first, s.hostNext)
+	}
+	s.gate, s.openedAt = gateOpen, time.Now()
+	s.wokenAt = s.openedAt
+	s.first, s.next = first, first
+	s.line.Start(first)
+	if s.kind == frame.MixedAudio {
+		s.line.Expect(s.kind, 0)
+	}
 	return lost
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/link"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
@@ -197,6 +198,35 @@ func (l Left) next() (seq uint64) {
 		}
 	}
 	return seq
+}
+
+// interrupts reports that the session goes on with a recording that has frames. A host
+// that does not send any more was asked to pause, by a process that died before the
+// platform heard of it: who is in the call believes to be recorded, so what it still
+// holds belongs here, and the time until it sends again is missing. Under mu.
+func (s *session) interrupts() bool {
+	return s.gate == gateArmed && s.left != nil && slices.ContainsFunc(s.left.Recordings, func(i spool.Info) bool { return i.Frames > 0 })
+}
+
+// hostIsShut notes that the host has closed its own gate, and why. Under mu.
+func (s *session) hostIsShut(recording bool) {
+	switch {
+	case s.hostShut:
+	case recording:
+		s.hostShut, s.shutBy = true, frame.CauseLink
+	default:
+		s.hostShut, s.shutBy = true, frame.CauseCrash
+		// By our clock; a frame that the host still holds tells it better.
+		s.lastTime = frame.Ticks(s.since) - frame.TicksPerFrame
+	}
+}
+
+// lostByDeath records what the host could not hold for as long as nobody had the
+// session.
+func (s *session) lostByDeath(lost uint64) {
+	if lost > 0 {
+		s.Gap(frame.Gap{Kind: s.kind, FirstSeq: s.from, Count: lost, Cause: frame.CauseCrash})
+	}
 }
 
 // began is when what is to be stored begins, by our clock. Under mu.

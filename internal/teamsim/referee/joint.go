@@ -56,9 +56,20 @@ func (c *content) outlived(m *manifest) {
 	}
 	first, _, _ := c.truth.at(from)
 	last, _, _ := c.truth.at(to - 1)
-	if first.period < last.period && first.period >= 0 && c.call.successIn(c.truth.rec.Periods[first.period].OpenAsked, c.truth.rec.Periods[last.period].OpenAsked) {
+	if first.period < last.period && first.period >= 0 && c.pauseTold(first.period, last.period) && c.call.successIn(c.truth.rec.Periods[first.period].OpenAsked, c.truth.rec.Periods[last.period].OpenAsked) {
 		c.breach(1, KindPermitOutlived, m, "it holds recording times %d and %d", first.period+1, last.period+1)
 	}
+}
+
+// pauseTold tells whether the platform heard of the pause between two times of being
+// open. Where it did not, for the process that had asked the host to pause died first,
+// who was in the call believed to be recorded all along: it is no pause, and what was
+// not recorded then may be told as missing.
+func (c *content) pauseTold(a, b int) bool {
+	from, to := c.truth.rec.Periods[a].OpenAsked, c.truth.rec.Periods[b].OpenAsked
+	return slices.ContainsFunc(c.call.announcements, func(one announcement) bool {
+		return one.status != recording && one.at.After(from) && one.at.Before(to)
+	})
 }
 
 // position is where the frame lies; false where there is none of that number.
@@ -104,7 +115,7 @@ func (c *content) jointOf(before, m *manifest) string {
 	a, okA := c.periodOf(before, func(e extent) int64 { return e.to - 1 }, func(a, b int64) bool { return a > b })
 	b, okB := c.periodOf(m, func(e extent) int64 { return e.from }, func(a, b int64) bool { return a < b })
 	switch {
-	case okA && okB && a < b, (!okA || !okB) && m.Joint == "pause" && slices.ContainsFunc(c.truth.rec.Periods, func(p host.Period) bool { return !p.PauseAsked.IsZero() }):
+	case okA && okB && a < b && c.pauseTold(a, b), (!okA || !okB) && m.Joint == "pause" && slices.ContainsFunc(c.truth.rec.Periods, func(p host.Period) bool { return !p.PauseAsked.IsZero() }):
 		return "pause"
 	}
 	return "takeover"

@@ -12,8 +12,8 @@ import (
 // all the same.
 func TestShortPause(t *testing.T) {
 	t.Parallel()
-	at := time.Unix(1, 0)
-	periods := []host.Period{{OpenAsked: at, FirstSeq: 1, LastSeq: 4, PauseAsked: at, Paused: at}, {OpenAsked: at, FirstSeq: 5, LastSeq: 4}, {OpenAsked: at, FirstSeq: 5, LastSeq: 9}}
+	at, again := time.Unix(1, 0), time.Unix(3, 0)
+	periods := []host.Period{{OpenAsked: at, FirstSeq: 1, LastSeq: 4, PauseAsked: at, Paused: at}, {OpenAsked: again, FirstSeq: 5, LastSeq: 4}, {OpenAsked: again, FirstSeq: 5, LastSeq: 9}}
 	run := host.Run{FirstSeq: 1, Count: 9, Position: 640}
 	got := spansOf(run, periods)
 	want := []span{
@@ -23,7 +23,8 @@ func TestShortPause(t *testing.T) {
 	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	c := &content{truth: &truth{rec: &host.SessionRecord{Periods: periods}, spans: got}}
+	told := &call{announcements: []announcement{{status: "notRecording", at: time.Unix(2, 0)}}}
+	c := &content{truth: &truth{rec: &host.SessionRecord{Periods: periods}, spans: got}, call: told}
 	before, behind := &manifest{stored: []extent{got[0].extent}}, &manifest{stored: []extent{got[1].extent}}
 	empty := &manifest{Joint: "pause"}
 	for _, j := range []struct {
@@ -38,6 +39,11 @@ func TestShortPause(t *testing.T) {
 		if joint := c.jointOf(j.before, j.m); joint != j.want {
 			t.Errorf("joint %s, want %s", joint, j.want)
 		}
+	}
+	// The process died before the platform heard of the pause.
+	c.call = &call{announcements: []announcement{{status: recording, at: time.Unix(2, 0)}, {status: "notRecording", at: time.Unix(9, 0)}}}
+	if joint := c.jointOf(before, behind); joint != "takeover" {
+		t.Errorf("nobody was told of the pause, and the joint is %s", joint)
 	}
 	c.truth.rec.Periods = periods[1:2]
 	if joint := c.jointOf(before, empty); joint != "takeover" {

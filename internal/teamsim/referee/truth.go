@@ -118,14 +118,15 @@ func (t *truth) excused(s span, seq uint64) bool {
 	return t.excuse && seq > t.rec.Acked
 }
 
-// paused tells whether the position lies between two times of being open.
-func (t *truth) paused(p int64) bool {
+// between returns the two times of being open that the position lies between; false
+// where there are not two.
+func (t *truth) between(p int64) (before, after int, ok bool) {
 	i := sort.Search(len(t.spans), func(i int) bool { return t.spans[i].to > p })
 	for i < len(t.spans) && t.spans[i].outside {
 		i++
 	}
 	if i == len(t.spans) || t.spans[i].from <= p {
-		return false
+		return 0, 0, false
 	}
 	last := t.spans[i].period - 1
 	for _, s := range t.spans[:i] {
@@ -133,7 +134,7 @@ func (t *truth) paused(p int64) bool {
 			last = s.period
 		}
 	}
-	return last >= 0 && last < t.spans[i].period
+	return last, t.spans[i].period, last >= 0 && last < t.spans[i].period
 }
 
 // neverCame tells whether the position lies in a stretch that the host lost.

@@ -75,8 +75,10 @@ func (w *walk) gap(n int) {
 // emptyGap: a declared gap where no frames were; the host must have lost some.
 func (w *walk) emptyGap(from, to int64) {
 	for p := from; p < to; p += frameSamples {
-		if w.truth.paused(p) && !w.truth.neverCame(p) {
-			w.breach(4, KindPauseInGap, w.m, "a gap is declared at position %d, up to %d; recording was paused there", p, to)
+		if a, b, ok := w.truth.between(p); ok && !w.truth.neverCame(p) {
+			if w.pauseTold(a, b) {
+				w.breach(4, KindPauseInGap, w.m, "a gap is declared at position %d, up to %d; recording was paused there", p, to)
+			}
 			return
 		}
 		if !w.truth.neverCame(p) && !w.truth.excuse {

@@ -1,0 +1,59 @@
+package media
+
+import (
+	"testing"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+)
+
+// TestTakeoverOfPaused: the process died when its Pause had come to the host, and
+// nobody else knew of it. What the host still holds is recorded; the time until it
+// sends again is missing, for whoever was in the call believed to be recorded.
+func TestTakeoverOfPaused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		held, ring int
+		lost       uint64
+	}{
+		"held":         {held: 5},
+		"dropped":      {held: 5, ring: 3, lost: 2},
+		"nothing held": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, next := mortal(t)
+			n, hs := w.died(next)
+			n.hosts[0].change(func() { n.hosts[0].ringMost = tt.ring })
+			hs.capture(tt.held)
+			n.hosts[0].change(func() { hs.open = false })
+			left := n.found(hs.id)
+			n.service.Adopt(left)
+			permit, end := n.leave()
+			opened, err := n.service.Open(t.Context(), permit)
+			if err != nil || opened.FirstSeq != 101 {
+				t.Fatalf("%+v, %v", opened, err)
+			}
+			// What comes now begins 10 frames later than the last that was held. Where none
+			// was, our clock tells: the frame before was durable then.
+			last := audio(uint64(100 + tt.held)).MediaTime
+			if tt.held == 0 {
+				last = frame.Ticks(left.Recordings[0].LastAt) - frame.TicksPerFrame
+			}
+			late := audio(uint64(101 + tt.held))
+			late.MediaTime = last + 11*frame.TicksPerFrame + frame.TicksPerFrame/4
+			hs.raw(late)
+			hs.skip(1)
+			n.stored(n.service.session("c"), late.Seq)
+			report, err := n.service.Seal(t.Context(), end(true))
+			missing := (tt.lost + 10) * frame.AudioSamples
+			if err != nil || report.Frames != uint64(tt.held)-tt.lost+1 || report.GapSamples != missing { //nolint:gosec // a few
+				t.Errorf("%+v, %v; want %d samples missing", report, err, missing)
+			}
+			for _, g := range n.kept(report.Recording).gaps {
+				if g.Gap.Cause != frame.CauseCrash {
+					t.Errorf("gap %+v", g.Gap)
+				}
+			}
+		})
+	}
+}
