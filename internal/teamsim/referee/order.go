@@ -140,7 +140,7 @@ func (j *judge) judgeSealFirst(c *call, i int, p host.Period, at time.Time) {
 			clock(at), i+1, clock(p.PauseAsked), clock(p.Paused))
 		return
 	}
-	if p.AllAcked.IsZero() && forgotten(s, p.AckSeq+1, p.LastSeq) {
+	if p.AllAcked.IsZero() && forgotten(s, max(p.FirstSeq, p.AckSeq+1), p.LastSeq) {
 		return // what the host holds no more can't become durable
 	}
 	if _, died := j.lives.downIn(p.Paused, at); died && p.AllAcked.IsZero() {

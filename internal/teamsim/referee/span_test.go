@@ -71,3 +71,24 @@ func TestHeldForAPause(t *testing.T) {
 		}
 	}
 }
+
+// TestForgottenInASecondTime: of a recording time without any acknowledgement, only its
+// own frames count, and the frames of the time before were acknowledged.
+func TestForgottenInASecondTime(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1, 0)
+	for name, tt := range map[string]struct {
+		gone host.GapRecord
+		want int
+	}{
+		"all are gone":    {host.GapRecord{FirstSeq: 29, Count: 10}, 0},
+		"one can be told": {host.GapRecord{FirstSeq: 29, Count: 9}, 1},
+	} {
+		p := host.Period{OpenAsked: at, FirstSeq: 29, LastSeq: 38, PauseAsked: at, Paused: at}
+		j := &judge{limits: Limits{}}
+		j.judgeSealFirst(&call{session: &host.SessionRecord{Periods: []host.Period{p}, Overflows: []host.GapRecord{tt.gone}}}, 0, p, at.Add(time.Second))
+		if got := len(j.report.Violations); got != tt.want {
+			t.Errorf("%s: %v", name, j.report.Violations)
+		}
+	}
+}
