@@ -67,7 +67,12 @@ func (t *truth) locate(stored []int16, gaps []declaredGap, hints []int64) (int64
 		}
 		free = min(free, windowSure)
 	}
-	if a >= len(stored) { // nothing to know it by
+	if a >= len(stored) { // nothing to know it by but that it is silent
+		for _, h := range hints {
+			if n := heard(stored, gaps, 0); n > 0 && t.equalAt(stored[:n], h) {
+				return h, true
+			}
+		}
 		return hints[0], len(hints) > 0
 	}
 	for _, h := range hints {

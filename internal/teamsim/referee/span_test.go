@@ -92,3 +92,21 @@ func TestForgottenInASecondTime(t *testing.T) {
 		}
 	}
 }
+
+// TestSilencePlaced: a recording of silence lies where the host sent silence, not where
+// the next time of recording begins.
+func TestSilencePlaced(t *testing.T) {
+	t.Parallel()
+	pcm := make([]int16, 20*frameSamples)
+	for i := 10 * frameSamples; i < len(pcm); i++ {
+		pcm[i] = int16(i) //nolint:gosec // small
+	}
+	truth := &truth{pcm: pcm}
+	at, ok := truth.locate(make([]int16, 3*frameSamples), nil, []int64{10 * frameSamples, 4 * frameSamples})
+	if !ok || at != 4*frameSamples {
+		t.Errorf("at %d, %v; want %d", at, ok, 4*frameSamples)
+	}
+	if at, ok = truth.locate(make([]int16, 3*frameSamples), nil, []int64{10 * frameSamples}); !ok || at != 10*frameSamples {
+		t.Errorf("at %d, %v: nothing fits, so the first is as good as any", at, ok)
+	}
+}
