@@ -18,6 +18,8 @@ const (
 	maxHole = 1 << 16
 	// maxGap is how much one announcement may say to be missing: a day of audio.
 	maxGap = 1 << 22
+	// maxLate is how many frames behind its last a host may send in a pause.
+	maxLate = 50
 	// maxAnnounced bounds the announcements that wait for their place.
 	maxAnnounced = 256
 )
@@ -31,6 +33,9 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 			s.stuckAt = now
 		}
 		s.refusedAt = now
+		if why == afterPaused || why == afterSeal {
+			s.strays(f.Seq)
+		}
 		return why, false
 	}
 	if f.Seq > s.next || s.resumed {
@@ -91,6 +96,15 @@ func (s *session) admits(f *frame.Frame, now time.Time) (reason, bool) {
 		return unwanted, false
 	}
 	return 0, true
+}
+
+// strays notes the number of a frame that a host sends of a pause, against the contract:
+// it is no frame of the recording that follows. More than a second of such is not
+// believed. Under mu.
+func (s *session) strays(seq uint64) {
+	if seq >= s.next && seq-s.next < maxLate {
+		s.lateSeq = max(s.lateSeq, seq)
+	}
 }
 
 // foretold reports whether announced gaps reach near enough to a number to

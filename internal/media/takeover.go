@@ -154,11 +154,12 @@ func (s *Service) renew(one *session) *session {
 	if next.after == "" { // it never came to a recording
 		next.part, next.after, next.joint = one.part, one.after, one.joint
 	}
+	late := one.lateSeq
 	one.mu.Unlock()
 	one.link.Detach()
 	// What is durable was acknowledged, and must not be asked for again: what comes has
 	// higher numbers.
-	next.behind = one.link.DurableSeq() + 1
+	next.behind = max(one.link.DurableSeq(), late) + 1
 	next.link = one.host.link.Adopt(one.id, next, link.Hold{FromSeq: one.link.DurableSeq() + 1, Fresh: true, Lease: one.link.Lease()})
 	return next
 }

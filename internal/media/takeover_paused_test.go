@@ -57,3 +57,31 @@ func TestTakeoverOfPaused(t *testing.T) {
 		})
 	}
 }
+
+// TestStrayOfAPause: a host that sends a frame of a pause, against the contract, does not
+// get it into the recording behind the pause, be it that of a process that takes over
+// before anything of that is durable.
+func TestStrayOfAPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(3)
+	w.stored(s, 3)
+	if _, err := w.registry.Pause(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the seal", s.isSealed)
+	hs.raw(audio(4), audio(4+maxLate))
+	hs.skip(1)
+	w.refused(s, afterSeal, 2)
+	if _, err := w.registry.Resume(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	n, _ := w.opened("c")
+	if n.behind != 5 { // the evidence foretells it to whoever takes over
+		t.Errorf("the evidence foretells frame %d, want 5", n.behind)
+	}
+	if n.first != 5 {
+		t.Errorf("the recording begins at frame %d, want 5", n.first)
+	}
+}
