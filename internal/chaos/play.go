@@ -262,7 +262,10 @@ func (p *play) handOver(ctx context.Context, n int, c *child) (*child, error) {
 	}
 	select {
 	case <-c.ended:
-		return heir, nil
+		if p.life(n).Fail == "" || !heir.dies() || heir.killed() {
+			return heir, nil
+		}
+		// Who gives up lets nobody take over: what it leaves is taken up at a start.
 	case <-heir.ended:
 	case <-ctx.Done():
 		heir.kill()
@@ -271,7 +274,9 @@ func (p *play) handOver(ctx context.Context, n int, c *child) (*child, error) {
 	// Where the heir died in the middle, the other one ends on its own.
 	select {
 	case <-c.ended:
-		return heir, nil
+		if p.life(n).Fail == "" || heir.killed() {
+			return heir, nil
+		}
 	case <-time.After(letGo):
 	}
 	heir.listening.Wait()
