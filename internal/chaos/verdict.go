@@ -10,6 +10,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/teamsim"
 	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
 	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
 )
 
@@ -125,6 +126,8 @@ func (p *play) excused(r teamsim.Result, v referee.Violation) bool {
 	case referee.KindFailedMissing, referee.KindFailedTooLate, referee.KindAnswerMissing, referee.KindAnswerTooLate,
 		referee.KindNotRecordingMissing, referee.KindAnnouncedButNotRecording:
 		return p.died(r.Calls[i])
+	case referee.KindStoredAfterSeal:
+		return p.strayed(r.Calls[i])
 	case referee.KindProtocol:
 		switch {
 		case strings.Contains(v.Detail, "http 0"), strings.Contains(v.Detail, "client disconnected"), strings.Contains(v.Detail, "CANCEL"):
@@ -142,6 +145,14 @@ func (p *play) died(c cloud.Facts) bool {
 	return slices.ContainsFunc(p.deaths[1:], func(d death) bool {
 		return d.to.After(c.InviteSent) && (c.Ended.IsZero() || d.from.Add(-around).Before(c.Ended))
 	})
+}
+
+// strayed tells whether the media host sent a frame of a pause, against its contract,
+// and the process that saw it, and which number the host had named as the first behind
+// the pause, died before either was on the disk: the next one takes it for the first.
+func (p *play) strayed(c cloud.Facts) bool {
+	late := slices.ContainsFunc(p.plan.Scenario.Calls[c.Number-1].Media, func(f host.Fault) bool { return f.Kind == host.FaultLate })
+	return late && p.died(c)
 }
 
 // inTheDark tells whether the plan keeps from the bot what became of its answer. One
