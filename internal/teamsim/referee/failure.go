@@ -162,6 +162,9 @@ func (j *judge) losses(c *call) []duty {
 
 // openAt tells whether the session was being recorded at t.
 func openAt(s *host.SessionRecord, t time.Time) bool {
+	if !s.Closed.IsZero() && !s.Closed.After(t) {
+		return false // what befell it then had its own duty
+	}
 	for _, p := range s.Periods {
 		if !p.OpenAsked.IsZero() && !p.OpenAsked.After(t) && (p.PauseAsked.IsZero() || p.PauseAsked.After(t)) {
 			return true

@@ -110,3 +110,13 @@ func TestSilencePlaced(t *testing.T) {
 		t.Errorf("at %d, %v: nothing fits, so the first is as good as any", at, ok)
 	}
 }
+
+// TestClosedIsNotOpen: a session that the host has closed is not being recorded, though
+// nobody asked it to pause: a disk that fails later is no fault of its call.
+func TestClosedIsNotOpen(t *testing.T) {
+	t.Parallel()
+	s := &host.SessionRecord{Periods: []host.Period{{OpenAsked: time.Unix(1, 0)}}, Closed: time.Unix(3, 0)}
+	if !openAt(s, time.Unix(2, 0)) || openAt(s, time.Unix(4, 0)) {
+		t.Error("open until it was closed, and no longer")
+	}
+}
