@@ -209,7 +209,7 @@ func (s *session) Attached(a link.Attached) {
 	away := time.Since(s.cutAt) // means something where it was cut, and is attached again
 	s.cutAt = time.Time{}
 	recording := s.gate == gateOpen
-	if !a.Open && (recording || s.interrupts()) {
+	if !a.Open && (recording || s.interrupts(a.Oldest)) {
 		s.hostIsShut(recording) // until it is open again, however many cuts that takes
 	}
 	held, lost := !recording && s.hostShut && a.Oldest > 0, uint64(0)

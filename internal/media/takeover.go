@@ -201,12 +201,15 @@ func (l Left) next() (seq uint64) {
 	return seq
 }
 
-// interrupts reports that the session goes on with a recording that has frames. A host
-// that does not send any more was asked to pause, by a process that died before the
+// interrupts reports that the session goes on with a recording that has frames, be it
+// that only the host still holds them. A host that does not send any more was asked to pause, by a process that died before the
 // platform heard of it: who is in the call believes to be recorded, so what it still
 // holds belongs here, and the time until it sends again is missing. Under mu.
-func (s *session) interrupts() bool {
-	return s.gate == gateArmed && s.left != nil && slices.ContainsFunc(s.left.Recordings, func(i spool.Info) bool { return i.Frames > 0 })
+func (s *session) interrupts(oldest uint64) bool {
+	if s.gate != gateArmed || s.left == nil || s.from == 0 {
+		return false
+	}
+	return oldest >= s.from || slices.ContainsFunc(s.left.Recordings, func(i spool.Info) bool { return i.Frames > 0 })
 }
 
 // hostIsShut notes that the host has closed its own gate, and why. Under mu.

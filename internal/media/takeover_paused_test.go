@@ -58,6 +58,31 @@ func TestTakeoverOfPaused(t *testing.T) {
 	}
 }
 
+// TestTakeoverOfPausedAtOnce: the same where nothing of the recording was durable but its
+// evidence: what the host holds of it is recorded.
+func TestTakeoverOfPausedAtOnce(t *testing.T) {
+	t.Parallel()
+	w, next := mortal(t)
+	w.invite("c")
+	s := w.placed("c")
+	hs := w.onHost(s)
+	eventually(t, "the recording", func() bool { return hs.state().opens > 0 })
+	n := next(w)
+	n.hosts[0].change(func() { hs.open = true })
+	hs.capture(2)
+	n.hosts[0].change(func() { hs.open = false })
+	n.service.Adopt(n.found(hs.id))
+	permit, end := n.leave()
+	opened, err := n.service.Open(t.Context(), permit)
+	if err != nil || opened.FirstSeq != 1 {
+		t.Fatalf("%+v, %v", opened, err)
+	}
+	report, err := n.service.Seal(t.Context(), end(true))
+	if err != nil || report.Frames != 2 || report.LastSeq != 2 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
 // TestStrayOfAPause: a host that sends a frame of a pause, against the contract, does not
 // get it into the recording behind the pause, be it that of a process that takes over
 // before anything of that is durable.

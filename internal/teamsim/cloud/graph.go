@@ -173,7 +173,11 @@ func (q *request) route(method, rest string) error {
 // read decodes the body strictly.
 func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
+	switch {
+	case r.Context().Err() != nil:
+		// Whoever asks has given the request up: it says nothing, and nothing is done.
+		return &refusalError{http.StatusBadRequest, "Request_BadRequest", "the request was given up", false}
+	case err != nil:
 		return badRequest(fmt.Errorf("read the body: %w", err))
 	}
 	if q.op != OpAnswer && q.op != OpReject && q.op != OpStatus {
