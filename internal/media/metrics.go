@@ -108,7 +108,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, fault := range []string{
 		faultGap, faultTime, faultSpeakers, string(link.FaultUnknownHandle), string(link.FaultUnexpectedOpened),
-		string(link.FaultUnexpectedPaused), string(link.FaultUnexpectedAttach), string(link.FaultUnknownMessage),
+		string(link.FaultUnexpectedPaused), string(link.FaultUnexpectedAttach), string(link.FaultUnknownMessage), string(link.FaultUnknownSocket),
 	} {
 		m.faults.WithLabelValues(fault)
 	}

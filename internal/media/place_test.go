@@ -196,6 +196,8 @@ func (nobody) Opened(uint64)                     {}
 func (nobody) Paused(uint64)                     {}
 func (nobody) Gap(frame.Gap)                     {}
 func (nobody) Speakers(uint64, []uint32, uint32) {}
+func (nobody) ReceiveStatus(uint8, bool, bool) {}
+func (nobody) Subscribed(uint8, uint32, string) {}
 func (nobody) Cut(string)                        {}
 func (nobody) Lost(link.Loss)                    {}
 

@@ -17,12 +17,13 @@ const (
 	FaultUnexpectedOpened Fault = "unexpectedOpened" // Opened without Open
 	FaultUnexpectedPaused Fault = "unexpectedPaused" // Paused without Pause
 	FaultUnexpectedAttach Fault = "unexpectedAttach" // Attached twice
+	FaultUnknownSocket    Fault = "unknownSocket"    // a video socket that no session can have
 	FaultUnknownMessage   Fault = "unknownMessage"   // from a newer contract, or none at all
 )
 
 // hear takes any message but frames.
-func (l *Link) hear(m *mediahostv1.FromHost) {
-	switch m := m.GetMessage().(type) {
+func (l *Link) hear(from *mediahostv1.FromHost) {
+	switch m := from.GetMessage().(type) {
 	case *mediahostv1.FromHost_Frames:
 		l.opts.Handler.Frames(Message{l, m.Frames.GetPacked()}) // with fields that we don't know
 		clear(m.Frames.GetPacked())
@@ -62,7 +63,7 @@ func (l *Link) hear(m *mediahostv1.FromHost) {
 			l.lose(s, closedOf(m.SessionClosed))
 		}
 	case *mediahostv1.FromHost_ReceiveStatus, *mediahostv1.FromHost_SubscribeResult:
-		// Video, which nobody has asked for.
+		l.hearVideo(from)
 	default:
 		l.opts.Handler.Broken(FaultUnknownMessage)
 	}

@@ -262,7 +262,7 @@ const (
 
 // CreateSession makes a call's sockets and returns the opaque blob for the
 // answer. Errors of the host keep their gRPC status.
-func (l *Link) CreateSession(ctx context.Context, id string, audio AudioMode, unattachedTTL time.Duration) (string, error) {
+func (l *Link) CreateSession(ctx context.Context, id string, sockets Sockets, unattachedTTL time.Duration) (string, error) {
 	state := l.State()
 	if !state.Up {
 		return "", ErrDown
@@ -270,8 +270,10 @@ func (l *Link) CreateSession(ctx context.Context, id string, audio AudioMode, un
 	req := &mediahostv1.CreateSessionRequest{
 		SessionId: id, Audio: mediahostv1.AudioMode_AUDIO_MODE_MIXED,
 		UnattachedTtlMs: uint32(unattachedTTL.Milliseconds()), //nolint:gosec // G115: a minute
+		VideoSockets:    uint32(sockets.Video),                //nolint:gosec // G115: ten at most
+		ScreenShare:     sockets.Screen,
 	}
-	if audio == Unmixed {
+	if sockets.Audio == Unmixed {
 		req.Audio = mediahostv1.AudioMode_AUDIO_MODE_UNMIXED
 	}
 	reply, err := l.client.CreateSession(ctx, req)

@@ -77,6 +77,12 @@ type Owner interface {
 	Gap(g frame.Gap)
 	// Speakers: who speaks from beforeSeq on has changed.
 	Speakers(beforeSeq uint64, sources []uint32, dominant uint32)
+	// ReceiveStatus: a video socket, or that of the screen, can be subscribed, or can't
+	// any more: then what was subscribed is no longer.
+	ReceiveStatus(socket uint8, screen, active bool)
+	// Subscribed: what came of a Subscribe. detail is empty where it was done, else for
+	// people.
+	Subscribed(socket uint8, source uint32, detail string)
 	// Cut: the stream broke; the link is trying to attach again.
 	Cut(detail string)
 	// Lost: nothing more will come. It is the last call.
