@@ -214,7 +214,7 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 	}
 	b.media, err = media.New(media.Options{
 		Bridge: b.cfg.bridge,
-		Hosts:  m.Addresses, Spool: b.spool, Audio: b.cfg.Recording.Audio, Hooks: &b.hooks,
+		Hosts:  m.Addresses, Spool: b.spool, Streams: b.cfg.Recording.streams(), Policies: b.cfg.policies(), Hooks: &b.hooks,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS13, GetClientCertificate: identity.GetClientCertificate, RootCAs: pool},
 		// A call that is not live any more has no use for it.
 		Post:      func(id recorder.CallID, ev recorder.Event) { _ = b.registry.Urge(id, ev) },

@@ -108,13 +108,22 @@ type MediaHostsConfig struct {
 	CAFile    string   `yaml:"caFile"`
 }
 
+// StreamsConfig says which streams of a call are recorded.
+type StreamsConfig struct {
+	Audio       string `yaml:"audio"`   // mixed or unmixed
+	Video       string `yaml:"video"`   // none, or of so many lines at most: 180p to 1080p
+	Cameras     int    `yaml:"cameras"` // at a time
+	ScreenShare bool   `yaml:"screenShare"`
+}
+
 // RecordingConfig says what is recorded.
 type RecordingConfig struct {
-	Audio               string `yaml:"audio"`
-	Video               string `yaml:"video"`
-	ScreenShare         bool   `yaml:"screenShare"`
-	ParticipantCapacity int    `yaml:"participantCapacity"`
-	OnFailure           string `yaml:"onFailure"` // leave or stay
+	StreamsConfig `yaml:",inline"`
+
+	// Policies are what is recorded otherwise of a call by a policy of that identifier.
+	Policies            map[string]StreamsConfig `yaml:"policies"`
+	ParticipantCapacity int                      `yaml:"participantCapacity"`
+	OnFailure           string                   `yaml:"onFailure"` // leave or stay
 }
 
 // CapacityConfig says when no further call is taken: its invite is rejected as
@@ -170,7 +179,7 @@ func defaultConfig() Config {
 			Callbacks: TLSListener{Address: ":9441"},
 			Ops:       Listener{Address: "127.0.0.1:9440"},
 		},
-		Recording: RecordingConfig{Audio: "mixed", Video: "none", ParticipantCapacity: 100, OnFailure: "leave"},
+		Recording: RecordingConfig{StreamsConfig: StreamsConfig{Audio: "mixed", Video: "none"}, ParticipantCapacity: 100, OnFailure: "leave"},
 		Capacity:  CapacityConfig{SpoolRoom: Duration(2 * time.Hour), CommitLatency: Duration(200 * time.Millisecond), CPU: 90},
 		Catalogue: CatalogueConfig{URL: "sqlite:recorderbot.db"},
 		Spool:     SpoolConfig{Dir: "spool", SegmentSize: 256 << 20, CommitInterval: Duration(20 * time.Millisecond)},

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -153,14 +154,9 @@ func (c *configCheck) mediaHosts() {
 
 func (c *configCheck) recording() {
 	r := c.cfg.Recording
-	if r.Audio != "mixed" {
-		c.fault("recording.audio", fmt.Sprintf("%q is not in this version", r.Audio), "write mixed")
-	}
-	if r.Video != "none" {
-		c.fault("recording.video", fmt.Sprintf("%q is not in this version", r.Video), "write none")
-	}
-	if r.ScreenShare {
-		c.fault("recording.screenShare", "is not in this version", "write false")
+	c.streams("recording", r.StreamsConfig)
+	for _, policy := range slices.Sorted(maps.Keys(r.Policies)) {
+		c.streams("recording.policies."+policy, r.Policies[policy])
 	}
 	if r.ParticipantCapacity < 0 || r.ParticipantCapacity > 1<<31-1 {
 		c.fault("recording.participantCapacity", fmt.Sprintf("%d is out of range", r.ParticipantCapacity), "write 0 (no grouping) or about 100")

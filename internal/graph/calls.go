@@ -62,12 +62,16 @@ type (
 )
 
 // Answer accepts an invite: POST …/answer, 202 (Graph, call: answer).
-func (c *Client) Answer(ctx context.Context, call recorder.CallRef, blob string) (recorder.Receipt, error) {
+func (c *Client) Answer(ctx context.Context, call recorder.CallRef, session recorder.Session) (recorder.Receipt, error) {
+	modalities := c.opts.Modalities
+	if len(session.Modalities) > 0 {
+		modalities = session.Modalities
+	}
 	re, err := c.send(ctx, call, request{
 		operation: opAnswer, method: http.MethodPost, path: "/answer", repeat: true, limit: requestLimit,
 		body: answerBody{
-			CallbackURI: c.opts.CallbackURI, AcceptedModalities: c.opts.Modalities, ParticipantCapacity: c.opts.ParticipantCapacity,
-			MediaConfig: mediaConfig{Type: "#microsoft.graph.appHostedMediaConfig", Blob: blob},
+			CallbackURI: c.opts.CallbackURI, AcceptedModalities: modalities, ParticipantCapacity: c.opts.ParticipantCapacity,
+			MediaConfig: mediaConfig{Type: "#microsoft.graph.appHostedMediaConfig", Blob: session.Blob},
 			CallOptions: callOptions{Type: "#microsoft.graph.incomingCallOptions", ContentSharing: true},
 		},
 	})

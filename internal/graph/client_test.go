@@ -40,7 +40,10 @@ func fault(t *testing.T, err error) *recorder.Fault {
 func ops(c *Client) map[string]func(context.Context) error {
 	ref := testRef()
 	return map[string]func(context.Context) error{
-		"answer": func(ctx context.Context) error { _, err := c.Answer(ctx, ref, "blob"); return err },
+		"answer": func(ctx context.Context) error {
+			_, err := c.Answer(ctx, ref, recorder.Session{Blob: "blob"})
+			return err
+		},
 		"reject": func(ctx context.Context) error { _, err := c.Reject(ctx, ref, recorder.RejectBusy); return err },
 		"announce": func(ctx context.Context) error {
 			_, err := c.Announce(ctx, ref, recorder.StatusRecording, testContext)
@@ -101,7 +104,7 @@ func TestAnswer(t *testing.T) {
 	})
 	o := cl.options(t)
 	o.ParticipantCapacity = 200
-	receipt, err := newClient(t, o).Answer(t.Context(), testRef(), "<blob>&")
+	receipt, err := newClient(t, o).Answer(t.Context(), testRef(), recorder.Session{Blob: "<blob>&"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,7 @@ func (s *sky) under(length time.Duration, trouble func(*http.Request) *http.Resp
 // An easy recorder has media and a ledger that always say yes.
 type easy struct{}
 
-func (easy) CreateSession(context.Context, recorder.CallRef, string) (recorder.Session, error) {
+func (easy) CreateSession(context.Context, recorder.CallRef, recorder.Placement) (recorder.Session, error) {
 	return recorder.Session{ID: "s", Host: "h", Blob: "b"}, nil
 }
 

@@ -106,7 +106,7 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := cl.client(t).Answer(ctx, testRef(), "blob")
+	_, err := cl.client(t).Answer(ctx, testRef(), recorder.Session{Blob: "blob"})
 	if f := fault(t, err); f.Kind != recorder.FaultUnknown || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("fault %v", f)
 	}

@@ -219,7 +219,7 @@ func TestRosterReplies(t *testing.T) {
 func TestAnswerOptions(t *testing.T) {
 	t.Parallel()
 	cl := newCloud(t, status(202, ""))
-	if _, err := cl.client(t).Answer(t.Context(), testRef(), "b"); err != nil {
+	if _, err := cl.client(t).Answer(t.Context(), testRef(), recorder.Session{Blob: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	body := string(cl.requests()[0].body)

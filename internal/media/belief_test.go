@@ -161,7 +161,7 @@ func TestUnmixedClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	s := w.openedAgo(t, 39*time.Second)
-	s.kind = frame.UnmixedAudio
+	s.streams, s.kind = Streams{Unmixed: true}, frame.UnmixedAudio
 	seq := uint64(0)
 	speak := func(source uint32, at time.Duration) {
 		for i := range 60 {

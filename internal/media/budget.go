@@ -61,11 +61,11 @@ func (s *session) clockRoom(now time.Time, samples int64) time.Duration {
 
 // missable is how many more numbers may be missing. Under mu.
 func (s *session) missable(now time.Time) uint64 {
-	if s.kind == frame.MixedAudio {
+	if s.streams.alone() {
 		return uint64(s.room(now, s.line.Length(s.kind, 0)) / frameLength) //nolint:gosec // G115: never negative
 	}
 	// Nobody can tell whose number is missing, so the streams have it together.
-	most := unmixedStreams * uint64(s.allowed(now)/frameLength) //nolint:gosec // G115: never negative
+	most := s.streams.most() * uint64(s.allowed(now)/frameLength) //nolint:gosec // G115: never negative
 	return most - min(s.missing, most)
 }
 
@@ -73,7 +73,7 @@ func (s *session) missable(now time.Time) uint64 {
 // for longer than our clock has run. Under mu.
 func (s *session) hold(oldest, next uint64) {
 	if oldest > 0 && next > oldest {
-		s.held = max(s.held, min(next-oldest, maxHeld))
+		s.held = max(s.held, min((next-oldest-1)/s.streams.most()+1, maxHeld))
 	}
 }
 
@@ -81,7 +81,7 @@ func (s *session) hold(oldest, next uint64) {
 // time has passed, and it lies where frames under way can reach. Under mu.
 func (s *session) believable(g frame.Gap, now time.Time) bool {
 	end, left := g.FirstSeq+g.Count, s.missable(now)
-	return end <= s.next || (min(g.Count, end-s.next) <= left && end-s.next <= left+maxHeld*unmixedStreams)
+	return end <= s.next || (min(g.Count, end-s.next) <= left && end-s.next <= left+maxHeld*s.streams.most())
 }
 
 // spend takes the time that a gap without numbers says is missing from what its
@@ -94,7 +94,7 @@ func (s *session) spend(g frame.Gap, now time.Time) bool {
 	}
 	// What lies behind the last frame makes the line longer; what lies before it may
 	// be there already.
-	if s.kind == frame.MixedAudio && g.ToTime > s.lastTime && length(g) > s.room(now, s.line.Length(s.kind, 0)) {
+	if g.Kind == frame.MixedAudio && g.ToTime > s.lastTime && length(g) > s.room(now, s.line.Length(s.kind, 0)) {
 		return false
 	}
 	s.spent[g.Source] += cost

@@ -96,7 +96,7 @@ func TestTimesFollowTheClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	s := w.openedAgo(t, 10*time.Second)
-	s.kind = frame.UnmixedAudio
+	s.streams, s.kind = Streams{Unmixed: true}, frame.UnmixedAudio
 	const second = int64(time.Second / 100)
 	gap := func(source uint32, length int64) {
 		s.Gap(frame.Gap{Kind: s.kind, Source: source, FromTime: second, ToTime: second + length, Cause: frame.CausePlatform})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/subscription"
 )
 
 // Bounds of what is believed of a host, in frames.
@@ -46,17 +47,27 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		s.hole(b, f)
 		s.silence(b, f, now)
 	}
-	s.judge(b, f, now)
+	audio := f.Kind.Audio()
+	if audio {
+		s.judge(b, f, now)
+	}
 	// The spool asks the permit, last: it may be withdrawn at any moment.
 	if !b.Frame(s.recording, *f) {
 		s.discarded[afterSeal]++
 		return afterSeal, false
 	}
 	s.line.Frame(f.Header)
-	if f.Seq > s.next {
+	hole := f.Seq > s.next
+	if hole {
 		s.missing += f.Seq - s.next
 	}
-	s.next, s.lastAt, s.skipped = f.Seq+1, now, 0
+	s.next = f.Seq + 1
+	if !audio {
+		s.seen(f, hole)
+		s.stuckAt = time.Time{}
+		return 0, true
+	}
+	s.lastAt, s.skipped = now, 0
 	if !s.stuckAt.IsZero() {
 		s.stuckAt = time.Time{}
 	}
@@ -92,7 +103,7 @@ func (s *session) admits(f *frame.Frame, now time.Time) (reason, bool) {
 		return implausible, false
 	case f.Seq > s.next && f.Seq-s.next > s.missable(now):
 		return implausible, false
-	case f.Kind != s.kind:
+	case !s.streams.has(f.Kind):
 		return unwanted, false
 	}
 	return 0, true
@@ -168,7 +179,7 @@ func (s *session) due() int64 {
 // frames, for it is told by jittering times: its numbers don't show it. Nothing to
 // do otherwise. Under mu.
 func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
-	if !s.resumed {
+	if !s.resumed || f.Kind != s.kind {
 		return
 	}
 	s.resumed = false
@@ -198,13 +209,21 @@ func (s *session) keepGap(b *spool.Batch, g frame.Gap) {
 // Gap implements link.Owner. The announcement is stored as it came; it counts
 // where its place is.
 func (s *session) Gap(g frame.Gap) {
-	// Nothing but the session's own kind takes numbers: a gap of another kind would
+	// Nothing but the session's own kinds takes numbers: a gap of another kind would
 	// pass them over without a sample for what is missing.
-	foreign := g.Kind != s.kind || (s.kind == frame.MixedAudio && g.Source != 0)
+	foreign := !s.streams.has(g.Kind) || (g.Kind == frame.MixedAudio && g.Source != 0)
 	if foreign || g.Count > maxGap || g.FirstSeq+g.Count < g.FirstSeq || (g.Count > 0 && g.FirstSeq == 0) {
 		s.host.impossible(g)
 		return
 	}
+	s.heard(g)
+	if !g.Kind.Audio() {
+		s.replan(func(p *subscription.Plan) { p.Lost(g.Source) })
+	}
+}
+
+// heard takes an announcement, of the host or our own.
+func (s *session) heard(g frame.Gap) {
 	refused := false
 	s.write(func(b *spool.Batch) { refused = !s.hearGap(b, g, time.Now()) })
 	if refused {
@@ -231,7 +250,7 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 		return true
 	}
 	s.wokenAt, s.gapHeard = now, true
-	if g.Count == 0 && g.ToTime > s.lastTime {
+	if g.Count == 0 && g.Kind == s.kind && g.ToTime > s.lastTime {
 		s.skipped += length(g)
 	}
 	s.keepGap(b, g)

@@ -17,7 +17,7 @@ import (
 // made is a session on a host, attached, before anything was announced.
 func (w *world) made(id recorder.CallID) (*session, *testSession) {
 	w.tb.Helper()
-	if _, err := w.service.CreateSession(w.tb.Context(), recorder.CallRef{ID: id}, ""); err != nil {
+	if _, err := w.service.CreateSession(w.tb.Context(), recorder.CallRef{ID: id}, recorder.Placement{}); err != nil {
 		w.tb.Fatal(err)
 	}
 	s := w.placed(id)

@@ -30,7 +30,7 @@ func TestOpenedOnce(t *testing.T) {
 		"paused":              {gatePaused, 5, gatePaused, 0},
 		"shut":                {gateShut, 5, gateShut, 0},
 	} {
-		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name, Streams{})
 		s.gate = tt.gate
 		s.Opened(tt.first)
 		if s.gate != tt.then || s.first != tt.want || s.next != tt.want || s.openedAt.IsZero() != (tt.then != gateOpen) || s.wokenAt != s.openedAt {
@@ -84,7 +84,7 @@ func TestAwaitOr(t *testing.T) {
 		"shut":  {func(s *session) { s.gate = gateShut }, never, nil},
 		"holds": {func(*session) {}, func() bool { return true }, nil},
 	} {
-		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name, Streams{})
 		tt.change(s)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		if err := s.awaitOr(ctx, tt.cond); !errors.Is(err, tt.want) || ctx.Err() != nil {
@@ -134,7 +134,7 @@ func TestBeginTellsOfTheDisk(t *testing.T) {
 func TestAwaitedBeforeTheEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c")
+	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c", Streams{})
 	ctx, give := context.WithCancelCause(t.Context())
 	give(ErrEnding)
 	if err := s.awaitOr(ctx, func() bool { return true }); err != nil {
@@ -145,8 +145,8 @@ func TestAwaitedBeforeTheEnd(t *testing.T) {
 // TestUnmixedExpectsNobody: who does not speak misses nothing.
 func TestUnmixedExpectsNobody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{audio: "unmixed"})
-	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c")
+	w := newWorld(t, worldOptions{streams: Streams{Unmixed: true}})
+	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c", Streams{Unmixed: true})
 	s.gate = gateArmed
 	s.Opened(1)
 	if sum := s.line.Finish(5); len(sum.Tracks) != 0 {
@@ -220,7 +220,7 @@ func TestLostInAPause(t *testing.T) {
 		"cut while recording": {gateOpen, false, link.LossCut, "recorder.MediaFailed"},
 	} {
 		var told []string
-		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name, Streams{})
 		s.service = &Service{metrics: w.service.metrics, opts: Options{
 			Post: func(_ recorder.CallID, ev recorder.Event) { told = append(told, fmt.Sprintf("%T", ev)) },
 			Note: func(recorder.Entry) bool { return true },

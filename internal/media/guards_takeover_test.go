@@ -47,7 +47,7 @@ func TestAttachedAgain(t *testing.T) {
 		"counted anew":      {gateOpen, false, link.Attached{Next: 19, Open: true, Again: true}, false, true, 1},
 		"once shut":         {gateShut, false, link.Attached{Next: 19, Open: true, Again: true}, false, false, 1},
 	} {
-		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: recorder.CallID(name)}, name)
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: recorder.CallID(name)}, name, Streams{})
 		s.gate, s.first, s.next, s.hostShut = tt.gate, 10, 20, tt.was
 		if s.cutAt = time.Now().Add(-time.Hour); !tt.attached.Again {
 			s.first, s.next = 0, 0
@@ -101,7 +101,7 @@ func TestUnconfirmed(t *testing.T) {
 		"time goes back":  {func(*session) {}, -time.Second, 0, 0},
 		"nothing is told": {func(s *session) { s.hostNext = 0 }, time.Second, 50, 1},
 		"never asked":     {func(s *session) { s.toldAt = time.Time{} }, time.Second, 0, 0},
-		"unmixed":         {func(s *session) { s.kind = frame.UnmixedAudio }, time.Second, 0, 0},
+		"unmixed":         {func(s *session) { s.streams, s.kind = Streams{Unmixed: true}, frame.UnmixedAudio }, time.Second, 0, 0},
 		"of a dead one's": {func(s *session) { s.left = &left{} }, time.Second, 0, 0},
 	} {
 		s := &session{kind: frame.MixedAudio, line: timeline.New(), toldAt: told, hostNext: 7}
@@ -195,7 +195,7 @@ func TestAbruptSealLetsNothing(t *testing.T) {
 	order := end(true)
 	waited := letOpenLimit
 	for range 5 { // a machine that is busy may take as long once
-		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c")
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, "c", Streams{})
 		s.link = s.host.link.Adopt("c", s, link.Hold{})
 		w.service.mu.Lock()
 		w.service.sessions["c"] = s

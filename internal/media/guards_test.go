@@ -47,7 +47,7 @@ func TestAdmits(t *testing.T) {
 			s.openedAt = now.Add(-time.Hour)
 			s.announced = []frame.Gap{{FirstSeq: 20, Count: 5}}
 		}, 20 + maxHole + 1, admitted},
-		"another kind": {func(s *session) { s.kind = frame.Video }, 20, unwanted},
+		"another kind": {func(s *session) { s.streams, s.kind = Streams{Unmixed: true}, frame.UnmixedAudio }, 20, unwanted},
 	} {
 		s := bare(now, 0)
 		tt.change(s)

@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -55,6 +56,8 @@ type testSession struct {
 	opens, pauses int
 	ring          []frame.Frame
 	ackMsgs       int
+	made          *pb.CreateSessionRequest
+	asked         []string // of its video sockets
 }
 
 // A testLink is one stream.
@@ -162,7 +165,7 @@ func (h *testHost) CreateSession(ctx context.Context, r *pb.CreateSessionRequest
 		return nil, h.refuse
 	}
 	if h.sessions[r.GetSessionId()] == nil {
-		s := &testSession{host: h, id: r.GetSessionId(), next: 1}
+		s := &testSession{host: h, id: r.GetSessionId(), next: 1, made: r}
 		h.sessions[s.id] = s
 		h.order = append(h.order, s)
 	}
@@ -208,6 +211,9 @@ func (h *testHost) Link(stream grpc.BidiStreamingServer[pb.ToHost, pb.FromHost])
 func (h *testHost) hear(l *testLink, m *pb.ToHost) error {
 	if a := m.GetAttach(); a != nil {
 		return h.attach(l, a)
+	}
+	if h.hearVideo(l, m) {
+		return nil
 	}
 	var handle uint32
 	switch m := m.GetMessage().(type) {
@@ -256,6 +262,26 @@ func (h *testHost) hear(l *testLink, m *pb.ToHost) error {
 		s.link = nil
 	}
 	return nil
+}
+
+// hearVideo notes what is asked of a session's video sockets, as words. Under mu.
+func (h *testHost) hearVideo(l *testLink, m *pb.ToHost) bool {
+	var handle uint32
+	var asked string
+	switch m := m.GetMessage().(type) {
+	case *pb.ToHost_Subscribe:
+		handle, asked = m.Subscribe.GetHandle(), fmt.Sprintf("subscribe %d to %d, %d lines", m.Subscribe.GetSocket(), m.Subscribe.GetSourceId(), m.Subscribe.GetHeight())
+	case *pb.ToHost_Unsubscribe:
+		handle, asked = m.Unsubscribe.GetHandle(), fmt.Sprintf("unsubscribe %d", m.Unsubscribe.GetSocket())
+	case *pb.ToHost_RequestKeyFrame:
+		handle, asked = m.RequestKeyFrame.GetHandle(), fmt.Sprintf("key frame %d", m.RequestKeyFrame.GetSocket())
+	default:
+		return false
+	}
+	if s := h.byHandle(l, handle); s != nil {
+		s.asked = append(s.asked, asked)
+	}
+	return true
 }
 
 func (h *testHost) byHandle(l *testLink, handle uint32) *testSession {

@@ -50,6 +50,9 @@ type metrics struct {
 	sessions  prometheus.Gauge
 	silent    prometheus.Gauge
 	placed    *prometheus.CounterVec
+
+	subscriptions *prometheus.CounterVec
+	keyFrames     prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -82,8 +85,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		open: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "recorderbot_media_open_seconds", Help: "From the permit to the media host's confirmation that frames flow.", Buckets: fast,
 		}),
-		sessions: gauge("media_sessions", "Sessions on media hosts, ours."),
-		silent:   gauge("media_sessions_silent", "Open sessions whose link is up and that have had no frame for 5 seconds."),
+		sessions:      gauge("media_sessions", "Sessions on media hosts, ours."),
+		silent:        gauge("media_sessions_silent", "Open sessions whose link is up and that have had no frame for 5 seconds."),
+		subscriptions: counter("media_video_subscriptions_total", "Cameras and screens asked of media hosts, by outcome.", "outcome"),
+		keyFrames: f.NewCounter(prometheus.CounterOpts{
+			Name: "recorderbot_media_key_frame_requests_total", Help: "Key frames asked of media hosts because what came could not be decoded.",
+		}),
 	}
 	stored := counter("media_frames_total", "Frames handed to the spool, by kind.", "kind")
 	for k := frame.MixedAudio; k <= frame.Screen; k++ {
@@ -102,6 +109,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, outcome := range []string{"placed", "refused", "failed"} {
 		m.placed.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{"subscribed", "refused"} {
+		m.subscriptions.WithLabelValues(outcome)
 	}
 	for r := link.LossCut; r <= link.LossReset; r++ {
 		m.lost.WithLabelValues(r.String())

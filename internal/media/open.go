@@ -25,6 +25,8 @@ type meta struct {
 	SDKVersion string          `json:"sdkVersion"`
 	Session    string          `json:"session"`
 	Audio      string          `json:"audio"`
+	Cameras    int             `json:"cameras,omitempty"` // at a time
+	Screen     bool            `json:"screen,omitempty"`
 	FirstSeq   uint64          `json:"firstSeq"` // as the host foretold it; the note "opened" has the last word
 	// Of the recordings of one call: this one's number, from 1, the one before it, and
 	// how they join.
@@ -174,7 +176,7 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 	s.mu.Lock()
 	known := meta{
 		Call: s.call.ID, Tenant: s.call.Tenant, Host: info.HostID, HostEpoch: info.Epoch, SDKVersion: info.SDKVersion,
-		Session: s.id, Audio: s.service.opts.Audio, FirstSeq: max(s.hostNext, s.from, s.behind, 1),
+		Session: s.id, Audio: s.streams.mode(), Cameras: s.streams.Cameras, Screen: s.streams.Screen, FirstSeq: max(s.hostNext, s.from, s.behind, 1),
 		Part: s.part, Continues: s.after, Joint: s.joint,
 	}
 	again := s.recording != nil

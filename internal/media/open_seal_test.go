@@ -84,7 +84,7 @@ func TestShutStaysShut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, worldOptions{})
-			if _, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, ""); err != nil {
+			if _, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, recorder.Placement{}); err != nil {
 				t.Fatal(err)
 			}
 			s, hs := w.placed("c"), w.hosts[0].session(0)

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 	"go.uber.org/zap"
 
-	"github.com/recorderbot/recorderbot/internal/media/link"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -20,7 +19,7 @@ const avoidFor = 2 * time.Second
 // CreateSession implements recorder.Media: it places the call on the least
 // loaded healthy host, of the call's region where there is one, and attaches at
 // once. A host that refuses or does not answer is followed by the next.
-func (s *Service) CreateSession(ctx context.Context, call recorder.CallRef, region string) (recorder.Session, error) {
+func (s *Service) CreateSession(ctx context.Context, call recorder.CallRef, where recorder.Placement) (recorder.Session, error) {
 	if err := s.Failed(); err != nil {
 		return recorder.Session{}, fmt.Errorf("%w: %w", recorder.ErrNoMediaHost, err)
 	}
@@ -32,13 +31,13 @@ func (s *Service) CreateSession(ctx context.Context, call recorder.CallRef, regi
 	var why []error
 	tried := map[*host]bool{}
 	for ctx.Err() == nil {
-		h, fit, unfit := s.choose(region, tried)
+		h, fit, unfit := s.choose(where.Region, tried)
 		if h == nil {
 			why = append(why, unfit...)
 			break
 		}
 		tried[h] = true
-		session, err := s.place(ctx, h, call, fit)
+		session, err := s.place(ctx, h, call, s.streamsOf(where.Policy), fit)
 		if err == nil {
 			s.metrics.placed.WithLabelValues("placed").Inc()
 			return session, nil
@@ -54,17 +53,13 @@ func (s *Service) CreateSession(ctx context.Context, call recorder.CallRef, regi
 
 // place asks one host, on which a seat was taken. It gets its share of the time
 // that is left.
-func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, left int) (recorder.Session, error) {
+func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, streams Streams, left int) (recorder.Session, error) {
 	deadline, _ := ctx.Deadline()
 	share := max(time.Until(deadline)/time.Duration(left), placeLeast)
 	ask, cancel := context.WithTimeout(ctx, share)
 	defer cancel()
 	id := uuid.NewString()
-	mode := link.Mixed
-	if s.opts.Audio == "unmixed" {
-		mode = link.Unmixed
-	}
-	blob, err := h.link.CreateSession(ask, id, mode, unattachedTTL)
+	blob, err := h.link.CreateSession(ask, id, streams.sockets(), unattachedTTL)
 	if err != nil {
 		h.refused()
 		if isTimeout(ask.Err()) {
@@ -73,7 +68,7 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 		s.metrics.placed.WithLabelValues("failed").Inc()
 		return recorder.Session{}, err
 	}
-	one := newSession(s, h, call, id)
+	one := newSession(s, h, call, id, streams)
 	if err = h.attach(id, one); err != nil {
 		h.stopLater(id) // made, and of no use
 		return recorder.Session{}, err
@@ -92,7 +87,7 @@ func (s *Service) place(ctx context.Context, h *host, call recorder.CallRef, lef
 	s.metrics.sessions.Inc()
 	name := h.link.State().Info.HostID
 	one.log.Info("call placed", zap.String("host", name))
-	return recorder.Session{ID: id, Host: name, Address: h.address, Blob: blob}, nil
+	return recorder.Session{ID: id, Host: name, Address: h.address, Blob: blob, Streams: streams.told(), Modalities: streams.modalities()}, nil
 }
 
 // Release implements recorder.Media.

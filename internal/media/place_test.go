@@ -88,7 +88,7 @@ func TestPlacement(t *testing.T) {
 				})
 			}
 			began := time.Now()
-			session, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, "EUNO")
+			session, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, recorder.Placement{Region: "EUNO"})
 			if took := time.Since(began); took > placeLimit+200*time.Millisecond {
 				t.Errorf("it took %v", took)
 			}
@@ -120,7 +120,7 @@ func TestDownHost(t *testing.T) {
 	eventually(t, "the cut", func() bool { return !w.service.Health()[0].Up })
 	for range 3 {
 		id := recorder.CallID("c" + strconv.Itoa(int(time.Now().UnixNano())))
-		if s, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: id}, "EUNO"); err != nil || s.Host != "host-b" {
+		if s, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: id}, recorder.Placement{Region: "EUNO"}); err != nil || s.Host != "host-b" {
 			t.Fatalf("%+v %v", s, err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestLateStop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	h := w.hosts[0]
-	s, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, "")
+	s, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, recorder.Placement{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestMisuse(t *testing.T) {
 	for name, o := range map[string]Options{
 		"no hosts": {},
 		"no spool": {Hosts: []string{"h:1"}},
-		"audio":    {Hosts: []string{"h:1"}, Spool: w.spool, Post: func(recorder.CallID, recorder.Event) {}, Audio: "stereo"},
+		"audio":    {Hosts: []string{"h:1"}, Spool: w.spool, Post: func(recorder.CallID, recorder.Event) {}, Streams: Streams{Cameras: 11}},
 		"no TLS":   {Hosts: []string{"h:1"}, Spool: w.spool, Post: func(recorder.CallID, recorder.Event) {}},
 	} {
 		if _, err := New(o); err == nil {
@@ -196,8 +196,8 @@ func (nobody) Opened(uint64)                     {}
 func (nobody) Paused(uint64)                     {}
 func (nobody) Gap(frame.Gap)                     {}
 func (nobody) Speakers(uint64, []uint32, uint32) {}
-func (nobody) ReceiveStatus(uint8, bool, bool) {}
-func (nobody) Subscribed(uint8, uint32, string) {}
+func (nobody) ReceiveStatus(uint8, bool, bool)   {}
+func (nobody) Subscribed(uint8, uint32, string)  {}
 func (nobody) Cut(string)                        {}
 func (nobody) Lost(link.Loss)                    {}
 
@@ -219,7 +219,7 @@ func TestMadeButNotAttached(t *testing.T) {
 		}
 		all = append(all, one)
 	}
-	_, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, "")
+	_, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, recorder.Placement{})
 	if !errors.Is(err, link.ErrFull) {
 		t.Fatalf("placed: %v", err)
 	}

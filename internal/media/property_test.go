@@ -20,9 +20,9 @@ import (
 func (w *world) direct(tb testing.TB, id string) *session {
 	tb.Helper()
 	permit := recordertest.Permit(tb, recorder.CallID(id))
-	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: recorder.CallID(id)}, id)
+	s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: recorder.CallID(id)}, id, Streams{})
 	var err error
-	if _, err = s.host.link.CreateSession(tb.Context(), id, link.Mixed, time.Minute); err != nil {
+	if _, err = s.host.link.CreateSession(tb.Context(), id, link.Sockets{}, time.Minute); err != nil {
 		tb.Fatal(err)
 	}
 	if s.link, err = s.host.link.Attach(id, s); err != nil {

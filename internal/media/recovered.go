@@ -36,7 +36,7 @@ func Recovered(info spool.Info, until time.Time) (spool.Seal, recorder.SealRepor
 	if m.Audio != "mixed" {
 		return seal, report
 	}
-	if info.Frames > 0 {
+	if info.Frames > 0 && m.Cameras == 0 && !m.Screen {
 		report.GapSamples = (info.LastSeq - info.FirstSeq + 1 - info.Frames) * frame.AudioSamples
 	}
 	away := min(until.Sub(info.LastAt), mostCrashed)

@@ -34,7 +34,7 @@ func (w *world) place(name string, n int) (refused []error) {
 	var mu sync.Mutex
 	for i := range n {
 		wg.Go(func() {
-			_, err := w.service.CreateSession(w.tb.Context(), recorder.CallRef{ID: recorder.CallID(fmt.Sprint(name, i))}, "")
+			_, err := w.service.CreateSession(w.tb.Context(), recorder.CallRef{ID: recorder.CallID(fmt.Sprint(name, i))}, recorder.Placement{})
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()

@@ -55,8 +55,9 @@ type Options struct {
 	Hosts []string    // addresses of the media hosts, host:port
 	TLS   *tls.Config // our certificate, and who vouches for the hosts
 	Spool *spool.Log
-	// Audio is "mixed" (also where empty) or "unmixed".
-	Audio string
+	// Streams are what of a call is recorded, and Policies what of a call by that policy.
+	Streams  Streams
+	Policies map[string]Streams
 	// Post hands an event to a call: it ends a recording, or makes it, so it must not
 	// be lost, and events of one call keep their order. It must not block.
 	Post func(recorder.CallID, recorder.Event)
@@ -145,11 +146,13 @@ func New(o Options) (*Service, error) {
 		return nil, errors.New("media: no media hosts; name at least one in mediaHosts.addresses")
 	case o.Spool == nil || o.Post == nil:
 		return nil, errors.New("media: Options need Spool and Post")
-	case o.Audio != "" && o.Audio != "mixed" && o.Audio != "unmixed":
-		return nil, fmt.Errorf("media: audio %q is neither mixed nor unmixed; correct recording.audio", o.Audio)
 	}
-	if o.Audio == "" {
-		o.Audio = "mixed"
+	errs := []error{o.Streams.check()}
+	for _, t := range o.Policies {
+		errs = append(errs, t.check())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	s := &Service{
 		opts: o, log: o.Log, metrics: newMetrics(o.Registerer), late: newLate(),
@@ -263,5 +266,6 @@ func (s *Service) watch(ctx context.Context) {
 		now := time.Now()
 		s.countHosts()
 		s.listen(now)
+		s.watchVideo()
 	}
 }

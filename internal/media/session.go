@@ -13,6 +13,7 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/link"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/subscription"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -42,15 +43,19 @@ type session struct {
 	end      sync.Once
 	ends     *ending       // set by the first Seal, in its turn
 	speakers *rate.Limiter // of notes about who speaks
-	late     bool          // the seal waits for the disk; guarded by Service.mu
+	viewer   viewer
+	late     bool // the seal waits for the disk; guarded by Service.mu
 
 	mu *sync.Mutex // the host's gates: guards what follows; see doc.go
 	// What every frame touches, close together.
 	gate      gate
 	resumed   bool // the host had closed its own gate and is open again: the clock tells what is missing
-	kind      frame.Kind
+	streams   Streams
+	kind      frame.Kind // of the audio
 	recording *spool.Recording
 	line      *timeline.Timeline
+	keyed     uint32 // a bit for each video socket: a key frame came
+	holed     uint32 // and that something is missing behind it
 	lost      *link.Loss
 	first     uint64        // first frame that may be stored
 	next      uint64        // next frame that is expected
@@ -100,17 +105,17 @@ type session struct {
 
 var _ link.Owner = (*session)(nil)
 
-func newSession(s *Service, h *host, call recorder.CallRef, id string) *session {
+func newSession(s *Service, h *host, call recorder.CallRef, id string, streams Streams) *session {
 	one := &session{
-		service: s, host: h, mu: &h.gates, call: call, id: id, kind: frame.MixedAudio,
+		service: s, host: h, mu: &h.gates, call: call, id: id, streams: streams, kind: streams.audio(),
 		log:  h.log.With(zap.String("call", string(call.ID)), zap.String("session", id)),
 		part: 1, joint: jointStart,
 		turns: make(chan struct{}, 1), ending: make(chan struct{}), news: make(chan struct{}),
 		line: timeline.New(), believed: math.MaxInt64, spent: make(map[uint32]time.Duration),
 		speakers: newSpeakersLimit(),
 	}
-	if s.opts.Audio == "unmixed" {
-		one.kind = frame.UnmixedAudio
+	if streams.Cameras > 0 || streams.Screen {
+		one.viewer.plan = subscription.New(streams.Cameras, streams.Screen, streams.Height)
 	}
 	return one
 }
@@ -230,6 +235,7 @@ func (s *session) Attached(a link.Attached) {
 	case held:
 		s.lostByDeath(lost)
 	}
+	s.replan((*subscription.Plan).Attached)
 }
 
 // lostByCut records what the host had to drop while we were away.
@@ -239,18 +245,21 @@ func (s *session) lostByCut(a link.Attached) {
 		upTo = a.Next
 	}
 	s.mu.Lock()
-	g := frame.Gap{Kind: s.kind, FirstSeq: s.next, Cause: frame.CauseLink}
+	g := frame.Gap{Kind: s.streams.unclaimed(), FirstSeq: s.next, Cause: frame.CauseLink}
 	if upTo > s.next {
 		g.Count = upTo - s.next
 	}
 	s.mu.Unlock()
 	if g.Count > 0 {
-		s.Gap(g)
+		s.heard(g)
 	}
 }
 
 // Opened implements link.Owner. Only the first of a recording opens the gate.
-func (s *session) Opened(first uint64) { s.lostByDeath(s.opens(first)) }
+func (s *session) Opened(first uint64) {
+	s.lostByDeath(s.opens(first))
+	s.replan(func(*subscription.Plan) {})
+}
 
 // opens returns how many frames were lost while nobody had the session.
 func (s *session) opens(first uint64) (lost uint64) {

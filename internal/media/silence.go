@@ -27,7 +27,7 @@ func (s *session) silent(now time.Time) (is, first bool) {
 func (s *session) mute(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.kind == frame.MixedAudio && s.gate == gateOpen && s.attached && !s.failed && s.next == s.first && !s.gapHeard &&
+	return s.kind == frame.MixedAudio && s.gate == gateOpen && s.attached && !s.failed && s.lastAt.IsZero() && !s.gapHeard &&
 		now.Sub(latest(s.openedAt, s.wokenAt)) > muteLimit
 }
 
@@ -55,7 +55,10 @@ func (s *session) tail(asked time.Time, end string, last uint64) (frame.Gap, boo
 	}
 	since := latest(s.lastAt, s.began())
 	away := until.Sub(since) - s.skipped
-	numbered := time.Duration(last-(s.next-1)) * frameLength //nolint:gosec // G115: Paused and announced gaps are bounded
+	numbered := time.Duration(0)
+	if s.streams.alone() { // else nobody can tell whose numbers they are
+		numbered = time.Duration(last-(s.next-1)) * frameLength //nolint:gosec // G115: Paused and announced gaps are bounded
+	}
 	if away -= numbered; away <= usual {
 		return frame.Gap{}, false
 	}

@@ -170,12 +170,12 @@ func TestSilenceNeedsALink(t *testing.T) {
 		"paused":       {func(s *session) { s.gate = gatePaused }, false},
 		"not open yet": {func(s *session) { s.gate = gateArmed }, false},
 		"a frame":      {func(s *session) { s.lastAt = now }, false},
-		"unmixed":      {func(s *session) { s.kind = frame.UnmixedAudio }, false},
+		"unmixed":      {func(s *session) { s.streams, s.kind = Streams{Unmixed: true}, frame.UnmixedAudio }, false},
 		"an announcement": {func(s *session) {
 			s.wokenAt = now.Add(-time.Second)
 		}, false},
 	} {
-		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name, Streams{})
 		s.gate, s.attached, s.wokenAt = gateOpen, true, now.Add(-6*time.Second)
 		tt.change(s)
 		if got, first := s.silent(now); got != tt.want || first != tt.want {
@@ -252,15 +252,16 @@ func TestMute(t *testing.T) {
 	}{
 		"nothing ever":        {func(*session) {}, true},
 		"not for long":        {func(s *session) { s.openedAt = now.Add(-9 * time.Second) }, false},
-		"a frame":             {func(s *session) { s.next++ }, false},
+		"a frame":             {func(s *session) { s.lastAt = now.Add(-11 * time.Second) }, false},
+		"a camera's frame":    {func(s *session) { s.next++ }, true},
 		"a gap, and no frame": {func(s *session) { s.gapHeard = true }, false},
 		"cut":                 {func(s *session) { s.attached = false }, false},
 		"just back":           {func(s *session) { s.Attached(link.Attached{Next: 1, Again: true}) }, false},
 		"paused":              {func(s *session) { s.gate = gatePaused }, false},
-		"unmixed":             {func(s *session) { s.kind = frame.UnmixedAudio }, false},
+		"unmixed":             {func(s *session) { s.streams, s.kind = Streams{Unmixed: true}, frame.UnmixedAudio }, false},
 		"failed already":      {func(s *session) { s.failed = true }, false},
 	} {
-		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name)
+		s := newSession(w.service, w.service.hosts[0], recorder.CallRef{ID: "c"}, name, Streams{})
 		s.gate, s.attached, s.first, s.next, s.openedAt = gateOpen, true, 1, 1, now.Add(-11*time.Second)
 		tt.change(s)
 		if got := s.mute(now); got != tt.want {

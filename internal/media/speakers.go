@@ -2,11 +2,13 @@ package media
 
 import (
 	"encoding/json"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
 	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/subscription"
 )
 
 // Bounds of what a host may say of who speaks: it is a note for each word.
@@ -37,9 +39,11 @@ func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
 	if err != nil {
 		return // three numbers always marshal
 	}
+	kept := false
 	s.write(func(b *spool.Batch) {
-		if s.gate == gateOpen && s.permit.Live() && before >= s.first {
-			b.Note(s.recording, "speakers", data)
-		}
+		kept = s.gate == gateOpen && s.permit.Live() && before >= s.first && b.Note(s.recording, "speakers", data)
 	})
+	if kept {
+		s.replan(func(p *subscription.Plan) { p.Speakers(sources, time.Now()) })
+	}
 }

@@ -147,7 +147,7 @@ func TestStorageFails(t *testing.T) {
 			t.Errorf("%+v", end)
 		}
 	}
-	if _, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, ""); !errors.Is(err, recorder.ErrNoMediaHost) {
+	if _, err := w.service.CreateSession(t.Context(), recorder.CallRef{ID: "c"}, recorder.Placement{}); !errors.Is(err, recorder.ErrNoMediaHost) {
 		t.Errorf("a new call was taken: %v", err)
 	}
 	if got := w.failures(); len(got) != 1 || !errors.Is(got[0], planted) {

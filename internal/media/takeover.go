@@ -147,7 +147,7 @@ func (s *session) isSealed() bool {
 // renew makes a session for the next recording of a call that was paused. Whatever
 // the host still holds of the pause is not asked for, and not taken.
 func (s *Service) renew(one *session) *session {
-	next := newSession(s, one.host, one.call, one.id)
+	next := newSession(s, one.host, one.call, one.id, one.streams)
 	next.adopt, next.joint = true, jointPause
 	one.mu.Lock()
 	next.part, next.after = one.part+1, one.report.Recording
@@ -156,6 +156,7 @@ func (s *Service) renew(one *session) *session {
 	}
 	late := one.lateSeq
 	one.mu.Unlock()
+	one.viewer.succeed(&next.viewer)
 	one.link.Detach()
 	// What is durable was acknowledged, and must not be asked for again: what comes has
 	// higher numbers.
@@ -166,7 +167,7 @@ func (s *Service) renew(one *session) *session {
 
 // adopted makes a session for a call that another process was recording.
 func (s *Service) adopted(l *left) *session {
-	next := newSession(s, l.host, l.Call, l.session.ID)
+	next := newSession(s, l.host, l.Call, l.session.ID, s.streamsFrom(l.session.Streams))
 	next.adopt, next.left = true, l
 	next.part, next.after, next.joint = l.Parts+len(l.Recordings)+1, l.After, jointStart
 	if l.Parts > 0 {
@@ -229,7 +230,7 @@ func (s *session) hostIsShut(recording bool) {
 // session.
 func (s *session) lostByDeath(lost uint64) {
 	if lost > 0 {
-		s.Gap(frame.Gap{Kind: s.kind, FirstSeq: s.from, Count: lost, Cause: frame.CauseCrash})
+		s.heard(frame.Gap{Kind: s.streams.unclaimed(), FirstSeq: s.from, Count: lost, Cause: frame.CauseCrash})
 	}
 }
 

@@ -57,7 +57,7 @@ type stranger struct {
 	orders  chan recorder.SealOrder
 }
 
-func (*stranger) CreateSession(context.Context, recorder.CallRef, string) (recorder.Session, error) {
+func (*stranger) CreateSession(context.Context, recorder.CallRef, recorder.Placement) (recorder.Session, error) {
 	return recorder.Session{ID: "x", Blob: "x"}, nil
 }
 

@@ -29,16 +29,16 @@ func (w *slowWorld) Announce(ctx context.Context, c CallRef, s RecordingStatus, 
 	return w.world.Announce(ctx, c, s, clientContext)
 }
 
-func (w *slowWorld) Answer(ctx context.Context, c CallRef, blob string) (Receipt, error) {
+func (w *slowWorld) Answer(ctx context.Context, c CallRef, blob Session) (Receipt, error) {
 	if w.answersLost > 0 {
 		w.answersLost--
-		w.saw("answer " + blob)
+		w.saw("answer " + blob.Blob)
 		return Receipt{HTTPStatus: 502}, &Fault{Kind: FaultUnknown}
 	}
 	return w.world.Answer(ctx, c, blob)
 }
 
-func (w *slowWorld) CreateSession(ctx context.Context, c CallRef, r string) (Session, error) {
+func (w *slowWorld) CreateSession(ctx context.Context, c CallRef, r Placement) (Session, error) {
 	pass(w.createFor)
 	s, err := w.world.CreateSession(ctx, c, r)
 	w.saw("session exists")

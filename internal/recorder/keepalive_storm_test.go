@@ -189,11 +189,11 @@ func (s *storm) Announce(_ context.Context, _ CallRef, _ RecordingStatus, client
 
 // The rest would only be remembered.
 
-func (s *storm) Answer(context.Context, CallRef, string) (Receipt, error) {
+func (s *storm) Answer(context.Context, CallRef, Session) (Receipt, error) {
 	return Receipt{HTTPStatus: 202}, nil
 }
 
-func (s *storm) CreateSession(context.Context, CallRef, string) (Session, error) {
+func (s *storm) CreateSession(context.Context, CallRef, Placement) (Session, error) {
 	return Session{ID: "s", Host: "h", Blob: "b"}, nil
 }
 

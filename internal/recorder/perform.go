@@ -90,7 +90,7 @@ func (c *call) perform(ctx context.Context, cmd Command) {
 
 func (c *call) createSession(ctx context.Context) {
 	c.do(ctx, sessionTimeout+sessionPatience, func(ctx context.Context) Event {
-		session, err := c.deps.media.CreateSession(ctx, c.inv.Call, c.inv.Region)
+		session, err := c.deps.media.CreateSession(ctx, c.inv.Call, Placement{c.inv.Region, c.inv.Policy})
 		if c.released.Load() {
 			// The call ended meanwhile, and its release found nothing to release.
 			c.release(context.WithoutCancel(ctx), CauseCallEnded)
@@ -131,7 +131,7 @@ func (c *call) answer(ctx context.Context, cmd Answer) {
 	c.do(ask, max(left, 100*time.Millisecond), func(ctx context.Context) Event {
 		receipt, err := func() (Receipt, error) {
 			defer close(over)
-			return c.deps.platform.Answer(ctx, c.inv.Call, cmd.Session.Blob)
+			return c.deps.platform.Answer(ctx, c.inv.Call, cmd.Session)
 		}()
 		took := time.Since(c.inv.At)
 		c.deps.metrics.answer.Observe(took.Seconds())

@@ -12,7 +12,7 @@ import (
 type Platform interface {
 	// Answer accepts the invite with the media host's blob. nil means that the
 	// platform took the request (202), not that the call is established.
-	Answer(ctx context.Context, call CallRef, blob string) (Receipt, error)
+	Answer(ctx context.Context, call CallRef, session Session) (Receipt, error)
 	Reject(ctx context.Context, call CallRef, reason RejectReason) (Receipt, error)
 	// Announce sets the recording status. A nil error means that the reply was
 	// 2xx with an operation that can be read; only Operation.Progress says
@@ -30,6 +30,12 @@ type Platform interface {
 	HangUp(ctx context.Context, call CallRef) (Receipt, error)
 }
 
+// A Placement is what decides on the media host and the sockets of a call.
+type Placement struct {
+	Region string // of the call, as the platform names it; may be empty
+	Policy string // the recording policy by which we were invited; may be empty
+}
+
 // A Session is one call's sockets on a media host.
 type Session struct {
 	ID   string `json:"id"`   // ours, a UUID
@@ -37,6 +43,11 @@ type Session struct {
 	// Address is where the host was reached.
 	Address string `json:"address,omitempty"`
 	Blob    string `json:"-"` // opaque; goes into the answer, and nowhere else
+	// Modalities are what the sockets receive, in the answer's words: audio, video,
+	// videoBasedScreenSharing. Empty: audio.
+	Modalities []string `json:"modalities,omitempty"`
+	// Streams are what the sockets were made for, in the media side's own words.
+	Streams string `json:"streams,omitempty"`
 }
 
 // Opened tells where a recording starts.
@@ -91,7 +102,7 @@ type SealReport struct {
 type Media interface {
 	// CreateSession places the call on a media host. It returns
 	// ErrNoMediaHost where none can take it.
-	CreateSession(ctx context.Context, call CallRef, region string) (Session, error)
+	CreateSession(ctx context.Context, call CallRef, where Placement) (Session, error)
 	// Open makes the permit's evidence durable in the spool, opens the gate and
 	// tells the host to send. It returns when the host has confirmed.
 	Open(ctx context.Context, permit Permit) (Opened, error)

@@ -55,8 +55,8 @@ func (w *world) ends() []Conclusion {
 	return slices.Clone(w.conclusions)
 }
 
-func (w *world) Answer(ctx context.Context, call CallRef, blob string) (Receipt, error) {
-	w.saw("answer " + blob)
+func (w *world) Answer(ctx context.Context, call CallRef, blob Session) (Receipt, error) {
+	w.saw("answer " + blob.Blob)
 	if w.answerWait != nil {
 		w.answerWait(ctx)
 	}
@@ -112,7 +112,7 @@ func (w *world) HangUp(context.Context, CallRef) (Receipt, error) {
 	return Receipt{HTTPStatus: 204}, nil
 }
 
-func (w *world) CreateSession(context.Context, CallRef, string) (Session, error) {
+func (w *world) CreateSession(context.Context, CallRef, Placement) (Session, error) {
 	w.saw("createSession")
 	return Session{ID: "s", Host: "h", Blob: "blob"}, w.sessionErr
 }

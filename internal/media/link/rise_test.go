@@ -23,8 +23,8 @@ func (deaf) Opened(uint64)                     {}
 func (deaf) Paused(uint64)                     {}
 func (deaf) Gap(frame.Gap)                     {}
 func (deaf) Speakers(uint64, []uint32, uint32) {}
-func (deaf) ReceiveStatus(uint8, bool, bool) {}
-func (deaf) Subscribed(uint8, uint32, string) {}
+func (deaf) ReceiveStatus(uint8, bool, bool)   {}
+func (deaf) Subscribed(uint8, uint32, string)  {}
 func (deaf) Cut(string)                        {}
 func (deaf) Lost(Loss)                         {}
 

@@ -96,8 +96,8 @@ func New(cameras int, screen bool, height uint32) *Plan {
 	return p
 }
 
-// Open says that the host lets media in; nothing is asked before.
-func (p *Plan) Open() { p.open = true }
+// Open says whether media may come: else nothing is asked.
+func (p *Plan) Open(open bool) { p.open = open }
 
 // Attached says that the host has the session on a new link: what was asked before, and
 // not confirmed, may be lost, and of what is under way there may be a hole.
@@ -176,10 +176,22 @@ func (p *Plan) Speakers(voices []uint32, now time.Time) {
 	}
 }
 
-// Frame says that a frame came on a socket.
-func (p *Plan) Frame(number uint8, screen, key bool) {
-	if s := p.socket(number, screen); s != nil && key {
-		s.keyless = false
+// Keys says, a bit for each socket by its number, where a key frame came.
+func (p *Plan) Keys(sockets uint32) {
+	for i := range p.sockets {
+		if s := &p.sockets[i]; sockets>>s.number&1 != 0 {
+			s.keyless = false
+		}
+	}
+}
+
+// Holes says, a bit for each socket by its number, where frames are missing behind the
+// last key frame.
+func (p *Plan) Holes(sockets uint32) {
+	for i := range p.sockets {
+		if s := &p.sockets[i]; s.source != 0 && sockets>>s.number&1 != 0 {
+			s.keyless = true
+		}
 	}
 }
 

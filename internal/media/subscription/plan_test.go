@@ -28,7 +28,7 @@ func TestLife(t *testing.T) {
 	p.Status(0, false, false)
 	p.Roster([]Camera{camera1(7, 1)})
 	expect(t, "before consent", p.Next(at(0)))
-	p.Open()
+	p.Open(true)
 	expect(t, "not active", p.Next(at(0)))
 	p.Status(0, false, true)
 	subscribe := Action{What: Subscribe, Socket: 0, Source: 7, Height: 720}
@@ -41,17 +41,20 @@ func TestLife(t *testing.T) {
 	expect(t, "the first frame is a key frame, as a rule", p.Next(at(7.5)))
 	expect(t, "and if not", p.Next(at(8)), Action{What: KeyFrame, Socket: 0})
 	expect(t, "once a second", p.Next(at(8.5)))
-	p.Frame(0, false, true)
+	p.Keys(1)
 	expect(t, "decodable", p.Next(at(20)))
+	p.Holes(1)
+	expect(t, "a hole", p.Next(at(20.5)), Action{What: KeyFrame, Socket: 0})
+	p.Keys(1)
 	p.Lost(7)
-	expect(t, "a hole", p.Next(at(21)), Action{What: KeyFrame, Socket: 0})
-	p.Frame(0, false, true)
+	expect(t, "a gap", p.Next(at(22)), Action{What: KeyFrame, Socket: 0})
+	p.Keys(1)
 	p.Status(0, false, false)
-	expect(t, "inactive", p.Next(at(22)))
+	expect(t, "inactive", p.Next(at(22.5)))
 	p.Status(0, false, true)
 	expect(t, "reactivated", p.Next(at(23)), subscribe)
 	p.Result(0, 7, true, at(23))
-	p.Frame(0, false, true)
+	p.Keys(1)
 	p.Attached()
 	expect(t, "a new link", p.Next(at(24)), subscribe)
 	p.Roster(nil)
@@ -63,7 +66,7 @@ func TestLife(t *testing.T) {
 func TestWhoSpokeLast(t *testing.T) {
 	t.Parallel()
 	p := New(2, true, 360)
-	p.Open()
+	p.Open(true)
 	p.Roster([]Camera{camera1(11, 1), camera1(12, 2), camera1(13, 3), {Source: 90, Screen: true}})
 	expect(t, "the roster's order", p.Next(at(0)),
 		Action{Subscribe, 0, 11, 360}, Action{Subscribe, 1, 12, 360}, Action{Subscribe, 2, 90, 360})
@@ -86,7 +89,7 @@ func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sockets := rapid.IntRange(1, 4).Draw(t, "sockets")
 		p := New(sockets, false, 720)
-		p.Open()
+		p.Open(true)
 		now := start
 		inactive := map[uint8]bool{}
 		on := map[uint8]uint32{}
@@ -150,7 +153,8 @@ func TestAnyOrder(t *testing.T) {
 			case 5:
 				p.Lost(source)
 			case 6:
-				p.Frame(number, false, rapid.Bool().Draw(t, "key"))
+				p.Keys(rapid.Uint32Range(0, 15).Draw(t, "keys"))
+				p.Holes(rapid.Uint32Range(0, 15).Draw(t, "holes"))
 			case 7:
 				p.Attached()
 			}

@@ -160,15 +160,20 @@ func (t *Timeline) Explains(g frame.Gap) bool {
 // skipped takes a gap without a count: the platform delivered nothing, and no
 // numbers were used up. Its times tell how long.
 func (t *Timeline) skipped(g frame.Gap) {
-	tr := t.claimant(g.Kind, g.Source, g.Cause)
-	if tr == nil {
-		t.sum.AbsurdGaps++
-		t.suspectAll(g.Cause)
-		return
-	}
 	samples := int64(0)
 	if g.FromTime > 0 && g.ToTime > g.FromTime && g.ToTime-g.FromTime <= day {
 		samples = (g.ToTime - g.FromTime) / frame.TicksPerSample
+	}
+	tr := t.claimant(g.Kind, g.Source, g.Cause)
+	switch {
+	case tr != nil:
+	case samples == 0:
+		t.sum.AbsurdGaps++
+		t.suspectAll(g.Cause)
+		return
+	default:
+		t.skippedByAll(g, samples)
+		return
 	}
 	switch {
 	case !tr.audio:
@@ -181,6 +186,24 @@ func (t *Timeline) skipped(g frame.Gap) {
 		if samples > 0 && !tr.foretold(g.FirstSeq, samples, g.Cause) {
 			tr.owe(debt{fromSeq: g.FirstSeq, samples: samples, cause: g.Cause})
 		}
+	}
+}
+
+// skippedByAll takes a time in which nothing came of anybody: whoever spoke then is
+// missing, so each track of audio misses it, one of unmixed audio behind what it was
+// silent for until then.
+func (t *Timeline) skippedByAll(g frame.Gap, samples int64) {
+	for _, tr := range t.tracks {
+		if !tr.audio {
+			continue
+		}
+		if tr.Kind == frame.UnmixedAudio && tr.clock.set {
+			idle := (g.FromTime - tr.clock.start - tr.Samples*frame.TicksPerSample) / frame.TicksPerSample
+			if idle >= frame.AudioSamples && idle <= maxFrames*frame.AudioSamples {
+				tr.owe(debt{fromSeq: g.FirstSeq, samples: idle, cause: Idle})
+			}
+		}
+		tr.owe(debt{fromSeq: g.FirstSeq, samples: samples, cause: g.Cause})
 	}
 }
 
@@ -240,7 +263,7 @@ func (t *Timeline) lose(g frame.Gap) {
 // A gap that only we noticed says nothing of its kind: it belongs to mixed audio
 // if nothing else was ever on the link.
 func (t *Timeline) claimant(kind frame.Kind, source uint32, cause frame.GapCause) *track {
-	noticed := kind == 0 || cause == unannounced || cause == tail
+	noticed := kind == 0 || cause == unannounced || (kind == frame.UnmixedAudio && source == 0)
 	switch {
 	case !noticed:
 		return t.track(kind, source)

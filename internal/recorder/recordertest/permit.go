@@ -45,7 +45,7 @@ type world struct {
 	sealed   chan struct{}
 }
 
-func (w *world) Answer(_ context.Context, call recorder.CallRef, _ string) (recorder.Receipt, error) {
+func (w *world) Answer(_ context.Context, call recorder.CallRef, _ recorder.Session) (recorder.Receipt, error) {
 	return recorder.Receipt{HTTPStatus: 202}, w.registry.Post(call.ID, recorder.Established{})
 }
 
@@ -79,7 +79,7 @@ func (w *world) HangUp(context.Context, recorder.CallRef) (recorder.Receipt, err
 	return recorder.Receipt{HTTPStatus: 204}, nil
 }
 
-func (w *world) CreateSession(context.Context, recorder.CallRef, string) (recorder.Session, error) {
+func (w *world) CreateSession(context.Context, recorder.CallRef, recorder.Placement) (recorder.Session, error) {
 	return recorder.Session{ID: "s", Host: "h", Blob: "b"}, nil
 }
 

@@ -1,0 +1,143 @@
+package media
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+	"github.com/recorderbot/recorderbot/internal/media/subscription"
+)
+
+var seen = Streams{Cameras: 2, Screen: true, Height: 720}
+
+// unit is an access unit of a source's video, between the frames of audio.
+func unit(seq uint64, source uint32, flags frame.Flags) frame.Frame {
+	f := audio(seq)
+	f.Kind, f.Source, f.Flags, f.Width, f.Height = frame.Video, source, flags, 640, 360
+	f.Payload = []byte{0, 0, 0, 1, 0x65, byte(seq)}
+	return f
+}
+
+// voice is audio whose media time counts no frames of video.
+func voice(seq, nth uint64) frame.Frame {
+	f := audio(seq)
+	f.MediaTime = audio(nth).MediaTime
+	return f
+}
+
+func (w *world) awaitAsked(hs *testSession, want ...string) {
+	w.tb.Helper()
+	var got []string
+	eventually(w.tb, "what is asked of the video sockets", func() bool {
+		got = hs.state().asked
+		return slices.Equal(got, want)
+	})
+	if !slices.Equal(got, want) {
+		w.tb.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+// TestVideo: cameras are asked for once media may come, their frames are stored among
+// those of the audio, and what is missing of the one is not missing of the other.
+func TestVideo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: seen})
+	w.invite("c")
+	first := w.placed("c")
+	w.service.Cameras("c", []subscription.Camera{{Source: 7}, {Source: 9, Screen: true}})
+	s, hs := w.opened("c")
+	if first != s {
+		t.Fatal("another session")
+	}
+	if m := hs.made; m.GetVideoSockets() != 2 || !m.GetScreenShare() || m.GetAudio() != pb.AudioMode_AUDIO_MODE_MIXED {
+		t.Errorf("the sockets are made for %v", m)
+	}
+	w.awaitAsked(hs, "subscribe 0 to 7, 720 lines", "subscribe 2 to 9, 720 lines")
+	hs.say(&pb.FromHost{Message: &pb.FromHost_SubscribeResult{SubscribeResult: &pb.SubscribeResult{Handle: hs.handle, SourceId: 7}}})
+	hs.raw(voice(1, 1), unit(2, 7, frame.KeyFrame), voice(3, 2), unit(4, 7, 0), voice(5, 3))
+	hs.skip(5)
+	w.stored(s, 5)
+	hs.say(&pb.FromHost{Message: &pb.FromHost_Gap{Gap: &pb.Gap{Handle: hs.handle, Kind: 3, SourceId: 7, FirstSeq: 6, Count: 3, Reason: pb.Gap_REASON_OVERFLOW}}})
+	hs.raw(voice(9, 4), unit(10, 7, frame.AfterGap))
+	hs.skip(5)
+	w.stored(s, 10)
+	w.awaitAsked(hs, "subscribe 0 to 7, 720 lines", "subscribe 2 to 9, 720 lines", "key frame 0")
+	w.hangUp("c")
+	w.end("c")
+	r := w.report("c")
+	k := w.kept(r.Recording)
+	if !slices.Equal(k.seqs, []uint64{1, 2, 3, 4, 5, 9, 10}) {
+		t.Errorf("stored %v", k.seqs)
+	}
+	tail := uint64(0) // a key frame is waited for, so the end is far behind the last frame
+	for _, g := range k.gaps[1:] {
+		if g.Gap.Cause != frame.CauseTail || g.Gap.Kind != frame.MixedAudio {
+			t.Errorf("gap %+v", g.Gap)
+		}
+		tail += uint64(g.Gap.ToTime-g.Gap.FromTime) / frame.TicksPerSample //nolint:gosec // positive
+	}
+	if r.Frames != 7 || r.Samples != 4*frame.AudioSamples || r.GapSamples != tail || r.LastSeq != 10 {
+		t.Errorf("%+v, and %d samples are missing at the end", r, tail)
+	}
+}
+
+// TestVideoThatNobodyWants is discarded, and takes no number from the audio.
+func TestVideoThatNobodyWants(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.raw(audio(1), unit(2, 7, frame.KeyFrame))
+	w.refused(s, unwanted, 1)
+	w.service.Cameras("c", []subscription.Camera{{Source: 7}})
+	if asked := hs.state().asked; len(asked) != 0 {
+		t.Errorf("asked %q", asked)
+	}
+}
+
+// TestVideoBehindAPause: what was subscribed is asked for again, for the host may have
+// lost it, and what comes then is the next recording's.
+func TestVideoBehindAPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: Streams{Cameras: 1, Height: 360}})
+	w.invite("c")
+	w.placed("c")
+	w.service.Cameras("c", []subscription.Camera{{Source: 7}})
+	s, hs := w.opened("c")
+	w.awaitAsked(hs, "subscribe 0 to 7, 360 lines")
+	hs.say(&pb.FromHost{Message: &pb.FromHost_SubscribeResult{SubscribeResult: &pb.SubscribeResult{Handle: hs.handle, SourceId: 7}}})
+	hs.raw(voice(1, 1), unit(2, 7, frame.KeyFrame))
+	hs.skip(2)
+	w.stored(s, 2)
+	if _, err := w.registry.Pause(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	w.service.Cameras("c", []subscription.Camera{{Source: 8}})
+	if _, err := w.registry.Resume(t.Context(), "c"); err != nil {
+		t.Fatal(err)
+	}
+	w.opened("c")
+	w.awaitAsked(hs, "subscribe 0 to 7, 360 lines", "subscribe 0 to 8, 360 lines")
+}
+
+// TestPolicies: what of a call is recorded is its policy's business.
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	s := &Service{opts: Options{Streams: seen, Policies: map[string]Streams{"p": {Unmixed: true}}}}
+	if got := s.streamsOf("p"); got != (Streams{Unmixed: true}) {
+		t.Errorf("%+v", got)
+	}
+	if got := s.streamsOf("q"); got != seen {
+		t.Errorf("%+v", got)
+	}
+	for _, told := range []string{s.streamsOf("p").told(), seen.told()} {
+		if got := s.streamsFrom(told).told(); got != told {
+			t.Errorf("told %s, taken up as %s", told, got)
+		}
+	}
+	for _, told := range []string{"", "{", `{"cameras":11,"height":720}`, `{"screen":true,"height":7}`} {
+		if got := s.streamsFrom(told); got != seen {
+			t.Errorf("%q is taken up as %+v", told, got)
+		}
+	}
+}
