@@ -118,7 +118,7 @@ type StreamsConfig struct {
 
 // RecordingConfig says what is recorded.
 type RecordingConfig struct {
-	StreamsConfig `yaml:",inline"`
+	StreamsConfig
 
 	// Policies are what is recorded otherwise of a call by a policy of that identifier.
 	Policies            map[string]StreamsConfig `yaml:"policies"`

@@ -156,7 +156,7 @@ func (c *configCheck) recording() {
 	r := c.cfg.Recording
 	c.streams("recording", r.StreamsConfig)
 	for _, policy := range slices.Sorted(maps.Keys(r.Policies)) {
-		c.streams("recording.policies."+policy, r.Policies[policy])
+		c.streams("recording.policies."+policy, r.policy(policy))
 	}
 	if r.ParticipantCapacity < 0 || r.ParticipantCapacity > 1<<31-1 {
 		c.fault("recording.participantCapacity", fmt.Sprintf("%d is out of range", r.ParticipantCapacity), "write 0 (no grouping) or about 100")

@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"sort"
@@ -178,11 +179,7 @@ func (l *configLoader) bind(node ast.Node, v reflect.Value, key string) {
 			l.bind(item, v.Index(i), itemKey)
 		}
 	case v.Kind() == reflect.Map:
-		m := reflect.MakeMap(v.Type())
-		for _, kv := range pairs(node) {
-			m.SetMapIndex(reflect.ValueOf(kv.Key.String()), reflect.ValueOf(any(kv.Value.String())))
-		}
-		v.Set(m)
+		l.bindMap(node, v, key)
 	default:
 		scalar, ok := node.(ast.ScalarNode)
 		if !ok {
@@ -190,6 +187,33 @@ func (l *configLoader) bind(node ast.Node, v reflect.Value, key string) {
 			return
 		}
 		l.set(v, key, fmt.Sprint(scalar.GetValue()))
+	}
+}
+
+// bindMap sets a section whose keys are the operator's own.
+func (l *configLoader) bindMap(node ast.Node, v reflect.Value, key string) {
+	m := reflect.MakeMap(v.Type())
+	v.Set(m)
+	kvs := pairs(node)
+	if _, section := node.(*ast.MappingNode); kvs == nil && !section {
+		l.fault(key, "must be a section with keys", "write it as {name: {key: value}}")
+		return
+	}
+	for _, kv := range kvs {
+		name := kv.Key.GetToken().Value
+		child := join(key, name)
+		l.lines[child] = kv.Key.GetToken().Position.Line
+		one := reflect.New(v.Type().Elem()).Elem()
+		if one.Kind() == reflect.Interface {
+			one.Set(reflect.ValueOf(kv.Value.String()))
+		} else {
+			l.bind(kv.Value, one, child)
+		}
+		if m.MapIndex(reflect.ValueOf(name)).IsValid() {
+			l.fault(child, "given twice", "keep one")
+			continue
+		}
+		m.SetMapIndex(reflect.ValueOf(name), one)
 	}
 }
 
@@ -256,6 +280,10 @@ func (l *configLoader) set(v reflect.Value, key, text string) {
 func fieldsOf(v reflect.Value) map[string]reflect.Value {
 	fields := map[string]reflect.Value{}
 	for i := range v.NumField() {
+		if v.Type().Field(i).Anonymous {
+			maps.Copy(fields, fieldsOf(v.Field(i)))
+			continue
+		}
 		if name := v.Type().Field(i).Tag.Get("yaml"); name != "" {
 			fields[name] = v.Field(i)
 		}

@@ -45,11 +45,18 @@ func (t StreamsConfig) streams() media.Streams {
 // policies are the streams of calls by the policies that want others.
 func (c *Config) policies() map[string]media.Streams {
 	all := make(map[string]media.Streams, len(c.Recording.Policies))
-	for policy, t := range c.Recording.Policies {
-		t.Audio, t.Video = cmp.Or(t.Audio, c.Recording.Audio), cmp.Or(t.Video, c.Recording.Video)
-		all[policy] = t.streams()
+	for policy := range c.Recording.Policies {
+		all[policy] = c.Recording.policy(policy).streams()
 	}
 	return all
+}
+
+// policy is what is configured for a policy. What it leaves out is as for all, but for
+// the shared screen, which it must name.
+func (r RecordingConfig) policy(name string) StreamsConfig {
+	t := r.Policies[name]
+	t.Audio, t.Video = cmp.Or(t.Audio, r.Audio), cmp.Or(t.Video, r.Video)
+	return t
 }
 
 // screenLines are those of a shared screen where no resolution is configured: text must
