@@ -231,11 +231,12 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 		return archive.Job{}, err
 	}
 	end, err := a.catalogue.OutcomeOf(ctx, rec.Call)
-	if err != nil {
+	goesOn := errors.Is(err, catalogue.ErrUnknown)
+	if err != nil && !goesOn {
 		return archive.Job{}, err
 	}
 	outcome, ok := recorder.ParseOutcome(end.Outcome)
-	if !ok {
+	if !ok && !goesOn {
 		return archive.Job{}, fmt.Errorf("the catalogue has the outcome %q, which this version does not know", end.Outcome)
 	}
 	journal, err := a.catalogue.Journal(ctx, rec.Call)
@@ -248,7 +249,7 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 	}
 	job := archive.Job{
 		Recording: rec.ID, Read: func() iter.Seq2[spool.Record, error] { return a.spool.Read(rec.ID) },
-		Facts: archive.FactsOf(call.Invite), Previous: previous, Software: buildVersion(),
+		GoesOn: goesOn, Facts: archive.FactsOf(call.Invite), Previous: previous, Software: buildVersion(),
 		Conclusion: recorder.Conclusion{
 			Call: rec.Call, Outcome: outcome, Cause: end.Cause, Detail: end.Detail, At: end.At,
 			Recordings: []recorder.SealReport{reportOf(rec)},

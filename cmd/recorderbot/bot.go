@@ -214,10 +214,15 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 	}
 	b.media, err = media.New(media.Options{
 		Bridge: b.cfg.bridge,
-		Hosts:  m.Addresses, Spool: b.spool, Streams: b.cfg.Recording.streams(), Policies: b.cfg.policies(), Hooks: &b.hooks,
+		Hosts:  m.Addresses, Spool: b.spool, Streams: b.cfg.Recording.streams(), Policies: b.cfg.policies(), PartLength: time.Duration(b.cfg.Recording.PartLength), Hooks: &b.hooks,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS13, GetClientCertificate: identity.GetClientCertificate, RootCAs: pool},
 		// A call that is not live any more has no use for it.
-		Post:      func(id recorder.CallID, ev recorder.Event) { _ = b.registry.Urge(id, ev) },
+		Post: func(id recorder.CallID, ev recorder.Event) {
+			_ = b.registry.Urge(id, ev)
+			if opened, ok := ev.(recorder.MediaOpened); ok && opened.Opened.Previous != nil {
+				b.running.Go(func() { b.archivePart(ctx) })
+			}
+		},
 		Note:      func(e recorder.Entry) bool { return b.catalogue.Note(e) },
 		OnFailure: b.lost, LateSeal: b.sealedLate, Registerer: b.metrics, Log: b.log.Named("media"),
 	})
@@ -226,6 +231,19 @@ func (b *bot) makeMedia(ctx context.Context) (err error) {
 	}
 	b.later("media hosts", 5*time.Second, b.media.Close)
 	return nil
+}
+
+// partLimit is how long the archive of a part waits for the catalogue to know of it;
+// later it is found without being told.
+const partLimit = 10 * time.Second
+
+// archivePart has the archiver look for a recording whose call goes on in another.
+func (b *bot) archivePart(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, partLimit)
+	defer cancel()
+	if b.catalogue.Append(ctx) == nil {
+		b.archiver.notify()
+	}
 }
 
 func certPool(file string) (*x509.CertPool, error) {

@@ -31,7 +31,10 @@ func checkJournal(journal []catalogue.JournalEntry, sealedAt func(recording stri
 	intended, completed := map[string]string{}, map[string]bool{}
 	permitted, open, outcomes := false, "", 0
 	for _, e := range journal {
-		var d struct{ Status, ClientContext, Progress, Recording string }
+		var d struct {
+			Status, ClientContext, Progress, Recording string
+			Previous                                   struct{ Recording string }
+		}
 		if err := json.Unmarshal(e.Data, &d); err != nil {
 			d.Status = "" // entries of other shapes
 		}
@@ -56,7 +59,8 @@ func checkJournal(journal []catalogue.JournalEntry, sealedAt func(recording stri
 			}
 			permitted = true
 		case recorder.EntryOpened:
-			if !permitted {
+			// A long recording goes on in another one under the same permit.
+			if goesOn := open != "" && d.Previous.Recording == open; !permitted && !goesOn {
 				faults = append(faults, fmt.Errorf("%w (entry %d)", errReopened, e.Seq))
 			}
 			permitted, open = false, cmp.Or(d.Recording, unnamed)

@@ -121,9 +121,12 @@ type RecordingConfig struct {
 	StreamsConfig
 
 	// Policies are what is recorded otherwise of a call by a policy of that identifier.
-	Policies            map[string]StreamsConfig `yaml:"policies"`
-	ParticipantCapacity int                      `yaml:"participantCapacity"`
-	OnFailure           string                   `yaml:"onFailure"` // leave or stay
+	Policies map[string]StreamsConfig `yaml:"policies"`
+	// PartLength is how long a recording may become before its call goes on in another,
+	// so that a long call is archived while it goes on; 0: as long as the call.
+	PartLength          Duration `yaml:"partLength"`
+	ParticipantCapacity int      `yaml:"participantCapacity"`
+	OnFailure           string   `yaml:"onFailure"` // leave or stay
 }
 
 // CapacityConfig says when no further call is taken: its invite is rejected as
@@ -179,7 +182,7 @@ func defaultConfig() Config {
 			Callbacks: TLSListener{Address: ":9441"},
 			Ops:       Listener{Address: "127.0.0.1:9440"},
 		},
-		Recording: RecordingConfig{StreamsConfig: StreamsConfig{Audio: "mixed", Video: "none"}, ParticipantCapacity: 100, OnFailure: "leave"},
+		Recording: RecordingConfig{StreamsConfig: StreamsConfig{Audio: "mixed", Video: "none"}, PartLength: Duration(time.Hour), ParticipantCapacity: 100, OnFailure: "leave"},
 		Capacity:  CapacityConfig{SpoolRoom: Duration(2 * time.Hour), CommitLatency: Duration(200 * time.Millisecond), CPU: 90},
 		Catalogue: CatalogueConfig{URL: "sqlite:recorderbot.db"},
 		Spool:     SpoolConfig{Dir: "spool", SegmentSize: 256 << 20, CommitInterval: Duration(20 * time.Millisecond)},

@@ -158,6 +158,9 @@ func (c *configCheck) recording() {
 	for _, policy := range slices.Sorted(maps.Keys(r.Policies)) {
 		c.streams("recording.policies."+policy, r.policy(policy))
 	}
+	if d := time.Duration(r.PartLength); d != 0 && (d < time.Minute || d > 24*time.Hour) {
+		c.fault("recording.partLength", fmt.Sprintf("%v is neither 0s nor between 1m and 24h", d), "write 1h, or 0s for one recording however long the call is")
+	}
 	if r.ParticipantCapacity < 0 || r.ParticipantCapacity > 1<<31-1 {
 		c.fault("recording.participantCapacity", fmt.Sprintf("%d is out of range", r.ParticipantCapacity), "write 0 (no grouping) or about 100")
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
+	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
 const (
@@ -293,7 +294,27 @@ func (a *assembly) manifest() *Manifest {
 		}
 	}
 	m.Pauses = pausesBefore(m)
+	if j.GoesOn {
+		m.Outcome, m.Cause, m.Detail = m.ownOutcome().String(), CauseContinues, ""
+	}
 	return m
+}
+
+// CauseContinues stands in the manifest of a recording that is archived while its call
+// goes on: the outcome is the recording's own then, and the call's is told by the
+// manifests of those behind it, and by the catalogue.
+const CauseContinues recorder.Cause = "continues"
+
+// ownOutcome is what the tracks alone say.
+func (m *Manifest) ownOutcome() recorder.Outcome {
+	for _, t := range m.Tracks {
+		for _, g := range t.Gaps {
+			if g.Cause != timeline.Idle {
+				return recorder.OutcomeRecordedWithGaps
+			}
+		}
+	}
+	return recorder.OutcomeRecorded
 }
 
 // pausesBefore is the pause that this recording ends, if it does.

@@ -36,6 +36,9 @@ type Job struct {
 	Read       func() iter.Seq2[spool.Record, error]
 	Facts      Facts
 	Conclusion recorder.Conclusion
+	// GoesOn: the call is not over, and has no outcome yet. Another recording of it goes
+	// on behind this one.
+	GoesOn bool
 	Others     []Other // recordings of the call
 	Events     []Event // the call's journal, by Seq
 	Previous   string  // SHA-256 of the newest published manifest, hex; empty: none
@@ -84,6 +87,9 @@ func (j *Job) check() error {
 		return fmt.Errorf("%w: no call", ErrJob)
 	case j.Conclusion.Call != j.Facts.Call:
 		return fmt.Errorf("%w: the conclusion is of call %q, the facts are of %q", ErrJob, j.Conclusion.Call, j.Facts.Call)
+	case j.GoesOn && j.Conclusion.Outcome != 0:
+		return fmt.Errorf("%w: outcome %v of a call that goes on", ErrJob, j.Conclusion.Outcome)
+	case j.GoesOn:
 	case j.Conclusion.Outcome < recorder.OutcomeRecorded || j.Conclusion.Outcome >= recorder.OutcomeRejected:
 		return fmt.Errorf("%w: outcome %v cannot have a recording", ErrJob, j.Conclusion.Outcome)
 	case j.Previous != "" && !validHash(j.Previous):

@@ -197,6 +197,9 @@ func (c *orderCheck) sealedBefore(i int) bool {
 func (c *orderCheck) outcome() {
 	missing, stored := int64(0), c.m.StoredSamples
 	for _, o := range c.m.Others {
+		if c.m.Cause == CauseContinues {
+			break // the outcome is the recording's own
+		}
 		missing, stored = missing+o.GapSamples, stored+o.Samples
 	}
 	for _, t := range c.m.Tracks {

@@ -30,7 +30,8 @@ type Manifest struct {
 	// Part is the number of this recording within its call, from 1; Continues is the
 	// one before it, and Joint how the two join: "start" (there is none), "pause" (an
 	// operator paused the call), "takeover" (its process died or handed over, and this
-	// recording begins with the next frame).
+	// recording begins with the next frame), "part" (it had become long, and this one
+	// begins with the next frame).
 	Part                int            `json:"part,omitempty"`
 	Continues           string         `json:"continues,omitempty"`
 	Joint               string         `json:"joint,omitempty"`

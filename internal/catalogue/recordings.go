@@ -131,7 +131,8 @@ func (c *Catalogue) Recording(ctx context.Context, id string) (Recording, error)
 // PendingArchive returns the recordings that can be archived now, oldest seal
 // first: sealed, and their call has its outcome.
 func (c *Catalogue) PendingArchive(ctx context.Context) ([]Recording, error) {
-	all, err := rows(ctx, c.read, scanRecording, fromRecordings+`WHERE r.state = 'sealed' AND o.call IS NOT NULL ORDER BY r.sealed_at, r.id`)
+	all, err := rows(ctx, c.read, scanRecording, fromRecordings+`WHERE r.state = 'sealed' AND (o.call IS NOT NULL OR (r.frames > 0
+		AND EXISTS (SELECT 1 FROM recordings n WHERE n.call = r.call AND n.opened_at > r.opened_at))) ORDER BY r.sealed_at, r.id`)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: recordings to be archived: %w", err)
 	}

@@ -173,12 +173,10 @@ func (s *session) awaitOr(ctx context.Context, cond func() bool) error {
 // begin makes the evidence durable and arms the gate.
 func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 	info := s.host.link.State().Info
+	known := s.describe(info.HostID, info.Epoch, info.SDKVersion)
 	s.mu.Lock()
-	known := meta{
-		Call: s.call.ID, Tenant: s.call.Tenant, Host: info.HostID, HostEpoch: info.Epoch, SDKVersion: info.SDKVersion,
-		Session: s.id, Audio: s.streams.mode(), Cameras: s.streams.Cameras, Screen: s.streams.Screen, FirstSeq: max(s.hostNext, s.from, s.behind, 1),
-		Part: s.part, Continues: s.after, Joint: s.joint,
-	}
+	known.FirstSeq = max(s.hostNext, s.from, s.behind, 1)
+	known.Part, known.Continues, known.Joint = s.part, s.after, s.joint
 	again := s.recording != nil
 	s.mu.Unlock()
 	if again {
@@ -210,6 +208,14 @@ func (s *session) begin(ctx context.Context, permit recorder.Permit) error {
 		s.gate = gateArmed
 	}
 	return nil
+}
+
+// describe is what is the same of all of the session's recordings.
+func (s *session) describe(host, epoch, sdk string) meta {
+	return meta{
+		Call: s.call.ID, Tenant: s.call.Tenant, Host: host, HostEpoch: epoch, SDKVersion: sdk,
+		Session: s.id, Audio: s.streams.mode(), Cameras: s.streams.Cameras, Screen: s.streams.Screen,
+	}
 }
 
 func (s *session) setBeginning(b bool) {

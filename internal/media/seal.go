@@ -238,8 +238,20 @@ func (s *session) conclude(ctx context.Context, r *spool.Recording, end string, 
 	}
 	report.FirstAt, report.LastAt = s.link.DurableTimes()
 	s.mu.Lock()
+	if !s.partBegan.IsZero() {
+		report.FirstAt = s.partBegan
+	}
 	s.report = &report
 	s.mu.Unlock()
+	s.countGaps(sum)
+	s.sayLastAck(ctx, sealed.LastSeq)
+	s.log.Info("recording sealed", zap.String("recording", r.ID()), zap.String("end", end), zap.Uint64("frames", sealed.Frames),
+		zap.Int64("gapSamples", missing), zap.Uint64("discarded", refused))
+	return report, nil
+}
+
+// countGaps moves what a recording misses to the metric.
+func (s *session) countGaps(sum timeline.Summary) {
 	for _, t := range sum.Tracks {
 		for _, g := range t.Gaps {
 			if g.Samples > 0 && g.Cause != timeline.Idle {
@@ -247,10 +259,6 @@ func (s *session) conclude(ctx context.Context, r *spool.Recording, end string, 
 			}
 		}
 	}
-	s.sayLastAck(ctx, sealed.LastSeq)
-	s.log.Info("recording sealed", zap.String("recording", r.ID()), zap.String("end", end), zap.Uint64("frames", sealed.Frames),
-		zap.Int64("gapSamples", missing), zap.Uint64("discarded", refused))
-	return report, nil
 }
 
 // sayLastAck waits, not for long, until the host was told that its last frame

@@ -58,6 +58,9 @@ type Options struct {
 	// Streams are what of a call is recorded, and Policies what of a call by that policy.
 	Streams  Streams
 	Policies map[string]Streams
+	// PartLength is how long a recording may become before the call goes on in another;
+	// 0: as long as the call.
+	PartLength time.Duration
 	// Post hands an event to a call: it ends a recording, or makes it, so it must not
 	// be lost, and events of one call keep their order. It must not block.
 	Post func(recorder.CallID, recorder.Event)
@@ -267,5 +270,6 @@ func (s *Service) watch(ctx context.Context) {
 		s.countHosts()
 		s.listen(now)
 		s.watchVideo()
+		s.parts(now)
 	}
 }

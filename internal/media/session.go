@@ -94,8 +94,11 @@ type session struct {
 	left  *left
 	part  int    // number of the recording within its call, from 1
 	after string // the call's recording before it
-	joint string // how the two join
-	adopt bool   // not attached yet: the evidence comes first
+	// Of one that has become long; see part.go.
+	partBegan time.Time // when the recording that is open began; zero: when the gate opened
+	parting   bool      // the next part is on its way
+	joint     string    // how the two join
+	adopt     bool      // not attached yet: the evidence comes first
 	// behind is the first frame that can come, by what was acknowledged before; 0:
 	// nothing is known, or the host says.
 	behind uint64

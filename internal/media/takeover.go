@@ -23,6 +23,7 @@ const (
 	jointStart    = "start"    // there is none
 	jointPause    = "pause"    // an operator paused the call
 	jointTakeover = "takeover" // its process died, or handed over: not a frame lies between
+	jointPart     = "part"     // it had become long: not a frame lies between
 )
 
 // sealContinued: the recording ends here because its process did, and another one
@@ -289,7 +290,7 @@ func (l Left) durable() []time.Time {
 	for i, info := range l.Recordings {
 		at[i] = info.LastAt
 		var m meta
-		if info.Frames == 0 && json.Unmarshal(info.Meta, &m) == nil && m.Joint == jointTakeover && !before.IsZero() && before.Before(at[i]) {
+		if info.Frames == 0 && json.Unmarshal(info.Meta, &m) == nil && (m.Joint == jointTakeover || m.Joint == jointPart) && !before.IsZero() && before.Before(at[i]) {
 			at[i] = before
 		}
 		before = at[i]

@@ -56,11 +56,12 @@ type world struct {
 }
 
 type worldOptions struct {
-	hosts   int
-	bridge  time.Duration
-	streams Streams
-	asks    bool // consent must be given with w.agree
-	log     *zap.Logger
+	hosts      int
+	bridge     time.Duration
+	streams    Streams
+	partLength time.Duration
+	asks       bool // consent must be given with w.agree
+	log        *zap.Logger
 }
 
 // blankWorld is a world in which nothing has begun.
@@ -114,7 +115,7 @@ func (w *world) begin(addresses []string, conf *tls.Config, o worldOptions, so s
 		tb.Fatal(err)
 	}
 	w.service, err = New(Options{
-		Hosts: addresses, TLS: conf, Spool: w.spool, Streams: o.streams, Hooks: hooks, Bridge: o.bridge, OnFailure: w.fail,
+		Hosts: addresses, TLS: conf, Spool: w.spool, Streams: o.streams, PartLength: o.partLength, Hooks: hooks, Bridge: o.bridge, OnFailure: w.fail,
 		Registerer: w.reg, Log: log, Note: w.Note, LateSeal: w.sealedLate,
 		Post: func(id recorder.CallID, ev recorder.Event) { _ = w.registry.Urge(id, ev) },
 	})

@@ -35,7 +35,13 @@ func (c *content) joints() {
 			grants++
 		}
 	}
-	if n := len(c.call.manifests); n > grants && grants > 0 {
+	n := 0
+	for _, m := range c.call.manifests {
+		if m.Part == 1 || m.Joint != "part" || c.takenOver(m) { // a part has the permit of the one before
+			n++
+		}
+	}
+	if n > grants && grants > 0 {
 		c.add(1, KindArchiveWithoutPermit, c.call.id, "%d recordings were archived, success was told %d times", n, grants)
 	}
 }
@@ -92,6 +98,9 @@ func (c *content) part(i int, m *manifest) {
 	if i > 0 {
 		before := c.call.manifests[i-1]
 		previous, joint = before.Recording, c.jointOf(before, m)
+		if joint == "takeover" && m.Joint == "part" && !c.takenOver(m) {
+			joint = "part" // one process, one permit: it had become long
+		}
 	}
 	fault := ""
 	switch {
@@ -105,6 +114,19 @@ func (c *content) part(i int, m *manifest) {
 	if fault != "" {
 		c.breach(4, KindParts, m, "the manifest says %s", fault)
 	}
+}
+
+// takenOver tells whether the recording begins where another process took the session
+// over.
+func (c *content) takenOver(m *manifest) bool {
+	from := int64(1) << 62
+	for _, e := range slices.Concat(m.stored, m.missing) {
+		from = min(from, e.from)
+	}
+	return slices.ContainsFunc(c.call.takeovers(&c.lives), func(t takeover) bool {
+		at, ok := c.truth.position(t.from)
+		return ok && at == from
+	})
 }
 
 // jointOf says what lies between two recordings: a pause, where the host was paused,

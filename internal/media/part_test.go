@@ -1,0 +1,191 @@
+package media
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// reports are the seals of a call that has ended, the oldest first.
+func (w *world) reports(id recorder.CallID) (all []recorder.SealReport) {
+	w.tb.Helper()
+	for _, r := range w.end(id).Recordings {
+		all = append(all, r)
+	}
+	return all
+}
+
+// TestParts: a long recording goes on in another, and in another: each frame is in one of
+// them, what was announced as missing is missing of the one that it lies in, and the call
+// has them all.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(10)
+	w.stored(s, 10)
+	s.nextPart(t.Context())
+	hs.capture(10)
+	w.stored(s, 20)
+	// Announced ahead: frames 24 to 26, and the part ends before.
+	hs.say(&pb.FromHost{Message: &pb.FromHost_Gap{Gap: &pb.Gap{Handle: hs.handle, Kind: 1, FirstSeq: 24, Count: 3, Reason: pb.Gap_REASON_HOST}}})
+	hs.capture(2)
+	w.stored(s, 22)
+	s.nextPart(t.Context())
+	hs.capture(1)
+	hs.skip(3)
+	hs.capture(4)
+	w.stored(s, 30)
+	w.hangUp("c")
+	all := w.reports("c")
+	if len(all) != 3 {
+		t.Fatalf("%+v", all)
+	}
+	first := uint64(1)
+	for i, want := range []struct{ frames, missing, last uint64 }{{10, 0, 10}, {12, 0, 22}, {5, 3, 30}} {
+		r := all[i]
+		if r.Frames != want.frames || r.GapSamples != want.missing*frame.AudioSamples || r.LastSeq != want.last {
+			t.Errorf("part %d: %+v, want %+v", i+1, r, want)
+		}
+		k := w.kept(r.Recording)
+		if len(k.seqs) == 0 || k.seqs[0] != first || k.seqs[len(k.seqs)-1] != want.last {
+			t.Errorf("part %d holds %v, from %d", i+1, k.seqs, first)
+		}
+		cause := sealContinued
+		if i == 2 {
+			cause = sealPaused
+		}
+		if k.seal.Cause != cause {
+			t.Errorf("part %d: sealed as %q, want %q", i+1, k.seal.Cause, cause)
+		}
+		first = want.last + 1
+	}
+	if end := w.end("c"); end.Outcome != recorder.OutcomeRecordedWithGaps {
+		t.Errorf("%+v", end)
+	}
+	if s.part != 3 || s.joint != jointPart || s.after != all[1].Recording {
+		t.Errorf("part %d after %s by %s", s.part, s.after, s.joint)
+	}
+}
+
+// TestNoPartAtTheEnd: a recording that ends meanwhile has no further part, and nothing of
+// the one that was begun stays.
+func TestNoPartAtTheEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(3)
+	w.stored(s, 3)
+	next, err := s.beginPart(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.shut()
+	if _, ok := s.changeOver(next); ok {
+		t.Error("the gate is shut, and a new part takes frames")
+	}
+	if _, err = s.beginPart(t.Context()); err == nil {
+		t.Error("the gate is shut, and a new part is begun")
+	}
+	if s.part != 1 {
+		t.Errorf("part %d", s.part)
+	}
+}
+
+// TestPartsAreDue: by the length of the part, once at a time.
+func TestPartsAreDue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{partLength: time.Hour})
+	s, hs := w.record("c")
+	hs.capture(3)
+	w.stored(s, 3)
+	w.service.parts(time.Now().Add(59 * time.Minute))
+	if s.part != 1 {
+		t.Errorf("part %d", s.part)
+	}
+	w.service.parts(time.Now().Add(61 * time.Minute))
+	eventually(t, "the next part", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.part == 2 && !s.parting
+	})
+	w.service.parts(time.Now().Add(59 * time.Minute))
+	hs.capture(3)
+	w.stored(s, 6)
+	w.hangUp("c")
+	if all := w.reports("c"); len(all) != 2 || all[1].Frames != 3 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestDiesBetweenParts: the process dies when frames go to the new part and the old one is
+// not sealed: the next one goes on behind the last frame of both.
+func TestDiesBetweenParts(t *testing.T) {
+	t.Parallel()
+	for name, frames := range map[string]int{"a frame is there": 4, "none is there": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, next := mortal(t)
+			s, hs := w.record("c")
+			hs.capture(10)
+			w.stored(s, 10)
+			r, err := s.beginPart(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := s.changeOver(r); !ok {
+				t.Fatal("not changed over")
+			}
+			hs.capture(frames)
+			w.stored(s, uint64(10+frames)) //nolint:gosec // small
+			n := next(w)
+			hs.capture(5)
+			left := n.found(hs.id)
+			if len(left.Recordings) != 2 {
+				t.Fatalf("%+v", left.Recordings)
+			}
+			n.service.Adopt(left)
+			permit, end := n.leave()
+			opened, err := n.service.Open(t.Context(), permit)
+			if err != nil || opened.FirstSeq != uint64(11+frames) { //nolint:gosec // small
+				t.Fatalf("%+v, %v", opened, err)
+			}
+			n.stored(n.service.session("c"), uint64(15+frames)) //nolint:gosec // small
+			report, err := n.service.Seal(t.Context(), end(true))
+			if err != nil || report.Frames != 5 || report.GapSamples != 0 || report.Previous == nil || report.Previous.Previous == nil {
+				t.Fatalf("%+v, %v", report, err)
+			}
+			for _, p := range []*recorder.SealReport{report.Previous, report.Previous.Previous} {
+				if p.GapSamples != 0 {
+					t.Errorf("%+v", p)
+				}
+			}
+			if seal := n.sealOf(left.Recordings[0].ID); seal.LastSeq != 10 || seal.Cause != sealContinued {
+				t.Errorf("%+v", seal)
+			}
+		})
+	}
+}
+
+// TestAbandonedPart: what was begun for nothing leaves no recording behind.
+func TestAbandonedPart(t *testing.T) {
+	t.Parallel()
+	w, next := mortal(t)
+	s, hs := w.record("c")
+	hs.capture(3)
+	w.stored(s, 3)
+	s.mu.Lock()
+	s.gate = gatePaused // as where the host has said that nothing follows
+	s.last = 3
+	s.mu.Unlock()
+	s.nextPart(t.Context())
+	n := next(w)
+	if all := n.spool.Recovered(); slices.ContainsFunc(all, func(i spool.Info) bool { return i.Frames == 0 }) {
+		t.Errorf("%+v", all)
+	}
+}
