@@ -7,6 +7,11 @@
 // agrees: the FLAC carries the MD5 of its samples (RFC 9639 §8.2), so a file that
 // decodes with a matching MD5 is whole.
 //
+// The encoder is ours, because a recorder must keep up with thousands of streams;
+// the decoder is not, so that what is read back was not made up by the same mind.
+// The same samples and tags make the same bytes, on every machine. Every point of
+// the seek table leads to the frame that it names.
+//
 // A writer produces bytes, not files: where they go, and that they are durable,
 // is the caller's business (package archive, through package durable). A FLAC cut
 // off in the middle plays up to the cut, but says in its header that it holds
