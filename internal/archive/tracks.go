@@ -106,13 +106,13 @@ func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 		return &rawSink{file, bufio.NewWriterSize(file, 64<<10)}, nil
 	}
 	started := a.survey.started()
-	flac, err := format.NewFLACWriter(file, []format.Tag{
+	flac, err := format.NewFLACWriterSized(file, []format.Tag{
 		{Name: "RECORDING", Value: a.job.Recording},
 		{Name: "CALL", Value: string(a.job.Facts.Call)},
 		{Name: "PARTICIPANT", Value: a.job.Facts.ObservedParticipant},
 		{Name: "TRACK", Value: id},
 		{Name: "DATE", Value: started.Format(time.RFC3339Nano)},
-	})
+	}, t.Samples)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("beginning track %s: %w", id, err), file.Discard())
 	}
