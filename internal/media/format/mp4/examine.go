@@ -8,7 +8,7 @@ type accessUnit struct {
 	size     int   // bytes, as a sample holds them
 	picture  bool  // it has a slice
 	key      bool  // it has a slice of an IDR picture
-	sps, pps *set  // what its first slice rests on; nil: they never came
+	sps, pps set   // what its first slice rests on, if it came
 	known    bool  // all that its slices rest on is known
 	carried  bool  // all that its slices rest on is in the frame
 	alone    bool  // or in the sample entry
@@ -24,7 +24,7 @@ func isSlice(unit []byte) bool { k := kind(unit); return k >= nalSlice && k <= n
 // examine splits a frame into units and takes over its parameter sets, unless
 // the frame is at fault.
 func (w *Writer) examine(data []byte) accessUnit {
-	au := accessUnit{known: true, alone: true, carried: true}
+	var au accessUnit
 	w.fresh = w.fresh[:0]
 	if len(data) > MaxFrame {
 		return accessUnit{fault: TooLarge}
@@ -44,15 +44,11 @@ func (w *Writer) examine(data []byte) accessUnit {
 		au.fault = NoPicture
 		return au
 	}
+	au.known, au.carried, au.alone = true, true, true
 	for _, unit := range w.units {
 		switch k := kind(unit); {
 		case k == nalSPS, k == nalPPS:
-			changed, err := w.sets.learn(unit, w.turn)
-			if changed != nil {
-				w.fresh = append(w.fresh, changed)
-			}
-			au.unread = au.unread || err != nil
-			w.changed = w.changed || w.started && (changed != nil || err != nil)
+			w.learn(&au, unit)
 		case isSlice(unit) && k != nalPartitionB && k != nalPartitionC:
 			w.slice(&au, unit)
 		}
@@ -60,20 +56,37 @@ func (w *Writer) examine(data []byte) accessUnit {
 	return au
 }
 
+// learn takes over a parameter set.
+func (w *Writer) learn(au *accessUnit, unit []byte) {
+	changed, replaced, err := w.sets.learn(unit, w.turn)
+	if changed != nil {
+		w.fresh = append(w.fresh, changed)
+	}
+	if replaced && au.sps.unit != nil && !w.started {
+		au.known = false // behind a slice: the header can't hold the set that the slice rests on
+	}
+	if err != nil {
+		au.unread = true
+		w.sets.doubt()
+	}
+	w.changed = w.changed || w.started && (changed != nil || err != nil)
+}
+
 // slice notes what a slice rests on.
 func (w *Writer) slice(au *accessUnit, unit []byte) {
 	sps, pps, ok := w.sets.needed(unit)
 	if !ok {
-		au.known, au.alone, au.carried = false, false, false
+		au.known, au.carried, au.alone = false, false, false
 		return
 	}
-	if au.sps == nil {
-		au.sps, au.pps = sps, pps
+	if au.sps.unit == nil {
+		au.sps, au.pps = *sps, *pps
 	}
 	for _, s := range [...]*set{sps, pps} {
 		here := s.turn == w.turn
 		au.carried = au.carried && here
-		au.alone = au.alone && (s.entry || here)
+		// A header that is yet to be written will hold what is in force.
+		au.alone = au.alone && (here || s.entry || !w.started)
 	}
 }
 
@@ -89,7 +102,7 @@ func (w *Writer) judge(f Frame, au *accessUnit) Result {
 		r.Verdict = Held
 		return r
 	}
-	if au.sps != nil {
+	if au.sps.unit != nil {
 		r.Width, r.Height = au.sps.parsed.Width, au.sps.parsed.Height
 		r.SizeWrong = f.Width != 0 && f.Width != r.Width || f.Height != 0 && f.Height != r.Height
 	}
@@ -98,7 +111,7 @@ func (w *Writer) judge(f Frame, au *accessUnit) Result {
 	switch {
 	case !w.started && !au.key:
 		r.Verdict, r.Fault = Undecodable, NoKeyFrame
-	case !au.known || au.sps == nil:
+	case !au.known || au.sps.unit == nil:
 		r.Verdict, r.Fault = Undecodable, NoSets
 		w.broken = true
 	case w.started && w.broken && !fits:

@@ -3,7 +3,6 @@ package mp4
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -45,7 +44,7 @@ func (p *parser) u32() uint32 { return binary.BigEndian.Uint32(p.take(4)) }
 // i64 reads a time or length of 64 bits.
 func (p *parser) i64() int64 {
 	v := binary.BigEndian.Uint64(p.take(8))
-	if v > math.MaxInt64/2 {
+	if v > 3*maxTime {
 		p.fail("a time of %d ticks", v)
 		return 0
 	}
@@ -276,6 +275,9 @@ func (r *Reader) parseMoof(p *parser, moofBytes uint32) (sum int64) {
 		if s.size < 5 || s.size > maxSample || s.duration == 0 || trun.fault != "" {
 			trun.fail("a sample of %d bytes and %d ticks", s.size, s.duration)
 			break
+		}
+		if f := s.flags &^ flagDamaged; f != flagsKey && f != flagsOther && f != flagsKey|flagNoSync {
+			trun.fail("sample flags %#x", s.flags)
 		}
 		sum += int64(s.size)
 		r.table = append(r.table, s)

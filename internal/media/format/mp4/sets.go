@@ -16,6 +16,7 @@ const (
 // A set is a parameter set as it came.
 type set struct {
 	unit   []byte // nil: none of this ID came yet
+	id     int
 	parsed SPS    // of a sequence parameter set
 	sps    int    // of a picture parameter set: what it rests on
 	turn   uint64 // of the last frame that carried it
@@ -29,32 +30,44 @@ type sets struct {
 }
 
 // learn takes over a parameter set that came with a frame. It returns the set if
-// it differs from the one of its ID before it, else nil.
-func (s *sets) learn(unit []byte, turn uint64) (changed *set, err error) {
+// it differs from the one of its ID before it, else nil; and whether there was one.
+func (s *sets) learn(unit []byte, turn uint64) (changed *set, replaced bool, err error) {
 	if len(unit) > maxSet {
-		return nil, errors.New("a parameter set of more than 4 KiB")
+		return nil, false, errors.New("a parameter set of more than 4 KiB")
 	}
 	var to *set
 	var parsed SPS
-	var rests int
+	var id, rests int
 	if unit[0]&0x1f == nalSPS {
 		if parsed, err = ParseSPS(unit); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		to = &s.sps[parsed.ID]
+		id = parsed.ID
+		to = &s.sps[id]
 	} else {
-		var id int
 		if id, rests, err = parsePPS(unit); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		to = &s.pps[id]
 	}
 	to.turn = turn
 	if bytes.Equal(to.unit, unit) {
-		return nil, nil
+		return nil, false, nil
 	}
-	*to = set{unit: bytes.Clone(unit), parsed: parsed, sps: rests, turn: turn}
-	return to, nil
+	replaced = to.unit != nil
+	*to = set{unit: bytes.Clone(unit), id: id, parsed: parsed, sps: rests, turn: turn}
+	return to, replaced, nil
+}
+
+// doubt is told that a set came that can't be read: it may have replaced any of
+// them, so no frame can count on those in the header.
+func (s *sets) doubt() {
+	for i := range s.sps {
+		s.sps[i].entry = false
+	}
+	for i := range s.pps {
+		s.pps[i].entry = false
+	}
 }
 
 // needed returns the sets that a slice rests on; ok is false where they never came.
@@ -72,24 +85,29 @@ func (s *sets) needed(slice []byte) (sps, pps *set, ok bool) {
 }
 
 // entry returns the sets that a sample entry is to hold, and notes that it holds
-// them: all that are in force, as far as they fit, those of the key frame first.
-func (s *sets) entry(sps, pps *set) (spss, ppss [][]byte) {
-	size := 0
-	take := func(to [][]byte, most int, of *set) [][]byte {
-		if of.unit == nil || of.entry || len(to) == most || size+len(of.unit) > maxEntry {
-			return to
+// them: those that its first key frame rests on, and what else is in force, as far
+// as it fits.
+func (s *sets) entry(sps, pps set) (spss, ppss [][]byte) {
+	size := len(sps.unit) + len(pps.unit)
+	take := func(to [][]byte, most int, first, of *set) [][]byte {
+		switch {
+		case of.unit == nil:
+		case of.id == first.id: // or another of its ID, that came behind the key frame
+			of.entry = bytes.Equal(of.unit, first.unit)
+		case len(to) < most && size+len(of.unit) <= maxEntry:
+			size += len(of.unit)
+			of.entry = true
+			to = append(to, of.unit)
 		}
-		size += len(of.unit)
-		of.entry = true
-		return append(to, of.unit)
+		return to
 	}
+	spss, ppss = [][]byte{sps.unit}, [][]byte{pps.unit}
 	// AVCDecoderConfigurationRecord counts in 5 and 8 bits.
-	spss, ppss = take(nil, maxSPS, sps), take(nil, maxPPS, pps)
 	for i := range s.sps {
-		spss = take(spss, maxSPS, &s.sps[i])
+		spss = take(spss, maxSPS, &sps, &s.sps[i])
 	}
 	for i := range s.pps {
-		ppss = take(ppss, maxPPS, &s.pps[i])
+		ppss = take(ppss, maxPPS, &pps, &s.pps[i])
 	}
 	return spss, ppss
 }

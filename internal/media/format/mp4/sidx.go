@@ -38,6 +38,11 @@ func (x *index) add(start, bytes int64, sync bool) {
 	}
 }
 
+// valid reports whether there is an index for a file that ends at a tick.
+func (x *index) valid(end int64) bool {
+	return !x.lost && end-x.refs[len(x.refs)-1].start <= maxDuration
+}
+
 // append appends the index (ISO/IEC 14496-12 §8.16.3), which ends where the first
 // fragment begins.
 func (x *index) append(b []byte, end int64) []byte {

@@ -3,6 +3,7 @@ package mp4_test
 import (
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,8 +62,8 @@ func bitstring(parts ...string) (b []byte) {
 	s += strings.Repeat("0", (8-len(s)%8)%8)
 	zeros := 0
 	for ; len(s) > 0; s = s[8:] {
-		var c byte
-		fmt.Sscanf(s[:8], "%b", &c)
+		n, _ := strconv.ParseUint(s[:8], 2, 8)
+		c := byte(n)
 		if zeros >= 2 && c <= 3 {
 			b, zeros = append(b, 3), 0
 		}

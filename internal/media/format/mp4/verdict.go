@@ -13,7 +13,7 @@ const (
 	Damaged
 	// Held: the bytes hold no picture, only units that belong to one, such as
 	// parameter sets. They will stand in front of the next stored frame's, in its
-	// sample.
+	// sample. (Before the first stored frame they go with an undecodable one.)
 	Held
 	// Undecodable: the frame is not in the file. Result.Fault says why. Who must
 	// lose nothing silently records it as missing.
@@ -111,8 +111,8 @@ type Stats struct {
 	Moved, MovedMost    int64
 	KeyWrong, SizeWrong int64 // frames of which the caller's word was wrong
 	SetsUnread          int64 // frames with parameter sets that can't be read
-	// Unplaced are the bytes of held units that no stored frame followed: when the
-	// writer is closed, they are not in the file.
+	// Unplaced are the bytes of held units that are not in the file, for no frame
+	// followed that they could be stored with.
 	Unplaced  int64
 	Fragments int64
 	Bytes     int64 // size of the file
