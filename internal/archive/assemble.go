@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
@@ -101,6 +103,7 @@ type assembly struct {
 	hidden string // the folder in the making
 	final  string
 	parts  []Participant
+	films  map[string]mp4.Stats // of the tracks of video that can be shown
 }
 
 // Assemble makes, checks and publishes a recording's folder. If the folder is
@@ -187,6 +190,7 @@ func (a *assembly) make(ctx context.Context) (Result, error) {
 		{"sweep", func() error { return durable.RemoveAll(a.hidden) }},
 		{"survey", func() (err error) { a.survey, err = takeSurvey(ctx, a.job); return err }},
 		{"folder", func() error { return durable.MkdirAll(a.hidden, dirPerm) }},
+		{"preview", func() error { return a.preview(ctx) }},
 		{"tracks", func() error { return a.pass(ctx, a.openSink) }},
 		{"events", func() error { return a.writeEvents(ctx) }},
 		{"readBack", func() error { return a.pass(ctx, a.openComparer) }},
@@ -217,6 +221,14 @@ func (a *assembly) make(ctx context.Context) (Result, error) {
 		}
 	}
 	return a.result(m, sum), nil
+}
+
+// preview looks at the video before it is written, where there is any.
+func (a *assembly) preview(ctx context.Context) error {
+	if !slices.ContainsFunc(a.survey.summary.Tracks, func(t timeline.Track) bool { return !t.Kind.Audio() }) {
+		return nil
+	}
+	return a.pass(ctx, a.openPreview)
 }
 
 // pass goes over all tracks, some at a time.
@@ -335,7 +347,7 @@ func pausesBefore(m *Manifest) []Pause {
 const jointPause = "pause"
 
 func (a *assembly) track(t *timeline.Track, started time.Time) Track {
-	id, file := trackID(t)
+	id, file := a.trackFile(t)
 	n := Track{
 		ID: id, File: file, Kind: t.Kind.String(), SourceID: t.Source, StartsAt: started, MediaTime: t.FirstTime,
 		Samples: t.Samples, StoredSamples: t.Stored, GapSamples: t.GapSamples, Frames: t.Frames, LostFrames: t.Lost,
@@ -350,6 +362,13 @@ func (a *assembly) track(t *timeline.Track, started time.Time) Track {
 	}
 	if told := frame.Time(t.FirstTime); !told.IsZero() && told.Sub(started).Abs() < 24*time.Hour {
 		n.StartsAt = told
+	}
+	if f, shown := a.films[id]; shown {
+		n.MediaTime, n.DurationTicks, n.Width, n.Height = f.Zero, f.Length, f.Width, f.Height
+		n.KeyFrames, n.DamagedFrames, n.UndecodableFrames = f.Keys, f.Damaged.Frames, f.Undecodable.Frames
+		n.StartsAt = frame.Time(f.Zero)
+	} else if !t.Kind.Audio() {
+		n.UndecodableFrames = int64(t.Frames) //nolint:gosec // G115: counted one by one
 	}
 	for _, g := range t.Gaps {
 		n.Gaps = append(n.Gaps, Gap{AtSample: g.AtSample, Samples: g.Samples, Frames: g.Frames, Cause: g.Cause})

@@ -17,7 +17,8 @@
 // # A folder
 //
 //	audio-mixed.flac      all speakers; audio-<source>.flac where unmixed
-//	video-<source>.h264   what video there was, Annex B; screen-<source>.h264
+//	video-<source>.mp4    a camera's video, undecoded; screen-<source>.mp4 a shared
+//	                      screen's. Where no key frame came: .h264, Annex B
 //	events.jsonl          the call's journal and what the spool says beside media
 //	manifest.json         everything else; see [Manifest]
 //

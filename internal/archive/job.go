@@ -38,11 +38,11 @@ type Job struct {
 	Conclusion recorder.Conclusion
 	// GoesOn: the call is not over, and has no outcome yet. Another recording of it goes
 	// on behind this one.
-	GoesOn bool
-	Others     []Other // recordings of the call
-	Events     []Event // the call's journal, by Seq
-	Previous   string  // SHA-256 of the newest published manifest, hex; empty: none
-	Software   string  // our version
+	GoesOn   bool
+	Others   []Other // recordings of the call
+	Events   []Event // the call's journal, by Seq
+	Previous string  // SHA-256 of the newest published manifest, hex; empty: none
+	Software string  // our version
 }
 
 // Facts are what the invite said about the call.

@@ -216,7 +216,8 @@ func (c *orderCheck) outcome() {
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but something is missing", o)
 	case (o == recorder.OutcomeRecorded || o == recorder.OutcomeRecordedWithGaps) && stored == 0:
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but no sample is stored", o)
-	case o == recorder.OutcomeRecordedWithGaps && missing == 0:
+	case o == recorder.OutcomeRecordedWithGaps && missing == 0 && (len(c.m.Others) == 0 || c.m.Cause == CauseContinues):
+		// Of the others only samples are told, and it may be their video.
 		c.found(FindingOutcome, lawOutcome, "outcome %s, but nothing is missing", o)
 	}
 }

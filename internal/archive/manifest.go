@@ -145,16 +145,26 @@ type Track struct {
 	SourceID uint32 `json:"sourceId"`       // 0 for mixed audio
 	// StartsAt is the instant of the track's first sample; MediaTime is the same
 	// as the platform said it, in 100 ns ticks since 1900, 0 where it did not.
-	StartsAt      time.Time          `json:"startsAt"`
-	MediaTime     int64              `json:"mediaTime"`
-	Samples       int64              `json:"samples"`
-	StoredSamples int64              `json:"storedSamples"`
-	GapSamples    int64              `json:"gapSamples"`
-	Frames        uint64             `json:"frames"`
-	LostFrames    uint64             `json:"lostFrames,omitempty"` // known by number to be missing
-	ClockSkew     int64              `json:"clockSkew,omitempty"`  // ticks by which the media clock ran ahead of the samples
-	Gaps          []Gap              `json:"gaps"`
-	Participants  []TrackParticipant `json:"participants"`
+	StartsAt      time.Time `json:"startsAt"`
+	MediaTime     int64     `json:"mediaTime"`
+	Samples       int64     `json:"samples"`
+	StoredSamples int64     `json:"storedSamples"`
+	GapSamples    int64     `json:"gapSamples"`
+	Frames        uint64    `json:"frames"`
+	LostFrames    uint64    `json:"lostFrames,omitempty"` // known by number to be missing
+	ClockSkew     int64     `json:"clockSkew,omitempty"`  // ticks by which the media clock ran ahead of the samples
+	// Of video. MediaTime is when the file's own timeline begins, on the clock of the
+	// audio; DurationTicks is how long it is, in ticks of 100 ns. Frames that are damaged
+	// refer to missing ones; undecodable ones came before any key frame, and are in no
+	// mp4.
+	DurationTicks     int64              `json:"durationTicks,omitempty"`
+	Width             int                `json:"width,omitempty"`
+	Height            int                `json:"height,omitempty"`
+	KeyFrames         int64              `json:"keyFrames,omitempty"`
+	DamagedFrames     int64              `json:"damagedFrames,omitempty"`
+	UndecodableFrames int64              `json:"undecodableFrames,omitempty"`
+	Gaps              []Gap              `json:"gaps"`
+	Participants      []TrackParticipant `json:"participants"`
 }
 
 // A Gap is a stretch of silence where media is missing, or, of cause "idle",

@@ -184,7 +184,7 @@ func (s *survey) started() time.Time {
 	return ours.UTC()
 }
 
-// trackID names a track and its file.
+// trackID names a track and, where that is known beforehand, its file.
 func trackID(t *timeline.Track) (id, file string) {
 	switch t.Kind {
 	case frame.MixedAudio:
@@ -201,5 +201,13 @@ func trackID(t *timeline.Track) (id, file string) {
 	if t.Kind.Audio() {
 		return id, id + ".flac"
 	}
-	return id, id + ".h264"
+	return id, ""
+}
+
+// trackFile names a track and its file.
+func (a *assembly) trackFile(t *timeline.Track) (id, file string) {
+	if id, file = trackID(t); file == "" {
+		file = a.videoFile(id)
+	}
+	return id, file
 }

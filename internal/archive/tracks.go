@@ -25,9 +25,9 @@ const openTracks = 32
 // A sink takes one track's media: a file in the making, or one that is compared.
 type sink interface {
 	silence(ctx context.Context, samples int64) error // may be a day: it heeds ctx
-	payload(p []byte) error
-	close() error // whole, or an error
-	abandon()     // after an error of any sink
+	payload(h frame.Header, gap bool, p []byte) error // gap: something is missing before it
+	close() error                                     // whole, or an error
+	abandon()                                         // after an error of any sink
 }
 
 // pour is one pass over the spool: it lays the payloads of the tracks from..to
@@ -79,7 +79,7 @@ func lay(ctx context.Context, cursor *timeline.Cursor, sinks []sink, r spool.Rec
 			return err
 		}
 	}
-	return sinks[i].payload(r.Payload)
+	return sinks[i].payload(r.Header, cursor.Gap(), r.Payload)
 }
 
 // A flacSink writes a track of audio.
@@ -89,18 +89,21 @@ type flacSink struct {
 	want int64
 }
 
-// A rawSink writes a track of video as it came: H.264, Annex B. Gaps leave no
-// trace in it; the manifest counts them.
+// A rawSink writes a track of video of which no frame can be shown, as it came: H.264,
+// Annex B. Gaps leave no trace in it; the manifest counts them.
 type rawSink struct {
 	file *durable.Hidden
 	buf  *bufio.Writer
 }
 
 func (a *assembly) openSink(t *timeline.Track) (sink, error) {
-	id, name := trackID(t)
+	id, name := a.trackFile(t)
 	file, err := durable.CreateHidden(filepath.Join(a.hidden, name), filePerm)
 	if err != nil {
 		return nil, fmt.Errorf("beginning track %s: %w", id, err)
+	}
+	if _, shown := a.films[id]; shown {
+		return a.openFilm(id, file)
 	}
 	if !t.Kind.Audio() {
 		return &rawSink{file, bufio.NewWriterSize(file, 64<<10)}, nil
@@ -119,9 +122,9 @@ func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 	return &flacSink{file, flac, t.Samples}, nil
 }
 
-func (k *flacSink) silence(ctx context.Context, n int64) error { return k.flac.Silence(ctx, n) }
-func (k *flacSink) payload(p []byte) error                     { return k.flac.PCM(p) }
-func (k *flacSink) abandon()                                   { _ = k.file.Discard() }
+func (k *flacSink) silence(ctx context.Context, n int64) error     { return k.flac.Silence(ctx, n) }
+func (k *flacSink) payload(_ frame.Header, _ bool, p []byte) error { return k.flac.PCM(p) }
+func (k *flacSink) abandon()                                       { _ = k.file.Discard() }
 
 func (k *flacSink) close() error {
 	if n := k.flac.Samples(); n != k.want {
@@ -134,8 +137,11 @@ func (k *flacSink) close() error {
 }
 
 func (k *rawSink) silence(context.Context, int64) error { return nil }
-func (k *rawSink) payload(p []byte) error               { _, err := k.buf.Write(p); return err }
-func (k *rawSink) abandon()                             { _ = k.file.Discard() }
+func (k *rawSink) payload(_ frame.Header, _ bool, p []byte) error {
+	_, err := k.buf.Write(p)
+	return err
+}
+func (k *rawSink) abandon() { _ = k.file.Discard() }
 
 func (k *rawSink) close() error {
 	if err := k.buf.Flush(); err != nil {
@@ -155,7 +161,10 @@ type comparer struct {
 }
 
 func (a *assembly) openComparer(t *timeline.Track) (sink, error) {
-	_, name := trackID(t)
+	id, name := a.trackFile(t)
+	if _, shown := a.films[id]; shown {
+		return a.openFilmComparer(id, name)
+	}
 	file, err := os.Open(filepath.Join(a.hidden, name)) //nolint:gosec // G304: a folder of ours
 	if err != nil {
 		return nil, fmt.Errorf("reading back: %w", err)
@@ -183,7 +192,7 @@ func (c *comparer) silence(ctx context.Context, samples int64) error {
 			return fmt.Errorf("reading back silence: %w", err)
 		}
 		n := min(left, int64(len(zero)))
-		if err := c.payload(zero[:n]); err != nil {
+		if err := c.equal(zero[:n]); err != nil {
 			return err
 		}
 		left -= n
@@ -191,7 +200,9 @@ func (c *comparer) silence(ctx context.Context, samples int64) error {
 	return nil
 }
 
-func (c *comparer) payload(want []byte) error {
+func (c *comparer) payload(_ frame.Header, _ bool, p []byte) error { return c.equal(p) }
+
+func (c *comparer) equal(want []byte) error {
 	for len(want) > 0 {
 		n := min(len(want), len(c.buf))
 		if _, err := io.ReadFull(c.src, c.buf[:n]); err != nil {

@@ -38,12 +38,12 @@ func (s *Service) measure(l *left) {
 		}
 		exact := map[string]recorder.SealReport{}
 		for _, info := range l.Recordings {
-			samples, missing, _, err := s.lengths(s.late.ctx, info)
+			is, _, err := s.lengths(s.late.ctx, info)
 			if err != nil {
 				s.log.Warn("what a continued recording misses is told by its numbers alone", zap.String("recording", info.ID), zap.Error(err))
 				return
 			}
-			exact[info.ID] = recorder.SealReport{Samples: uint64(samples), GapSamples: uint64(missing)} //nolint:gosec // G115: never negative
+			exact[info.ID] = is
 		}
 		l.mu.Lock()
 		l.exact = exact
@@ -55,20 +55,20 @@ func (s *Service) measure(l *left) {
 // exact, and whether it ends where a process died that nobody went on for.
 func (s *Service) Inspect(ctx context.Context, info spool.Info) (report recorder.SealReport, died bool, err error) {
 	_, report = Recovered(info, info.LastAt)
-	samples, missing, seal, err := s.lengths(ctx, info)
+	is, seal, err := s.lengths(ctx, info)
 	if err != nil {
 		return report, false, fmt.Errorf("inspect recording %s: %w", info.ID, err)
 	}
-	report.Samples, report.GapSamples = uint64(samples), uint64(missing) //nolint:gosec // G115: never negative
+	report.Samples, report.GapSamples, report.GapFrames = is.Samples, is.GapSamples, is.GapFrames
 	return report, seal != nil && seal.Cause == string(recorder.CauseProcessDied), nil
 }
 
 // lengths reads a sealed recording and returns the samples that it has and misses,
 // and its seal.
-func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing int64, seal *spool.SealRecord, err error) {
+func (s *Service) lengths(ctx context.Context, info spool.Info) (is recorder.SealReport, seal *spool.SealRecord, err error) {
 	var m meta
 	if err = json.Unmarshal(info.Meta, &m); err != nil {
-		return 0, 0, nil, err
+		return is, nil, err
 	}
 	feed := timeline.Feed{Timeline: timeline.New(), FirstSeq: m.FirstSeq, Mixed: m.Audio == "mixed"}
 	for r, err := range s.opts.Spool.Read(info.ID) {
@@ -77,9 +77,9 @@ func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing
 		case errors.As(err, &damage):
 			continue // missing by its number
 		case err != nil:
-			return 0, 0, nil, err
+			return is, nil, err
 		case ctx.Err() != nil:
-			return 0, 0, nil, ctx.Err()
+			return is, nil, ctx.Err()
 		}
 		switch r.Type {
 		case spool.FrameType:
@@ -100,8 +100,10 @@ func (s *Service) lengths(ctx context.Context, info spool.Info) (stored, missing
 			feed.GoesOn(last)
 		}
 	}
-	stored, missing = totals(feed.Finish(last))
-	return stored, missing, seal, nil
+	sum := feed.Finish(last)
+	stored, missing := totals(sum)
+	is.Samples, is.GapSamples, is.GapFrames = uint64(stored), uint64(missing), framesLost(sum) //nolint:gosec // G115: never negative
+	return is, seal, nil
 }
 
 func hearNote(feed *timeline.Feed, n spool.Note) {
@@ -143,7 +145,7 @@ func exactly(r *recorder.SealReport, exact map[string]recorder.SealReport) *reco
 	}
 	is := *r
 	if e, known := exact[is.Recording]; known {
-		is.Samples, is.GapSamples = e.Samples, e.GapSamples
+		is.Samples, is.GapSamples, is.GapFrames = e.Samples, e.GapSamples, e.GapFrames
 	}
 	is.Previous = exactly(r.Previous, exact)
 	return &is

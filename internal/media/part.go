@@ -194,6 +194,6 @@ func (s *session) sealPart(ctx context.Context, p parting) (recorder.SealReport,
 	s.countGaps(sum)
 	return recorder.SealReport{
 		Recording: p.old.ID(), Frames: sealed.Frames, LastSeq: last, At: sealed.At, FirstAt: p.began, LastAt: p.at,
-		Samples: uint64(samples), GapSamples: uint64(missing), //nolint:gosec // G115: never negative
+		Samples: uint64(samples), GapSamples: uint64(missing), GapFrames: framesLost(sum), //nolint:gosec // G115: never negative
 	}, nil
 }

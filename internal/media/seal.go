@@ -234,7 +234,7 @@ func (s *session) conclude(ctx context.Context, r *spool.Recording, end string, 
 	}
 	report := recorder.SealReport{
 		Recording: r.ID(), Frames: sealed.Frames, LastSeq: last, Discarded: refused, At: time.Now(),
-		Samples: uint64(samples), GapSamples: uint64(missing), //nolint:gosec // G115: never negative
+		Samples: uint64(samples), GapSamples: uint64(missing), GapFrames: framesLost(sum), //nolint:gosec // G115: never negative
 	}
 	report.FirstAt, report.LastAt = s.link.DurableTimes()
 	s.mu.Lock()
@@ -280,6 +280,19 @@ func (s *session) sayLastAck(ctx context.Context, last uint64) {
 	if err != nil {
 		s.log.Info("the last acknowledgement is late", zap.Error(err))
 	}
+}
+
+// framesLost are the frames of video that are missing, all tracks; where only times tell
+// of them, one at least.
+func framesLost(sum timeline.Summary) (lost uint64) {
+	for _, t := range sum.Tracks {
+		for _, g := range t.Gaps {
+			if !t.Kind.Audio() {
+				lost += max(g.Frames, 1)
+			}
+		}
+	}
+	return lost
 }
 
 // totals are the samples stored and missing, all tracks; an unmixed source that

@@ -77,7 +77,7 @@ func TestVideo(t *testing.T) {
 		}
 		tail += uint64(g.Gap.ToTime-g.Gap.FromTime) / frame.TicksPerSample //nolint:gosec // positive
 	}
-	if r.Frames != 7 || r.Samples != 4*frame.AudioSamples || r.GapSamples != tail || r.LastSeq != 10 {
+	if r.Frames != 7 || r.GapFrames != 3 || r.Samples != 4*frame.AudioSamples || r.GapSamples != tail || r.LastSeq != 10 {
 		t.Errorf("%+v, and %d samples are missing at the end", r, tail)
 	}
 }

@@ -83,9 +83,10 @@ func (o SealOrder) Withdraw() { o.permit.withdraw() }
 type SealReport struct {
 	Recording  string    `json:"recording"`
 	Frames     uint64    `json:"frames"`
-	Samples    uint64    `json:"samples"`    // audio samples stored, all tracks
-	GapSamples uint64    `json:"gapSamples"` // samples known to be missing, all tracks
-	Discarded  uint64    `json:"discarded"`  // frames refused before consent or after the gate shut
+	Samples    uint64    `json:"samples"`             // audio samples stored, all tracks
+	GapSamples uint64    `json:"gapSamples"`          // samples known to be missing, all tracks
+	GapFrames  uint64    `json:"gapFrames,omitempty"` // frames of video known to be missing, all tracks
+	Discarded  uint64    `json:"discarded"`           // frames refused before consent or after the gate shut
 	LastSeq    uint64    `json:"lastSeq"`
 	FirstAt    time.Time `json:"firstAt,omitzero"` // first frame durable
 	LastAt     time.Time `json:"lastAt,omitzero"`  // last frame durable

@@ -128,7 +128,7 @@ func (l leg) conclude(e ending) (state, []Command) {
 func outcomeOf(e ending, done []SealReport) Outcome {
 	var frames, missing uint64
 	for _, r := range done {
-		frames, missing = frames+r.Frames, missing+r.GapSamples
+		frames, missing = frames+r.Frames, missing+r.GapSamples+r.GapFrames
 	}
 	switch {
 	case e.status == StatusFailed:

@@ -17,6 +17,7 @@ type Cursor struct {
 	tracks []Track
 	gap    []int // of each track, the gap that comes next
 	last   int
+	behind bool // the last frame lies behind a gap
 }
 
 // NewCursor returns a cursor before the first record.
@@ -37,12 +38,18 @@ func (c *Cursor) Next(h frame.Header) (track int, silence int64, ok bool) {
 	}
 	c.door.admit(h.Seq)
 	gaps := c.tracks[i].Gaps
+	c.behind = false
 	for c.gap[i] < len(gaps) && gaps[c.gap[i]].BeforeSeq != 0 && gaps[c.gap[i]].BeforeSeq <= h.Seq {
 		silence += gaps[c.gap[i]].Samples
 		c.gap[i]++
+		c.behind = true
 	}
 	return i, silence, true
 }
+
+// Gap reports whether the track has a gap before the last frame that Next took, be it
+// one without samples, as of video.
+func (c *Cursor) Gap() bool { return c.behind }
 
 func (c *Cursor) find(h frame.Header) (int, bool) {
 	if h.Kind == frame.MixedAudio {

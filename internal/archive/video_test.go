@@ -1,0 +1,127 @@
+package archive_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/recorderbot/recorderbot/internal/archive"
+	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// pictures are the access units of a clip: the units up to each slice.
+func pictures(t *testing.T) (all [][]byte) {
+	t.Helper()
+	clip, err := os.ReadFile(filepath.Join("..", "media", "format", "mp4", "testdata", "tiny.h264"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := []byte{0, 0, 0, 1}
+	var one []byte
+	for _, unit := range bytes.Split(clip, []byte{0, 0, 1})[1:] {
+		unit = bytes.TrimRight(unit, "\x00")
+		one = append(append(one, start...), unit...)
+		if kind := unit[0] & 0x1f; kind == 1 || kind == 5 {
+			all = append(all, one)
+			one = nil
+		}
+	}
+	if len(all) < 4 {
+		t.Fatalf("%d pictures", len(all))
+	}
+	return all
+}
+
+// TestVideoBesideAudio: a camera's frames are in an mp4, byte for byte and on the clock of
+// the audio; what is missing of them is missing of nothing else.
+func TestVideoBesideAudio(t *testing.T) {
+	t.Parallel()
+	all := pictures(t)
+	s := newScript(t)
+	s.note(t, "opened", map[string]any{"firstSeq": 1})
+	picture := func(p []byte) {
+		s.seq++
+		s.frames++
+		s.add(spool.Record{Type: spool.FrameType, Payload: p, Header: frame.Header{
+			Seq: s.seq, MediaTime: s.now + 12345, Kind: frame.Video, Source: 12, Width: 64, Height: 48,
+		}})
+	}
+	s.audio(3)
+	begins := s.now + 12345
+	for _, p := range all {
+		picture(p)
+		s.audio(2)
+	}
+	s.add(spool.Record{Type: spool.GapType, Gap: frame.Gap{Kind: frame.Video, Source: 12, FirstSeq: s.seq + 1, Count: 2, Cause: frame.CauseOverflow}})
+	s.seq += 2
+	picture(all[0])
+	s.audio(2)
+	s.seal(s.seq)
+	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	for _, f := range findings {
+		t.Error(f)
+	}
+	if !bytes.Equal(decodeFLAC(t, filepath.Join(r.Path, "audio-mixed.flac")), toBytes(s.want["audio-mixed"])) {
+		t.Error("the audio holds other samples")
+	}
+	tr := m.Tracks[1]
+	if tr.File != "video-12.mp4" || tr.MediaTime != begins || tr.Width == 0 || tr.KeyFrames < 2 || tr.UndecodableFrames != 0 ||
+		len(tr.Gaps) != 1 || tr.Gaps[0].Frames != 2 || tr.Gaps[0].Cause != frame.CauseOverflow {
+		t.Errorf("%+v", tr)
+	}
+	file, err := os.Open(filepath.Join(r.Path, tr.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	movie, err := mp4.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range append(all, all[0]) {
+		got, err := movie.Next()
+		if err != nil || !bytes.Equal(got.Data, want) {
+			t.Fatalf("picture %d: %v", i, err)
+		}
+	}
+	if _, err = movie.Next(); !errors.Is(err, io.EOF) {
+		t.Errorf("one more picture: %v", err)
+	}
+}
+
+// TestVideoWithoutKeyFrame: what cannot be shown is kept as it came.
+func TestVideoWithoutKeyFrame(t *testing.T) {
+	t.Parallel()
+	all := pictures(t)
+	s := newScript(t)
+	s.note(t, "opened", map[string]any{"firstSeq": 1})
+	s.audio(3)
+	s.seq++
+	s.frames++
+	s.add(spool.Record{Type: spool.FrameType, Payload: all[1], Header: frame.Header{Seq: s.seq, MediaTime: s.now, Kind: frame.Screen, Source: 4}})
+	s.seal(s.seq)
+	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecorded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	for _, f := range findings {
+		t.Error(f)
+	}
+	if tr := m.Tracks[1]; tr.File != "screen-4.h264" || tr.UndecodableFrames != 1 {
+		t.Errorf("%+v", tr)
+	}
+	if got, err := os.ReadFile(filepath.Join(r.Path, "screen-4.h264")); err != nil || !bytes.Equal(got, all[1]) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
