@@ -1,5 +1,5 @@
-// Package format writes and reads the files that people open: FLAC and WAV, both
-// 16 kHz, 16 bit, one channel.
+// Package format writes and reads the files that people open: FLAC and WAV (RF64
+// beyond 4 GiB), both 16 kHz, 16 bit, one channel.
 //
 // # Law
 //

@@ -297,62 +297,6 @@ func TestFLACDamage(t *testing.T) {
 	})
 }
 
-func TestWAV(t *testing.T) {
-	t.Parallel()
-	want := pcm(signals()["a bit more"])
-	var wav bytes.Buffer
-	if err := format.WriteWAV(&wav, bytes.NewReader(want), int64(len(want)/2)); err != nil {
-		t.Fatal(err)
-	}
-	r, n, err := format.ReadWAV(bytes.NewReader(wav.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := io.ReadAll(r)
-	if err != nil || !bytes.Equal(got, want) || n != int64(len(want)/2) {
-		t.Errorf("%d samples of %d came back, or others: %v", n, len(want)/2, err)
-	}
-	path := onDisk(t, "a.wav", wav.Bytes())
-	if raw := output(t, "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "s16le", "-"); !bytes.Equal(raw, want) {
-		t.Error("ffmpeg returns other samples")
-	}
-	for name, samples := range map[string]int64{
-		"too few": int64(len(want)/2) + 1, "too many": int64(len(want)/2) - 1, "negative": -1, "beyond 4 GiB": 1 << 31,
-	} {
-		if err = format.WriteWAV(io.Discard, bytes.NewReader(want), samples); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	r, _, err = format.ReadWAV(bytes.NewReader(wav.Bytes()[:wav.Len()-1]))
-	if err == nil {
-		_, err = io.Copy(io.Discard, r)
-	}
-	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("cut file: error %v", err)
-	}
-}
-
-func FuzzReadWAV(f *testing.F) {
-	var wav bytes.Buffer
-	if err := format.WriteWAV(&wav, bytes.NewReader(make([]byte, 640)), 320); err != nil {
-		f.Fatal(err)
-	}
-	f.Add(wav.Bytes())
-	f.Add(wav.Bytes()[:40])
-	list := bytes.Clone(wav.Bytes()[:12])
-	f.Add(append(append(list, "LIST\x03\x00\x00\x00abc\x00"...), wav.Bytes()[12:]...))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, n, err := format.ReadWAV(bytes.NewReader(b))
-		if err != nil {
-			return
-		}
-		pcm, err := io.ReadAll(r)
-		if err == nil && int64(len(pcm)) != 2*n || len(pcm) > len(b) {
-			t.Errorf("%d bytes of samples, %d promised, file of %d", len(pcm), 2*n, len(b))
-		}
-	})
-}
-
 func FuzzReadFLAC(f *testing.F) {
 	for _, name := range []string{"one frame", "a bit more", "extremes", "steps"} {
 		f.Add(encode(f, func(w *format.FLACWriter) error { return w.PCM(pcm(signals()[name][:320])) }))
