@@ -190,7 +190,7 @@ func TestChromiumPlays(t *testing.T) {
 // visit opens a page and returns what it posts.
 func visit(t *testing.T, browser, url string, results <-chan []byte) []byte {
 	t.Helper()
-	profile, err := os.MkdirTemp("", "chromium")
+	profile, err := os.MkdirTemp("", "chromium") //nolint:usetesting // a process that is dying may still write there
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,19 +205,21 @@ func visit(t *testing.T, browser, url string, results <-chan []byte) []byte {
 	if err = cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		err = cmd.Wait()
+		close(ended)
+	}()
 	defer func() {
 		cancel()
-		<-done
+		<-ended
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left
 		_ = os.RemoveAll(profile)                           // what a process that is dying still writes stays behind
 	}()
 	select {
 	case b := <-results:
 		return b
-	case err = <-done:
-		done <- err
+	case <-ended:
 		t.Fatalf("the browser ended: %v\n%s", err, errs.Bytes())
 	case <-ctx.Done():
 		t.Fatalf("the page does not come to its end\n%s", errs.Bytes())
