@@ -48,6 +48,9 @@ type call struct {
 	orders chan order // of operators
 	view   view
 
+	rosters   sync.Mutex // held while one is noted and told, so that both have one order
+	curiosity curiosity
+
 	inherited bool         // owned by run: taken up from a dead process
 	kept      atomic.Int64 // when the platform last accepted a keepAlive, Unix ns; 0: none is due yet
 	records   atomic.Bool  // it records, or is about to
@@ -81,6 +84,7 @@ type deps struct {
 	log       *zap.Logger
 	onFailure FailurePolicy
 	concluded func(Invite, Conclusion)
+	onRoster  func(CallID, Roster)
 	freezing  chan struct{} // closed: the calls are left to another process
 	handed    atomic.Int64  // calls that were
 }

@@ -39,9 +39,11 @@ func (c *call) entry(kind EntryKind, data any) Entry {
 // journal is not keeping up, which endangers the evidence: law 3.
 func (c *call) note(kind EntryKind, data any) {
 	if !c.deps.ledger.Note(c.entry(kind, data)) {
-		c.post(LedgerFailed{"the journal's queue is full"})
+		c.noRoom()
 	}
 }
+
+func (c *call) noRoom() { c.post(LedgerFailed{"the journal's queue is full"}) }
 
 // remember notes an event and what the machine made of it. It is queued before what
 // it leads to is: an announcement that was made has its step in the journal.

@@ -85,6 +85,10 @@ type (
 	PauseRequested struct{}
 	// ResumeRequested says that an operator wants a paused call recorded again.
 	ResumeRequested struct{}
+	// UnknownSource says that media comes from a source that no roster names: somebody
+	// should ask who is in the call. It may be posted as often as that is so; the
+	// registry passes on what is reasonable (Registry.Post).
+	UnknownSource struct{}
 	// TimerFired says that a timer set by the machine has run down.
 	TimerFired struct{ Timer Timer }
 	// Crashed says that this call's own code has panicked, or that the monitor
@@ -115,6 +119,7 @@ func (HungUp) isEvent()           {}
 func (StopRequested) isEvent()    {}
 func (PauseRequested) isEvent()   {}
 func (ResumeRequested) isEvent()  {}
+func (UnknownSource) isEvent()    {}
 func (TimerFired) isEvent()       {}
 func (Crashed) isEvent()          {}
 func (LedgerFailed) isEvent()     {}
@@ -148,6 +153,7 @@ func events() []Event {
 		StopRequested{},
 		PauseRequested{},
 		ResumeRequested{},
+		UnknownSource{},
 		TimerFired{},
 		Crashed{},
 		LedgerFailed{},

@@ -131,7 +131,7 @@ func (a *around) finished(ev Event, name string) {
 	case StatusFaulted:
 		context = ev.Context
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, PollFaulted, MediaOpened, MediaFailed,
-		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, PauseRequested, ResumeRequested,
+		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, PauseRequested, ResumeRequested, UnknownSource,
 		TimerFired, Crashed, LedgerFailed:
 	}
 	at := slices.IndexFunc(a.work, func(w work) bool {
@@ -146,6 +146,7 @@ func (a *around) finished(ev Event, name string) {
 func (a around) unasked(most int) []Event {
 	events := []Event{
 		PauseRequested{},
+		UnknownSource{},
 		Established{},
 		CallEnded{},
 		StopRequested{Cause: CauseStopped},
@@ -269,7 +270,7 @@ func (a *around) saw(s state, ev Event) error {
 		a.kept, a.left = a.kept || ev.Opened.Previous != nil, was && ev.Opened.Previous == nil
 		a.goneOn = a.left
 	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaClosed, SealFaulted, HungUp, Rejected,
-		PauseRequested, ResumeRequested:
+		PauseRequested, ResumeRequested, UnknownSource:
 	}
 	return nil
 }

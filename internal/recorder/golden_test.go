@@ -159,6 +159,7 @@ func sampleEvents() []Event {
 		ResumeRequested{},
 		StopRequested{Cause: CauseStopped},
 		StopRequested{Cause: CauseShutdown, Abrupt: true},
+		UnknownSource{},
 		Crashed{"nil map"},
 		LedgerFailed{"locked"},
 	}

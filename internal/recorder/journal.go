@@ -47,6 +47,7 @@ type (
 		Sequence     int64         `json:"sequence"`
 		Delta        bool          `json:"delta"`
 		Participants []Participant `json:"participants"`
+		Asked        time.Time     `json:"asked,omitzero"`
 	}
 )
 

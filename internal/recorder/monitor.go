@@ -29,7 +29,7 @@ func (m *monitor) saw(ev Event) {
 		m.open = false
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, StatusFaulted, PollFaulted,
 		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested,
-		PauseRequested, ResumeRequested, TimerFired, Crashed, LedgerFailed:
+		PauseRequested, ResumeRequested, UnknownSource, TimerFired, Crashed, LedgerFailed:
 		// These neither grant consent nor seal.
 	}
 }

@@ -31,7 +31,7 @@ func (w *witness) saw(ev Event) {
 		w.open = false
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, StatusFaulted, PollFaulted,
 		MediaOpened, MediaFailed, MediaClosed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested,
-		PauseRequested, ResumeRequested, TimerFired,
+		PauseRequested, ResumeRequested, UnknownSource, TimerFired,
 		Crashed, LedgerFailed:
 		// These neither grant consent nor seal.
 	}
@@ -127,7 +127,7 @@ func addressed(ev Event, w *witness, hit bool) Event {
 		ev.Context = w.last.context
 		return ev
 	case SessionCreated, SessionRefused, AnswerAccepted, AnswerFaulted, Established, CallAsked, PollFaulted, MediaOpened, MediaFailed,
-		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, PauseRequested, ResumeRequested,
+		MediaClosed, MediaSealed, SealFaulted, CallEnded, KeepAliveReplied, HungUp, Rejected, StopRequested, PauseRequested, ResumeRequested, UnknownSource,
 		TimerFired, Crashed, LedgerFailed:
 		// These concern no announcement, or (PollFaulted) say nothing about it.
 	}

@@ -253,18 +253,6 @@ func (c *call) release(ctx context.Context, reason Cause) {
 	})
 }
 
-func (c *call) askRoster(ctx context.Context) {
-	c.do(ctx, requestTimeout, func(ctx context.Context) Event {
-		roster, err := c.deps.platform.AskRoster(ctx, c.inv.Call)
-		if err != nil {
-			c.log.Info("asking for the participants", zap.Error(err))
-			return nil // notifications tell too
-		}
-		c.note(EntryRoster, rosterData{roster.Sequence, roster.Delta, roster.Participants})
-		return nil
-	})
-}
-
 // unanswer cuts an answer that is under way, and may be tried again: taken after we
 // have left, it would leave a leg behind that nobody knows. What it returns waits, not
 // for long, until that is so.

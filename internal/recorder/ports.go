@@ -174,12 +174,17 @@ type Conclusion struct {
 	At         time.Time
 }
 
-// A Roster is who was in the call, in full or as a change.
+// A Roster is who was in the call, in full or as a change. A delta's Sequence is its
+// own; a whole list has none, and Sequence is the highest of its participants.
 type Roster struct {
 	Sequence     int64 // 0 where the platform does not number it
 	Delta        bool
 	Participants []Participant
 	At           time.Time
+
+	// Asked is when we asked for it; zero where the platform told it unasked. What was
+	// told between the question and the reply may be newer than the reply.
+	Asked time.Time
 }
 
 // A Participant is one endpoint in a call.
@@ -193,7 +198,31 @@ type Participant struct {
 	InLobby  bool          `json:"inLobby,omitempty"`
 	Removed  bool          `json:"removed,omitempty"`
 	Reason   string        `json:"reason,omitempty"` // of the removal
-	Streams  []MediaStream `json:"streams,omitempty"`
+	Streams  []MediaStream `json:"streams,omitzero"` // nil: not told; empty: none
+
+	// Sequence is the number of the roster in which the participant was last updated,
+	// where told (Graph, participant: rosterSequenceNumber); 0: not.
+	Sequence int64 `json:"sequence,omitempty"`
+	// MuteUntold and LobbyUntold: the platform did not say so, and Muted or InLobby
+	// means nothing.
+	MuteUntold  bool `json:"muteUntold,omitempty"`
+	LobbyUntold bool `json:"lobbyUntold,omitempty"`
+	// Recording is recordingInfo.recordingStatus: unknown, notRecording, recording,
+	// failed; empty where there is none.
+	Recording string `json:"recording,omitempty"`
+	// Anonymized says that the identity is not the true one (isIdentityAnonymized, seen
+	// in comms-samples #599).
+	Anonymized bool `json:"anonymized,omitempty"`
+	// Also are the further identities of the set, by kind.
+	Also []Identity `json:"also,omitempty"`
+}
+
+// An Identity is one member of an identity set.
+type Identity struct {
+	Kind   string `json:"kind"` // the member's name
+	ID     string `json:"id,omitempty"`
+	Name   string `json:"name,omitempty"`
+	Tenant string `json:"tenant,omitempty"`
 }
 
 // A MediaStream is a participant's stream in the roster. SourceID is the

@@ -34,7 +34,12 @@ type Options struct {
 	// block. nil admits all.
 	Admit func(Invite) Cause
 	// Concluded is told of each outcome once it is catalogued. It must not block.
-	Concluded  func(Invite, Conclusion)
+	Concluded func(Invite, Conclusion)
+	// OnRoster is told of each roster of a live call once it is noted in its journal,
+	// notifications and replies to our own questions, in the journal's order. Its At is
+	// the entry's. It is called by whoever brings the roster, one at a time for a call:
+	// it must not block, nor write to the roster. nil: nobody asks.
+	OnRoster   func(CallID, Roster)
 	Registerer prometheus.Registerer
 	Log        *zap.Logger
 }
@@ -73,7 +78,7 @@ func NewRegistry(ctx context.Context, o Options) *Registry {
 		ctx: ctx, cut: cut, opts: o,
 		deps: &deps{
 			platform: o.Platform, media: o.Media, ledger: o.Ledger, onFailure: o.OnFailure,
-			metrics: newMetrics(o.Registerer), log: o.Log, concluded: o.Concluded,
+			metrics: newMetrics(o.Registerer), log: o.Log, concluded: o.Concluded, onRoster: o.OnRoster,
 			freezing: make(chan struct{}),
 		},
 		calls: make(map[CallID]*call),
@@ -183,7 +188,8 @@ func (r *Registry) live(id CallID) *call {
 }
 
 // Post hands an event to a call. It never blocks. What it took is worked off,
-// whatever comes: under the lock, so that Freeze finds it.
+// whatever comes: under the lock, so that Freeze finds it. An UnknownSource is
+// dropped, and that is no error, where the call has asked a short while ago.
 func (r *Registry) Post(id CallID, ev Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -193,7 +199,11 @@ func (r *Registry) Post(id CallID, ev Event) error {
 		return ErrBusy
 	case c == nil:
 		return ErrUnknownCall
-	case !c.post(ev):
+	}
+	if _, asks := ev.(UnknownSource); asks {
+		return c.wonder()
+	}
+	if !c.post(ev) {
 		return ErrBusy
 	}
 	return nil
@@ -201,11 +211,15 @@ func (r *Registry) Post(id CallID, ev Event) error {
 
 // Urge hands an event to a call even if its mailbox is full: what ends a
 // recording must not be lost. Events of one call keep their order, and go before
-// all that were posted. It never blocks.
+// all that were posted. It never blocks. An UnknownSource is not that urgent: it goes
+// the way of Post.
 func (r *Registry) Urge(id CallID, ev Event) error {
 	c := r.live(id)
 	if c == nil {
 		return ErrUnknownCall
+	}
+	if _, asks := ev.(UnknownSource); asks {
+		return c.wonder()
 	}
 	c.urgent(ev)
 	return nil
@@ -227,9 +241,19 @@ func (r *Registry) Note(id CallID, kind EntryKind, data any) error {
 	return nil
 }
 
-// NoteRoster adds a roster to a live call's journal.
+// NoteRoster adds a roster to a live call's journal, as Note does, and tells
+// Options.OnRoster of it.
 func (r *Registry) NoteRoster(id CallID, roster Roster) error {
-	return r.Note(id, EntryRoster, rosterData{roster.Sequence, roster.Delta, roster.Participants})
+	c := r.live(id)
+	switch {
+	case r.Frozen():
+		return ErrBusy
+	case c == nil:
+		return ErrUnknownCall
+	case !c.noteRoster(roster):
+		return ErrBusy
+	}
+	return nil
 }
 
 // Tenant returns the tenant of a live call.

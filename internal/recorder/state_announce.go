@@ -63,7 +63,7 @@ func (s announcing) on(ev Event) (state, []Command) {
 		return s.retract(failed(CauseJournalFailed, ev.Detail))
 	case Crashed:
 		return s.retract(failed(CausePanic, ev.Detail))
-	case Established, AnswerAccepted, AnswerFaulted, CallAsked, PauseRequested, ResumeRequested:
+	case Established, AnswerAccepted, AnswerFaulted, CallAsked, PauseRequested, ResumeRequested, UnknownSource:
 		return s, nil // repeated, late, or not now; all is well
 	case SessionCreated, SessionRefused, MediaOpened, MediaSealed, SealFaulted, HungUp, Rejected:
 	}

@@ -31,7 +31,7 @@ func (s invited) on(ev Event) (state, []Command) {
 		return begin(s.leg, CausePanic)
 	case LedgerFailed:
 		return s, nil // the answer comes first; announcing will find out
-	case PauseRequested, ResumeRequested:
+	case PauseRequested, ResumeRequested, UnknownSource:
 		return s, nil // not now: whoever asked was told so
 	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted, MediaOpened,
 		MediaFailed, MediaClosed, MediaSealed, SealFaulted, KeepAliveReplied, HungUp, Rejected, TimerFired:
@@ -64,7 +64,7 @@ func (s rejecting) on(ev Event) (state, []Command) {
 		return s, nil
 	case SessionCreated, SessionRefused:
 		return s, nil // overtaken; the end releases it
-	case StopRequested, PauseRequested, ResumeRequested, Crashed, LedgerFailed:
+	case StopRequested, PauseRequested, ResumeRequested, UnknownSource, Crashed, LedgerFailed:
 		return s, nil // on its way out already
 	case Established, AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted,
 		MediaOpened, MediaFailed, MediaClosed, MediaSealed, SealFaulted, KeepAliveReplied, HungUp:
@@ -117,7 +117,7 @@ func (s answering) on(ev Event) (state, []Command) {
 		return retract(s.leg, failed(CauseMediaLost, ev.Detail))
 	case Crashed:
 		return retract(s.leg, failed(CausePanic, ev.Detail))
-	case LedgerFailed, PauseRequested, ResumeRequested:
+	case LedgerFailed, PauseRequested, ResumeRequested, UnknownSource:
 		return s, nil // announcing will find out; not now
 	case SessionCreated, SessionRefused, StatusReplied, StatusFaulted, PollFaulted,
 		MediaOpened, MediaSealed, SealFaulted, KeepAliveReplied, HungUp, Rejected:

@@ -72,7 +72,7 @@ func (s retracting) on(ev Event) (state, []Command) {
 	case MediaClosed:
 		s.closed = s.end.pause
 		return s, nil
-	case MediaOpened, SealFaulted, LedgerFailed, PauseRequested, ResumeRequested,
+	case MediaOpened, SealFaulted, LedgerFailed, PauseRequested, ResumeRequested, UnknownSource,
 		Established, AnswerAccepted, AnswerFaulted, CallAsked:
 		return s, nil // on its way out already
 	case SessionCreated, SessionRefused, HungUp, Rejected:
@@ -222,7 +222,7 @@ func (s staying) on(ev Event) (state, []Command) {
 		}
 		return s, nil
 	case MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Established, AnswerAccepted,
-		AnswerFaulted, StatusFaulted, PollFaulted, PauseRequested, ResumeRequested:
+		AnswerFaulted, StatusFaulted, PollFaulted, PauseRequested, ResumeRequested, UnknownSource:
 		return s, nil
 	case SessionCreated, SessionRefused, HungUp, Rejected:
 	}
@@ -267,7 +267,7 @@ func (s leaving) on(ev Event) (state, []Command) {
 	case MediaSealed:
 		s.leg = s.sealed(ev.Report)
 		return s, nil
-	case StopRequested, PauseRequested, ResumeRequested, MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed, Established,
+	case StopRequested, PauseRequested, ResumeRequested, UnknownSource, MediaOpened, MediaFailed, MediaClosed, SealFaulted, LedgerFailed, Crashed, Established,
 		AnswerAccepted, AnswerFaulted, CallAsked, StatusReplied, StatusFaulted, PollFaulted, KeepAliveReplied,
 		SessionCreated, SessionRefused:
 		return s, nil

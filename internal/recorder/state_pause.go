@@ -64,7 +64,7 @@ func (s paused) on(ev Event) (state, []Command) {
 	case MediaSealed:
 		s.leg = s.sealed(ev.Report)
 		return s, nil
-	case LedgerFailed, PauseRequested:
+	case LedgerFailed, PauseRequested, UnknownSource:
 		return s, nil // resuming will find out
 	case MediaOpened, SealFaulted, Established, AnswerAccepted, AnswerFaulted, StatusFaulted, PollFaulted:
 		return s, nil // late; all is well

@@ -27,6 +27,8 @@ func (s recording) on(ev Event) (state, []Command) {
 		return s.seal(ending{status: StatusNotRecording, cause: CauseStopped, pause: true})
 	case ResumeRequested:
 		return s, nil // it is recorded
+	case UnknownSource:
+		return s, []Command{AskRoster{}}
 	case CallEnded:
 		return s.seal(ending{status: StatusNotRecording, cause: CauseCallEnded, detail: ev.Message, gone: true})
 	case KeepAliveReplied:
@@ -184,7 +186,7 @@ func (s sealing) on(ev Event) (state, []Command) {
 			s.leg = s.sealed(*left)
 		}
 		return s, nil
-	case Established, AnswerAccepted, AnswerFaulted, StatusReplied, StatusFaulted, PollFaulted, PauseRequested, ResumeRequested:
+	case Established, AnswerAccepted, AnswerFaulted, StatusReplied, StatusFaulted, PollFaulted, PauseRequested, ResumeRequested, UnknownSource:
 		return s, nil // late, or not now; all is well
 	case SessionCreated, SessionRefused, HungUp, Rejected:
 	}

@@ -176,7 +176,7 @@ func (s reviving) on(ev Event) (state, []Command) {
 		return s.end(failed(CauseJournalFailed, ev.Detail), s.before)
 	case Crashed:
 		return s.end(failed(CausePanic, ev.Detail), s.before)
-	case Established, PauseRequested, ResumeRequested, AnswerAccepted, AnswerFaulted, StatusReplied, StatusFaulted, PollFaulted:
+	case Established, PauseRequested, ResumeRequested, UnknownSource, AnswerAccepted, AnswerFaulted, StatusReplied, StatusFaulted, PollFaulted:
 		return s, nil // of the dead process's making, or not now
 	case SessionCreated, SessionRefused, MediaOpened, MediaSealed, SealFaulted, HungUp, Rejected:
 	}
