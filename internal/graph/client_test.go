@@ -305,8 +305,8 @@ func TestAskRoster(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []recorder.Participant{
-		{ID: "p1", Identity: "u1", Kind: "user", Name: "Bob", Streams: []recorder.MediaStream{{SourceID: 4294967295, Type: "audio", Direction: "sendReceive"}}},
-		{ID: "p2", Identity: "+4930", Kind: "phone", InLobby: true},
+		{ID: "p1", Identity: "u1", Kind: "user", Name: "Bob", Streams: []recorder.MediaStream{{SourceID: 4294967295, Type: "audio", Direction: "sendReceive"}}, MuteUntold: true, LobbyUntold: true},
+		{ID: "p2", Identity: "+4930", Kind: "phone", InLobby: true, MuteUntold: true},
 	}
 	if diff := cmp.Diff(want, roster.Participants); diff != "" || roster.Delta {
 		t.Error(diff)

@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func participantsOf(raw json.RawMessage) (people, error) {
 		if json.Unmarshal(item, &d) != nil {
 			return people{}, bad
 		}
-		each := []json.RawMessage{item}
+		each, from := []json.RawMessage{item}, len(l.participants)
 		if typeName(d.Type) == "deltaparticipants" {
 			l.sequence, l.delta, each = max(l.sequence, int64(d.SequenceNumber)), true, d.Participants
 			l.unknown += strangers(item, "id", "sequenceNumber", "participants")
@@ -76,6 +77,12 @@ func participantsOf(raw json.RawMessage) (people, error) {
 		for _, person := range each {
 			if l.add(person) != nil {
 				return people{}, bad
+			}
+		}
+		if l.delta { // whoever is in it is known as of its number, at least
+			for i := range l.participants[from:] {
+				p := &l.participants[from+i]
+				p.Sequence = max(p.Sequence, int64(d.SequenceNumber))
 			}
 		}
 	}
@@ -89,7 +96,7 @@ func (l *people) add(raw json.RawMessage) error {
 	}
 	p, unknown := participantOf(w)
 	l.participants = append(l.participants, p)
-	l.sequence = max(l.sequence, int64(w.RosterSequenceNumber))
+	l.sequence = max(l.sequence, p.Sequence)
 	l.unknown += unknown + strangersOf(raw)
 	return nil
 }
@@ -106,7 +113,7 @@ func strangersOf(raw json.RawMessage) int {
 	}
 	n := strangers(raw, "id", "info", "identity", "isIdentityAnonymized", "isInLobby", "isMuted", "mediaStreams", "metadata",
 		"preferredDisplayName", "recordingInfo", "removedState", "restrictedExperience", "rosterSequenceNumber")
-	n += strangers(w.Info, "id", "identity", "countryCode", "endpointType", "languageId", "nonAnonymizedIdentity", "participantId", "platformId", "region")
+	n += strangers(w.Info, "id", "identity", "countryCode", "endpointType", "isIdentityAnonymized", "languageId", "nonAnonymizedIdentity", "participantId", "platformId", "region")
 	for _, s := range w.Streams {
 		n += strangers(s, "mediaType", "label", "sourceId", "direction", "serverMuted")
 	}
@@ -115,9 +122,19 @@ func strangersOf(raw json.RawMessage) int {
 
 // participantOf translates one participant and counts what no page names.
 func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
-	p = recorder.Participant{ID: canonicalID(w.ID), Muted: w.IsMuted, InLobby: w.IsInLobby}
+	p = recorder.Participant{
+		ID: canonicalID(w.ID), Sequence: max(int64(w.RosterSequenceNumber), 0),
+		Muted: w.IsMuted != nil && *w.IsMuted, MuteUntold: w.IsMuted == nil,
+		InLobby: w.IsInLobby != nil && *w.IsInLobby, LobbyUntold: w.IsInLobby == nil,
+		Anonymized: w.IsIdentityAnonymized || w.Info != nil && w.Info.IsIdentityAnonymized,
+	}
 	if w.RemovedState != nil {
 		p.Removed, p.Reason = true, w.RemovedState.Reason
+	}
+	if w.RecordingInfo != nil && w.RecordingInfo.RecordingStatus != "" {
+		if p.Recording = canonical(w.RecordingInfo.RecordingStatus, "unknown", "notRecording", "recording", "failed"); p.Recording == "" {
+			unknown++
+		}
 	}
 	identity := w.Identity
 	if w.Info != nil {
@@ -128,6 +145,9 @@ func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
 		if id != nil && id.ID != "" && !slices.Contains(identityKinds(), name) {
 			unknown++
 		}
+	}
+	if w.MediaStreams != nil {
+		p.Streams = []recorder.MediaStream{} // told, if only that there are none
 	}
 	for _, s := range w.MediaStreams {
 		stream := recorder.MediaStream{
@@ -148,29 +168,44 @@ func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
 }
 
 // identityKinds are the members of an identity set that a page names (Graph,
-// identitySet and communicationsIdentitySet).
+// identitySet and communicationsIdentitySet), the one that says best who somebody is
+// first: an asserted identity is what they wish to be seen as, and an encrypted one
+// nobody can read.
 func identityKinds() []string {
 	return []string{
-		"user", "phone", "applicationInstance", "application", "guest", "device", "encrypted", "onPremises", "assertedIdentity",
-		"azureCommunicationServicesUser", "acsUser", "acsApplicationInstance", "spoolUser", "spoolApplicationInstance",
+		"user", "phone", "applicationInstance", "application", "guest", "device", "azureCommunicationServicesUser", "acsUser",
+		"acsApplicationInstance", "spoolUser", "spoolApplicationInstance", "onPremises", "assertedIdentity", "encrypted",
 		"conversation",
 	}
 }
 
-// identify fills in who it is. An identity set has one member that is not
-// null; guests come under names that no page lists.
+// mostAlso bounds the further identities of one participant.
+const mostAlso = 8
+
+// identify fills in who it is: of the identities in a set the one that says it best,
+// and the others beside it. Guests come under names that no page lists.
 func identify(p *recorder.Participant, set map[string]*wireIdentity) {
 	p.Kind = "unknown"
-	for _, kind := range []string{"user", "phone", "applicationInstance", "application", "guest", "device"} {
-		if id := set[kind]; id != nil && (id.ID != "" || id.DisplayName != "") {
-			p.Kind, p.Identity, p.Name, p.Tenant = kind, canonicalID(id.ID), id.DisplayName, canonicalID(id.TenantID)
-			return
+	var all []recorder.Identity
+	take := func(name, kind string) {
+		if id := set[name]; id != nil && (id.ID != "" || id.DisplayName != "") {
+			all = append(all, recorder.Identity{Kind: kind, ID: canonicalID(id.ID), Name: id.DisplayName, Tenant: canonicalID(id.TenantID)})
 		}
 	}
-	for name, id := range set {
-		if id != nil && id.ID != "" && (p.Identity == "" || name < p.Kind) {
-			p.Kind, p.Identity, p.Name, p.Tenant = "guest", id.ID, id.DisplayName, id.TenantID
+	for _, kind := range identityKinds() {
+		take(kind, kind)
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if !slices.Contains(identityKinds(), name) && set[name] != nil && set[name].ID != "" {
+			take(name, "guest")
 		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	p.Kind, p.Identity, p.Name, p.Tenant = all[0].Kind, all[0].ID, all[0].Name, all[0].Tenant
+	if also := all[1:min(len(all), 1+mostAlso)]; len(also) > 0 {
+		p.Also = also
 	}
 }
 

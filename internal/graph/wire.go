@@ -85,14 +85,20 @@ type (
 		ID                   string                   `json:"id"`
 		Identity             map[string]*wireIdentity `json:"identity"` // of a participantInfo
 		Info                 *wireInfo                `json:"info"`     // of a participant
-		IsMuted              bool                     `json:"isMuted"`
-		IsInLobby            bool                     `json:"isInLobby"`
+		IsMuted              *bool                    `json:"isMuted"`
+		IsInLobby            *bool                    `json:"isInLobby"`
 		MediaStreams         []wireStream             `json:"mediaStreams"`
 		RemovedState         *wireRemoved             `json:"removedState"`
 		RosterSequenceNumber flexInt                  `json:"rosterSequenceNumber"`
+		RecordingInfo        *wireRecording           `json:"recordingInfo"`
+		IsIdentityAnonymized bool                     `json:"isIdentityAnonymized"`
 	}
 	wireInfo struct {
-		Identity map[string]*wireIdentity `json:"identity"`
+		Identity             map[string]*wireIdentity `json:"identity"`
+		IsIdentityAnonymized bool                     `json:"isIdentityAnonymized"`
+	}
+	wireRecording struct {
+		RecordingStatus string `json:"recordingStatus"`
 	}
 	wireRemoved struct {
 		Reason string `json:"reason"`
