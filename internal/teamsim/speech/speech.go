@@ -28,13 +28,17 @@ var speakerA []byte
 //go:embed speaker-b.flac
 var speakerB []byte
 
-// A Speaker is one of the two voices.
+//go:embed speaker-c.flac
+var speakerC []byte
+
+// A Speaker is one of the voices.
 type Speaker uint8
 
-// The speakers.
+// The speakers. C is a woman's voice, and a machine's.
 const (
 	A Speaker = iota + 1
 	B
+	C
 )
 
 // Voice returns everything the speaker says, as samples.
@@ -44,27 +48,37 @@ func Voice(who Speaker) ([]int16, error) {
 		return decode("speaker-a.flac", speakerA)
 	case B:
 		return decode("speaker-b.flac", speakerB)
+	case C:
+		return decode("speaker-c.flac", speakerC)
 	default:
-		return nil, fmt.Errorf("speech: there is no speaker %d, only %d and %d", who, A, B)
+		return nil, fmt.Errorf("speech: there is no speaker %d, only %d to %d", who, A, C)
 	}
 }
 
-// Mix returns a conversation of both speakers, exactly seconds*SampleRate
+// Phrases returns what the speaker says, parted at the long pauses. None of them
+// begins or ends with silence.
+func Phrases(who Speaker) ([][]int16, error) {
+	voice, err := Voice(who)
+	if err != nil {
+		return nil, err
+	}
+	return split(voice), nil
+}
+
+// Mix returns a conversation of the speakers A and B, exactly seconds*SampleRate
 // samples long. They take turns, each coming in a little before the other has
 // finished; after every fourth turn nobody speaks (exact zeros). Longer conversations repeat themselves.
 func Mix(seconds float64) ([]int16, error) {
 	if seconds <= 0 || seconds > 24*3600 || math.IsNaN(seconds) {
 		return nil, fmt.Errorf("speech: a mix of %v s can't be made: ask for more than 0 and at most 86400", seconds)
 	}
-	a, err := Voice(A)
-	if err != nil {
-		return nil, err
+	var turns [2][][]int16
+	for i, who := range []Speaker{A, B} {
+		var err error
+		if turns[i], err = Phrases(who); err != nil {
+			return nil, err
+		}
 	}
-	b, err := Voice(B)
-	if err != nil {
-		return nil, err
-	}
-	turns := [2][][]int16{split(a), split(b)}
 	out := make([]int16, int(math.Round(seconds*SampleRate)))
 	at, next := 0, 0
 	for turn := 0; at < len(out); turn++ {

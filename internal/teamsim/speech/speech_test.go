@@ -20,7 +20,7 @@ func rms(samples []int16) float64 {
 func TestVoicesAreSpeechAtOneLevel(t *testing.T) {
 	t.Parallel()
 	var levels []float64
-	for _, who := range []speech.Speaker{speech.A, speech.B} {
+	for _, who := range []speech.Speaker{speech.A, speech.B, speech.C} {
 		voice, err := speech.Voice(who)
 		if err != nil {
 			t.Fatal(err)
@@ -30,11 +30,33 @@ func TestVoicesAreSpeechAtOneLevel(t *testing.T) {
 		}
 		levels = append(levels, rms(voice))
 	}
-	if levels[0] < 1500 || levels[1] < 1500 || levels[0]/levels[1] > 1.25 || levels[1]/levels[0] > 1.25 {
+	if lowest, highest := slices.Min(levels), slices.Max(levels); lowest < 1500 || highest/lowest > 1.25 {
 		t.Errorf("levels differ or are low: %v", levels)
 	}
-	if _, err := speech.Voice(3); err == nil {
-		t.Error("a third speaker was not refused")
+	if _, err := speech.Voice(4); err == nil {
+		t.Error("a fourth speaker was not refused")
+	}
+}
+
+// TestPhrases: they are the voice without its long pauses, and each speaker has some.
+func TestPhrases(t *testing.T) {
+	t.Parallel()
+	for _, who := range []speech.Speaker{speech.A, speech.B, speech.C} {
+		phrases, err := speech.Phrases(who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(phrases) < 4 {
+			t.Errorf("speaker %d has %d phrases", who, len(phrases))
+		}
+		for i, p := range phrases {
+			if p[0] == 0 || p[len(p)-1] == 0 || len(p) < speech.SampleRate/4 {
+				t.Errorf("phrase %d of speaker %d begins or ends with silence, or is short: %d samples", i, who, len(p))
+			}
+		}
+	}
+	if _, err := speech.Phrases(9); err == nil {
+		t.Error("a ninth speaker was not refused")
 	}
 }
 
