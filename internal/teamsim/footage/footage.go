@@ -22,8 +22,8 @@ const (
 	Slides = "slides" // a presentation, one picture of more than 64 KiB; 720 lines
 )
 
-// SyncRate is how many pictures of the clip Sync make a second. The first of its two
-// groups begins with the flash, the second has none.
+// SyncRate is how many pictures of the clip Sync make a second, which is one of its
+// groups. The first begins with the flash, the second has none.
 const SyncRate = 15
 
 // A Unit is one access unit: one picture, with its parameter sets where it is a key
@@ -37,6 +37,7 @@ type Unit struct {
 type Clip struct {
 	Name          string
 	Width, Height uint16
+	Rate          int64 // pictures a second, on average
 	Units         []Unit // the first is a key frame
 }
 
@@ -90,7 +91,7 @@ func load() ([]*Clip, error) {
 		if !ok || err != nil || readErr != nil {
 			return nil, fmt.Errorf("footage: %s is not <name>-<height>.h264: %w, %w", e.Name(), err, readErr)
 		}
-		c := &Clip{Name: name, Width: uint16(height * 16 / 9), Height: uint16(height), Units: split(data)} //nolint:gosec // at most 720
+		c := &Clip{Name: name, Width: uint16(height * 16 / 9), Height: uint16(height), Rate: rate(name), Units: split(data)} //nolint:gosec // at most 720
 		if len(c.Units) == 0 || !c.Units[0].Key {
 			return nil, fmt.Errorf("footage: %s does not begin with a key frame", e.Name())
 		}
@@ -98,6 +99,16 @@ func load() ([]*Clip, error) {
 	}
 	slices.SortStableFunc(all, func(a, b *Clip) int { return int(a.Height) - int(b.Height) })
 	return all, nil
+}
+
+func rate(name string) int64 {
+	switch name {
+	case Sync:
+		return SyncRate
+	case Slides:
+		return 10
+	}
+	return 20
 }
 
 // The NAL units of a clip (ITU-T H.264, table 7-1).

@@ -21,12 +21,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A got is one frame or one other message, as received.
 type got struct {
-	handle  uint32
-	seq     uint64
-	time    int64
-	flags   byte
-	payload []byte
-	message *pb.FromHost // nil for a frame
+	handle        uint32
+	seq           uint64
+	time, sender  int64
+	stream        host.Stream
+	flags, socket byte
+	width, height uint16
+	payload       []byte
+	message       *pb.FromHost // nil for a frame
 }
 
 func (g got) String() string {
@@ -117,14 +119,19 @@ func (l *tlink) read() {
 			return
 		}
 		if f := m.GetFrames(); f != nil {
-			if len(f.GetPacked()) > 64<<10 {
-				l.t.Errorf("a message of %d bytes", len(f.GetPacked()))
+			if n := len(f.GetPacked()); n > 64<<10 && n != 48+int(binary.LittleEndian.Uint32(f.GetPacked())) {
+				l.t.Errorf("a message of %d bytes, with more than a frame", n)
 			}
 			for b := f.GetPacked(); len(b) > 0; {
 				n := binary.LittleEndian.Uint32(b)
 				l.in <- got{
 					handle: binary.LittleEndian.Uint32(b[4:]), seq: binary.LittleEndian.Uint64(b[8:]),
-					time: int64(binary.LittleEndian.Uint64(b[16:])), flags: b[37], payload: b[48 : 48+n],
+					time: int64(binary.LittleEndian.Uint64(b[16:])), sender: int64(binary.LittleEndian.Uint64(b[24:])),
+					stream: host.Stream{Kind: b[36], Source: binary.LittleEndian.Uint32(b[32:])}, flags: b[37], socket: b[38],
+					width: binary.LittleEndian.Uint16(b[40:]), height: binary.LittleEndian.Uint16(b[42:]), payload: b[48 : 48+n],
+				}
+				if b[39] != 0 || binary.LittleEndian.Uint32(b[44:]) != 0 {
+					l.t.Errorf("frame %d: what is to be zero is not", binary.LittleEndian.Uint64(b[8:]))
 				}
 				b = b[48+n:]
 			}

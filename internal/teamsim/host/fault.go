@@ -9,7 +9,8 @@ import (
 type FaultKind string
 
 // Faults of one session. At counts media time from the session's first Open,
-// but for the first five, which wait for what they are about.
+// but for the first five, which wait for what they are about. Where audio is unmixed or
+// there is video, Frames counts ticks of 20 ms, each with all that comes in it.
 const (
 	// FaultEarly: Frames frames (default 10) are sent while attached, before the
 	// first Open. Inject it before Attach.
@@ -35,7 +36,7 @@ const (
 	FaultHole FaultKind = "hole"
 	// FaultDuplicate: Frames frames (default 1) are sent twice in a row.
 	FaultDuplicate FaultKind = "duplicate"
-	// FaultMalformed: Frames frames (default 1) have payloads of 638 bytes.
+	// FaultMalformed: Frames frames of audio (default 1) have payloads of 638 bytes.
 	FaultMalformed FaultKind = "malformed"
 	// FaultAbsurdTime: Frames frames (default 1) have a media time of 0, -1 or
 	// three days ahead, in turn.
@@ -81,6 +82,10 @@ type Fault struct {
 	For    time.Duration `yaml:"for"`
 	Frames int           `yaml:"frames"`
 	Reason string        `yaml:"reason"`
+	// Source is whose frames are meant, of audio or video, in gap, skip, silentSkip,
+	// hole, duplicate, malformed, absurdTime and unknownHandle where audio is unmixed or
+	// there is video; 0: everybody's.
+	Source uint32 `yaml:"source"`
 }
 
 // check says what is wrong with a fault. ofHost: it is injected for the host.

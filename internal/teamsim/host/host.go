@@ -50,15 +50,18 @@ type Options struct {
 	// media times stay exact.
 	Jitter time.Duration
 	// Memory is for how long, in media time, a session holds what was captured and
-	// not acknowledged; default 30 s.
-	Memory     time.Duration
-	Capacity   uint32 // sessions; default 10 000
-	SDKVersion string // default "1.2.0.15690"
+	// not acknowledged; default 30 s. Of video it is VideoMemory; default 2 s.
+	Memory, VideoMemory time.Duration
+	Capacity            uint32 // sessions; default 10 000
+	SDKVersion          string // default "1.2.0.15690"
 	// SDKReleased and CertificateNotAfter are told in HostInfo; defaults: a
 	// month ago, in a year.
 	SDKReleased, CertificateNotAfter time.Time
-	// Speakers take turns every 2 s as ActiveSpeakers; none by default.
+	// Speakers take turns every 2 s as ActiveSpeakers of mixed audio; none by default.
 	Speakers []uint32
+	// Cast is who is heard and seen in a session with unmixed audio or video, unless
+	// SetCast says; default: DefaultCast of session and Seed.
+	Cast func(session string) (Cast, error)
 	// Faults are injected into every session at its creation.
 	Faults []Fault
 }
@@ -81,6 +84,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Memory == 0 {
 		o.Memory = 30 * time.Second
+	}
+	if o.VideoMemory == 0 {
+		o.VideoMemory = 2 * time.Second
+	}
+	if o.Cast == nil {
+		o.Cast = func(session string) (Cast, error) { return DefaultCast(seedOf(session, o.Seed)) }
 	}
 	if o.Capacity == 0 {
 		o.Capacity = 10_000
@@ -206,6 +215,9 @@ func (h *Host) Connect(blob string) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	if s.rec.Connected.IsZero() {
+		if err := h.enter(s); err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
 		now := time.Now()
 		s.rec.Connected = now
 		s.rec.MediaStart = h.clock.ticks()

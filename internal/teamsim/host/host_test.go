@@ -79,7 +79,7 @@ func TestCreateSessionIsStrictAndIdempotent(t *testing.T) {
 	create(t, c, "s2")
 	for name, m := range map[string]*pb.CreateSessionRequest{
 		"no id":   {Audio: pb.AudioMode_AUDIO_MODE_MIXED},
-		"unmixed": {SessionId: "x", Audio: pb.AudioMode_AUDIO_MODE_UNMIXED},
+		"no mode": {SessionId: "x"},
 		"video":   {SessionId: "x", Audio: pb.AudioMode_AUDIO_MODE_MIXED, VideoSockets: 11},
 	} {
 		if _, err := c.CreateSession(t.Context(), m); status.Code(err) != codes.InvalidArgument {

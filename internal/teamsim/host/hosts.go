@@ -25,6 +25,15 @@ func (hs Hosts) Disconnect(blob string) {
 	}
 }
 
+// SetCast is Host.SetCast of the blob's host.
+func (hs Hosts) SetCast(blob string, c Cast) error {
+	h, err := hs.of(blob)
+	if err != nil {
+		return err
+	}
+	return h.SetCast(blob, c)
+}
+
 // Inject is Host.Inject of the blob's host.
 func (hs Hosts) Inject(blob string, faults ...Fault) error {
 	h, err := hs.of(blob)

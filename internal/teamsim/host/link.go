@@ -161,8 +161,11 @@ func (h *Host) walk(s *session, p *packer) {
 			if it.sent != nil {
 				it.sent()
 			}
-		case s.cursor < s.oldest:
-			end := s.oldest
+		case s.gone():
+			end := max(s.oldest, s.cursor+1)
+			if s.cursor >= s.oldest {
+				end = s.next // pictures that were dropped
+			}
 			if waiting {
 				end = min(end, s.items[s.sent].before)
 			}
@@ -189,18 +192,25 @@ func (h *Host) walk(s *session, p *packer) {
 func (s *session) emit(p *packer, run Run) {
 	n := int64(s.cursor - run.FirstSeq) //nolint:gosec // within a run
 	f := shot{
-		handle: s.handle, seq: s.cursor, position: run.Position + n*FrameSamples,
-		time: run.Time + n*TicksPerFrame, bytes: frameBytes,
+		handle: s.handle, seq: s.cursor, stream: run.Stream, position: run.Position + n*FrameSamples,
+		time: run.Time + n*TicksPerFrame, bytes: frameBytes, picture: run.Picture, socket: run.Socket,
 	}
-	if s.gapSaid || (run.AfterGap && n == 0) {
-		f.flags, s.gapSaid = flagAfterGap, false
+	if s.gapSaid[run.Stream] || (run.AfterGap && n == 0) {
+		f.flags = flagAfterGap
+		delete(s.gapSaid, run.Stream)
+	}
+	if run.Stream.Kind == KindMixed || (run.Stream.Kind == KindUnmixed && f.position >= senderKnown) {
+		f.sender = f.time
 	}
 	if run.Malformed && s.cursor > s.rec.SentHigh {
 		f.bytes = malformedBytes // what is sent again is sound
 	}
 	audio := s.rec.Audio
-	if run.Outside && s.outside != nil {
+	switch {
+	case run.Outside && s.outside != nil:
 		audio = s.outside
+	case run.Stream.Kind == KindUnmixed:
+		audio = s.voice(run.Stream)
 	}
 	p.frame(audio, f)
 	if run.Twice {
@@ -212,45 +222,6 @@ func (s *session) emit(p *packer, run Run) {
 	}
 	s.rec.SentHigh = max(s.rec.SentHigh, s.cursor)
 	s.cursor++
-}
-
-// overflow announces that the frames from the cursor to end, exclusive, are no
-// longer held; up to the next hole in time, what lies behind it is a gap of its
-// own.
-func (h *Host) overflow(s *session, p *packer, end uint64) {
-	first, ok := s.run(s.cursor)
-	switch {
-	case !ok:
-		s.cursor = end // numbers that no frame has
-		return
-	case first.FirstSeq > s.cursor:
-		s.cursor = min(end, first.FirstSeq)
-		return
-	}
-	end = min(end, s.unbroken(first))
-	g := GapRecord{
-		FirstSeq: s.cursor, Count: end - s.cursor, Reason: "overflow", Announced: true, At: time.Now(),
-		From: s.mediaTime(first.Position/FrameSamples + int64(s.cursor-first.FirstSeq)), //nolint:gosec // within a run
-	}
-	g.Samples = int64(g.Count) * FrameSamples //nolint:gosec // bounded by what was captured
-	g.To = g.From + g.Samples*TicksPerSample
-	if end <= s.acked+1 {
-		g.Reason = "host" // it was acknowledged, and is asked for again
-	}
-	s.rec.Overflows = append(s.rec.Overflows, g)
-	p.message(gapMessage(s.handle, g))
-	s.cursor, s.gapSaid = end, true
-}
-
-// unbroken is the seq behind the last frame that follows without a hole.
-func (s *session) unbroken(r Run) uint64 {
-	for {
-		next, ok := s.run(r.end())
-		if !ok || next.FirstSeq != r.end() || next.Position != r.Position+int64(r.Count)*FrameSamples { //nolint:gosec // what was captured
-			return r.end()
-		}
-		r = next
-	}
 }
 
 // unlink takes a session off its link.

@@ -68,7 +68,7 @@ func (h *Host) tick() {
 // speakers lets the next one speak every two seconds.
 func (h *Host) speakers(s *session) {
 	ids := h.opt.Speakers
-	if len(ids) == 0 || !s.open || s.link == nil {
+	if len(ids) == 0 || s.scene != nil || !s.open || s.link == nil {
 		return
 	}
 	turn := (s.frame - s.openedAt) / 100
@@ -187,6 +187,13 @@ func (f Fault) lasts() bool {
 	return false
 }
 
+func (s *session) audioKind() uint32 {
+	if s.scene != nil && s.scene.unmixed {
+		return KindUnmixed
+	}
+	return KindMixed
+}
+
 // note writes down that a fault takes effect.
 func (h *Host) note(s *session, f Fault, until time.Time) int {
 	now := time.Now()
@@ -206,7 +213,7 @@ func (h *Host) startFault(s *session, f Fault) {
 		s.failed = true
 		s.say(func(handle uint32) *pb.FromHost {
 			return &pb.FromHost{Message: &pb.FromHost_StreamFailure{StreamFailure: &pb.StreamFailure{
-				Handle: handle, Kind: kindMixed, Detail: "failed by the scenario",
+				Handle: handle, Kind: s.audioKind(), Detail: "failed by the scenario",
 			}}}
 		}, nil)
 		return

@@ -28,17 +28,35 @@ func (h *Host) receive(l *link, m *pb.ToHost) {
 			}
 		}
 	case *pb.ToHost_Subscribe:
-		l.ctrl = append(l.ctrl, &pb.FromHost{Message: &pb.FromHost_SubscribeResult{SubscribeResult: &pb.SubscribeResult{
-			Handle: m.Subscribe.GetHandle(), Socket: m.Subscribe.GetSocket(), SourceId: m.Subscribe.GetSourceId(),
-			Error: "this host has no video",
-		}}})
+		if s := l.handles[m.Subscribe.GetHandle()]; s != nil {
+			h.subscribe(s, m.Subscribe)
+		}
+	case *pb.ToHost_Unsubscribe:
+		h.onSocket(l.handles[m.Unsubscribe.GetHandle()], m.Unsubscribe.GetSocket(), func(k *socket) { k.sub = nil })
+	case *pb.ToHost_RequestKeyFrame:
+		h.onSocket(l.handles[m.RequestKeyFrame.GetHandle()], m.RequestKeyFrame.GetSocket(), func(k *socket) {
+			if k.sub != nil {
+				k.sub.key = true
+			}
+		})
 	case *pb.ToHost_Detach:
 		if s := l.handles[m.Detach.GetHandle()]; s != nil {
 			h.capture(s)
 			h.shut(s, time.Now())
 			h.unlink(s, true)
 		}
-	case *pb.ToHost_Unsubscribe, *pb.ToHost_RequestKeyFrame, nil:
+	case nil:
+	}
+}
+
+// onSocket does something to a socket, behind all that came until now.
+func (h *Host) onSocket(s *session, number uint32, do func(k *socket)) {
+	if s == nil {
+		return
+	}
+	h.capture(s)
+	if k := s.socket(number); k != nil {
+		do(k)
 	}
 }
 
@@ -79,13 +97,24 @@ func (h *Host) attach(l *link, m *pb.Attach) {
 		attached.OldestSeq = s.oldest
 	}
 	l.ctrl = append(l.ctrl, &pb.FromHost{Message: &pb.FromHost_Attached{Attached: attached}})
+	l.ctrl = append(l.ctrl, s.statuses()...)
+	s.unsay()
 	h.traceSession(s, trace.Event{Kind: trace.SessionAttached, Seq: m.GetFromSeq(), Lease: m.GetLease()})
 }
 
+// unsay forgets that it was told who speaks: there is somebody else to be told.
+func (s *session) unsay() {
+	if s.scene != nil {
+		s.scene.told = nil
+	}
+}
+
 // rewind puts the cursor where a new link has to begin. Replies that the old
-// link lost are not repeated, the recorder asks again; gaps are.
+// link lost are not repeated, the recorder asks again; gaps are, and the receive
+// status of sockets is told anew.
 func (s *session) rewind(from uint64) {
-	s.cursor, s.gapSaid = min(max(from, 1), s.next), false
+	s.cursor = min(max(from, 1), s.next)
+	clear(s.gapSaid)
 	s.sent = 0
 	kept := s.items[:0]
 	for _, it := range s.items {
@@ -111,6 +140,9 @@ func (h *Host) openSession(s *session) {
 	if !s.open {
 		h.capture(s) // drops what came before
 		s.open, s.newRun = true, true
+		if s.scene != nil {
+			s.scene.opened, s.scene.told = time.Duration(s.frame)*frameTime, []uint32{}
+		}
 		if s.openedAt < 0 {
 			s.openedAt = s.frame
 		}
@@ -136,6 +168,9 @@ func (h *Host) shut(s *session, now time.Time) {
 	s.open = false
 	if s.mode.left > 0 {
 		// What the platform has not delivered yet is never missed.
+		if s.endLossRun(now); s.scene != nil {
+			clear(s.scene.missed)
+		}
 		s.rec.Faults[s.mode.index].Until = now
 		s.mode = mode{}
 	}

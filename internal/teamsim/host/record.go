@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -17,6 +18,7 @@ func (h *Host) records() []SessionRecord {
 			r.Periods[len(r.Periods)-1].LastSeq = s.next - 1
 		}
 		r.Runs, r.Gaps, r.Overflows = slices.Clone(r.Runs), slices.Clone(r.Gaps), slices.Clone(r.Overflows)
+		r.Streams = slices.Clone(r.Streams)
 		r.Periods, r.Breaks, r.Faults = slices.Clone(r.Periods), slices.Clone(r.Breaks), slices.Clone(r.Faults)
 		out = append(out, r)
 	}
@@ -27,7 +29,10 @@ func (h *Host) records() []SessionRecord {
 type SessionRecord struct {
 	Session, Host, Epoch string
 	Blob                 string
-	Audio                *Audio
+	// Audio is what the session hears as mixed audio.
+	Audio *Audio
+	// Streams are those of which a frame was numbered, by their first one.
+	Streams []StreamRecord
 	// MediaStart is the media time of position 0, in ticks; 0 before Connect.
 	MediaStart int64
 	Created    time.Time
@@ -38,7 +43,7 @@ type SessionRecord struct {
 	// "orphaned", "platform", "killed", "shutdown".
 	Closed    time.Time
 	ClosedFor string
-	// Runs are all frames that were numbered, by seq.
+	// Runs are all frames that were numbered, by seq, of all streams.
 	Runs []Run
 	// Gaps are the stretches that were never captured, by FirstSeq: announced
 	// or not.
@@ -62,14 +67,61 @@ type SessionRecord struct {
 	Faults []FaultRecord
 }
 
-// A Run is frames with consecutive seqs and consecutive positions.
+// A Stream is frames of one kind from one source.
+type Stream struct {
+	Kind   uint8
+	Source uint32 // 0 of mixed audio
+}
+
+// The kinds, as mediahost.proto numbers them.
+const (
+	KindMixed   = 1
+	KindUnmixed = 2
+	KindVideo   = 3
+	KindScreen  = 4
+)
+
+func mixed() Stream { return Stream{Kind: KindMixed} }
+
+func (s Stream) compare(o Stream) int {
+	return cmp.Or(cmp.Compare(s.Kind, o.Kind), cmp.Compare(s.Source, o.Source))
+}
+
+// A StreamRecord is one of a session's streams.
+type StreamRecord struct {
+	Stream
+
+	// Audio is what it sounds like by position, also where it was not captured; nil
+	// of video, whose runs hold the pictures.
+	Audio *Audio
+}
+
+// A Picture is the payload of a frame of video.
+type Picture struct {
+	Data          []byte // Annex B; not to be changed
+	Key           bool
+	Width, Height uint16
+}
+
+// A Run is frames of one stream with consecutive seqs and consecutive positions; of
+// video, one frame.
 type Run struct {
+	Stream Stream
+
 	FirstSeq, Count uint64
-	// Position of the first sample of the first frame, from Connect on.
+	// Position of the first sample of the first frame, from Connect on. Of video, that
+	// of the audio it came with: when it was taken, Time tells.
 	Position int64
 	// Time is the media time of the first frame as sent; the others follow at
 	// TicksPerFrame.
 	Time int64
+	// Picture of a frame of video, and the socket on which it came.
+	Picture *Picture
+	Socket  uint8
+	// Dropped: a picture that is no longer held, for want of room.
+	Dropped bool
+	// Absurd: Time is one that can't be.
+	Absurd bool
 	// AfterGap: the first frame carries the flag.
 	AfterGap bool
 	// Outside: captured while the session was not open, though it must not be.
@@ -87,15 +139,17 @@ type Run struct {
 // end is the seq behind the run.
 func (r Run) end() uint64 { return r.FirstSeq + r.Count }
 
-// A GapRecord is a stretch of media that never came.
+// A GapRecord is a stretch of one stream's media that never came.
 type GapRecord struct {
+	Stream   Stream
 	FirstSeq uint64
 	// Count is how many seqs never come; 0 where only time is missing, before
 	// FirstSeq.
 	Count uint64
-	// Samples that are missing.
-	Samples int64
-	// From and To are the media times that were announced.
+	// Samples that are missing, from Position on; none of video.
+	Samples, Position int64
+	// From and To are the media times that were announced: of video those of the first
+	// and the last frame.
 	From, To int64
 	// Reason is "overflow", "platform" or "host".
 	Reason string

@@ -47,8 +47,8 @@ func (h *Host) create(m *pb.CreateSessionRequest) (r *pb.CreateSessionResponse, 
 	switch {
 	case id == "" || len(id) > 128:
 		return nil, false, status.Error(codes.InvalidArgument, "session_id must have 1 to 128 characters")
-	case m.GetAudio() != pb.AudioMode_AUDIO_MODE_MIXED:
-		return nil, false, status.Error(codes.InvalidArgument, "this host has mixed audio only")
+	case m.GetAudio() != pb.AudioMode_AUDIO_MODE_MIXED && m.GetAudio() != pb.AudioMode_AUDIO_MODE_UNMIXED:
+		return nil, false, status.Error(codes.InvalidArgument, "audio must be mixed or unmixed")
 	case m.GetVideoSockets() > 10:
 		return nil, false, status.Error(codes.InvalidArgument, "video_sockets must be 0 to 10")
 	}
@@ -67,6 +67,9 @@ func (h *Host) create(m *pb.CreateSessionRequest) (r *pb.CreateSessionResponse, 
 		Session: id, Host: h.opt.ID, Epoch: h.epochName(), Blob: blob,
 		Audio: h.opt.Audio(id), Created: time.Now(),
 	}, ttl, h.opt.Faults)
+	if s.scene = newScene(m); s.scene == nil {
+		s.rec.Streams = []StreamRecord{{Stream: mixed(), Audio: s.rec.Audio}}
+	}
 	s.outside, s.detached = h.opt.Outside, h.clock.wall()
 	h.sessions[id] = s
 	h.order = append(h.order, s)

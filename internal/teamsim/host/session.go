@@ -13,6 +13,8 @@ import (
 type session struct {
 	rec     SessionRecord
 	outside *Audio // of frames outside of what was asked for; nil: rec.Audio
+	cast    *Cast  // nil: nobody has said
+	scene   *scene // nil: one stream of mixed audio is all there is
 	ttl     time.Duration
 	start   time.Duration // media clock at Connect
 
@@ -26,8 +28,10 @@ type session struct {
 	closing bool
 	turn    int64 // of the speakers
 	step    int64 // ticks by which the host's clock was put forward or back
-	// newRun: the next frame begins a run; afterGap: and carries the flag.
-	newRun, afterGap bool
+	// newRun: the next frame begins a run; afterGap: and carries the flag, the next
+	// one of the stream.
+	newRun   bool
+	afterGap map[Stream]bool
 
 	// Faults.
 	faults    []Fault
@@ -44,8 +48,8 @@ type session struct {
 	handle   uint32
 	cursor   uint64
 	sent     int
-	gapSaid  bool      // the last message was one of an overflow
-	detached time.Time // wall; since when nobody is attached
+	gapSaid  map[Stream]bool // the stream's next frame follows an overflow
+	detached time.Time       // wall; since when nobody is attached
 	acked    uint64
 }
 
@@ -72,7 +76,10 @@ func (m mode) swallows() bool {
 }
 
 func newSession(rec SessionRecord, ttl time.Duration, faults []Fault) *session {
-	s := &session{rec: rec, ttl: ttl, next: 1, oldest: 1, openedAt: -1, faults: append([]Fault(nil), faults...)}
+	s := &session{
+		rec: rec, ttl: ttl, next: 1, oldest: 1, openedAt: -1, faults: append([]Fault(nil), faults...),
+		afterGap: make(map[Stream]bool), gapSaid: make(map[Stream]bool),
+	}
 	if f, ok := s.take(FaultEarly); ok {
 		s.earlyLeft = f.frames()
 	}
@@ -122,23 +129,6 @@ func (h *Host) capture(s *session) {
 	}
 }
 
-// forget drops what was captured longer ago than the host remembers, also where
-// nothing new comes.
-func (h *Host) forget(s *session) {
-	since := int64((h.clock.media()-s.start-h.opt.Memory)/(20*time.Millisecond)) * FrameSamples
-	for s.oldest < s.next {
-		r, ok := s.run(s.oldest)
-		if !ok || r.Position >= since {
-			return
-		}
-		old := uint64(since-r.Position+FrameSamples-1) / FrameSamples //nolint:gosec // positive
-		s.oldest = max(s.oldest, r.FirstSeq+min(old, r.Count))
-		if old < r.Count {
-			return
-		}
-	}
-}
-
 // jitter is a fixed pattern: a different delay for each frame and session.
 func (h *Host) jitter(s *session) time.Duration {
 	if h.opt.Jitter <= 0 {
@@ -160,21 +150,19 @@ func (s *session) captureSome(due int64, now time.Time) {
 		if until := s.nextFault(); until > s.frame {
 			n = min(n, until-s.frame)
 		}
-		s.number(n, Run{}, now)
+		s.pass(n, Run{}, now)
 	case s.lateLeft > 0:
 		s.gossip(s.lateLeft)
 		s.lateLeft--
-		s.number(1, Run{Outside: true}, now)
+		s.pass(1, Run{Outside: true}, now)
 	case s.earlyLeft > 0 && s.link != nil && s.openedAt < 0:
 		s.gossip(s.earlyLeft)
 		s.earlyLeft--
-		s.number(1, Run{Outside: true}, now)
+		s.pass(1, Run{Outside: true}, now)
 	case s.lateLeft == 0 && (s.earlyLeft == 0 || s.link == nil):
-		s.frame = due // dropped at the source
-		s.newRun = true
+		s.drop(due) // at the source
 	default:
-		s.frame++
-		s.newRun = true
+		s.drop(s.frame + 1)
 	}
 }
 
@@ -183,6 +171,9 @@ func (s *session) captureOdd(now time.Time) {
 	m := &s.mode
 	m.left--
 	switch {
+	case s.scene != nil:
+		s.passOdd(now)
+		return
 	case m.swallows():
 		s.frame++
 		s.newRun = true
@@ -219,13 +210,14 @@ func (s *session) number(n int64, like Run, now time.Time) {
 			return
 		}
 	}
-	like.FirstSeq, like.Count, like.Position = s.next, count, s.frame*FrameSamples
+	like.Stream, like.FirstSeq, like.Count, like.Position = mixed(), s.next, count, s.frame*FrameSamples
 	if like.Time == 0 {
 		like.Time = s.mediaTime(s.frame) + s.step
 	}
-	like.AfterGap, like.FirstAt, like.LastAt = s.afterGap, now, now
+	like.AfterGap, like.FirstAt, like.LastAt = s.afterGap[mixed()], now, now
 	s.rec.Runs = append(s.rec.Runs, like)
-	s.newRun, s.afterGap = false, false
+	s.newRun = false
+	clear(s.afterGap)
 	s.frame += n
 	s.next += count
 }
@@ -235,27 +227,14 @@ func (s *session) endLoss(now time.Time) {
 	m := s.mode
 	frames := s.frame - m.from
 	g := GapRecord{
-		FirstSeq: s.next, Samples: frames * FrameSamples, At: now, Reason: m.fault.Reason,
-		From: s.mediaTime(m.from), To: s.mediaTime(s.frame),
+		Stream: mixed(), FirstSeq: s.next, Samples: frames * FrameSamples, Position: m.from * FrameSamples, At: now, Reason: m.reason(),
+		From: s.mediaTime(m.from), To: s.mediaTime(s.frame), Announced: m.kind == FaultGap || m.kind == FaultSkip,
 	}
 	if m.kind == FaultGap || m.kind == FaultHole {
 		g.Count = uint64(frames) //nolint:gosec // positive
 		s.next += g.Count
 	}
-	if g.Reason == "" {
-		g.Reason = map[FaultKind]string{FaultSkip: "platform"}[m.kind]
-	}
-	if g.Reason == "" {
-		g.Reason = "overflow"
-	}
-	if m.kind == FaultGap || m.kind == FaultSkip {
-		g.Announced = true
-		s.afterGap = true
-		s.items = append(s.items, item{
-			before: g.FirstSeq, gap: &g,
-			message: func(handle uint32) *pb.FromHost { return gapMessage(handle, g) },
-		})
-	}
+	s.announce(g)
 	s.rec.Gaps = append(s.rec.Gaps, g)
 	s.rec.Faults[m.index].Until = now
 	s.mode = mode{}
@@ -263,6 +242,7 @@ func (s *session) endLoss(now time.Time) {
 
 // say queues a message behind everything captured so far.
 func (s *session) say(message func(handle uint32) *pb.FromHost, sent func()) {
+	s.endLossRun(time.Now())
 	s.items = append(s.items, item{before: s.next, message: message, sent: sent})
 }
 

@@ -9,8 +9,8 @@ import (
 const (
 	headerBytes     = 48
 	packedMax       = 64 << 10
-	kindMixed       = 1
 	flagSilence     = 1
+	flagKey         = 2
 	flagAfterGap    = 4
 	malformedBytes  = frameBytes - 2
 	strayHandle     = 0xDEADBEEF
@@ -48,17 +48,32 @@ func (p *packer) flush() {
 	p.cur = nil
 }
 
+// senderKnown is the position from which on the sender's time is told of unmixed
+// audio: the platform needs some seconds to know it.
+const senderKnown = 4 * 50 * FrameSamples
+
 // A shot is one frame as it goes out.
 type shot struct {
 	handle   uint32
 	seq      uint64
+	stream   Stream
 	time     int64
+	sender   int64
 	position int64
 	flags    byte
-	bytes    int // of payload
+	bytes    int // of payload, where it is audio
+	picture  *Picture
+	socket   uint8
 }
 
 func (p *packer) frame(a *Audio, f shot) {
+	width, height := uint16(0), uint16(0)
+	if f.picture != nil {
+		f.bytes, width, height = len(f.picture.Data), f.picture.Width, f.picture.Height
+		if f.picture.Key {
+			f.flags |= flagKey
+		}
+	}
 	if len(p.cur)+headerBytes+f.bytes > packedMax {
 		p.flush()
 	}
@@ -70,13 +85,20 @@ func (p *packer) frame(a *Audio, f shot) {
 		p.used++
 	}
 	start := len(p.cur)
-	b := binary.LittleEndian.AppendUint32(p.cur, uint32(f.bytes)) //nolint:gosec // 638 or 640
+	b := binary.LittleEndian.AppendUint32(p.cur, uint32(f.bytes)) //nolint:gosec // at most a picture of some 100 KiB
 	b = binary.LittleEndian.AppendUint32(b, f.handle)
 	b = binary.LittleEndian.AppendUint64(b, f.seq)
-	b = binary.LittleEndian.AppendUint64(b, uint64(f.time)) //nolint:gosec // two's complement is what the wire wants
-	b = binary.LittleEndian.AppendUint64(b, uint64(f.time)) //nolint:gosec // as above; sender's time
-	b = binary.LittleEndian.AppendUint32(b, 0)              // source: mixed
-	b = append(b, kindMixed, f.flags, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint64(b, uint64(f.time))   //nolint:gosec // two's complement is what the wire wants
+	b = binary.LittleEndian.AppendUint64(b, uint64(f.sender)) //nolint:gosec // as above
+	b = binary.LittleEndian.AppendUint32(b, f.stream.Source)
+	b = append(b, f.stream.Kind, f.flags, f.socket, 0)
+	b = binary.LittleEndian.AppendUint16(b, width)
+	b = binary.LittleEndian.AppendUint16(b, height)
+	b = append(b, 0, 0, 0, 0)
+	if f.picture != nil {
+		p.cur = append(b, f.picture.Data...)
+		return
+	}
 	b, silent := a.appendBytes(b, f.position, f.bytes)
 	if silent {
 		b[start+37] |= flagSilence
@@ -100,7 +122,7 @@ func gapReason(name string) (pb.Gap_Reason, bool) {
 func gapMessage(handle uint32, g GapRecord) *pb.FromHost {
 	reason, _ := gapReason(g.Reason)
 	return &pb.FromHost{Message: &pb.FromHost_Gap{Gap: &pb.Gap{
-		Handle: handle, Kind: kindMixed, FirstSeq: g.FirstSeq, Count: g.Count,
+		Handle: handle, Kind: uint32(g.Stream.Kind), SourceId: g.Stream.Source, FirstSeq: g.FirstSeq, Count: g.Count,
 		FromTime: g.From, ToTime: g.To, Reason: reason,
 	}}}
 }
