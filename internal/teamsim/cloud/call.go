@@ -80,7 +80,9 @@ type Call struct {
 	bent         []int
 	held         []notification
 	participants []Participant
-	sequence     int64 // of the roster
+	sequence     int64            // of the roster
+	told         []Participant    // those of the last roster
+	changed      map[string]int64 // the sequence that last brought a participant
 	status       string
 }
 
@@ -139,13 +141,14 @@ func newCall(c *Cloud, spec CallSpec) *Call {
 		cloud:      c,
 		spec:       spec,
 		ids:        newIdentities(r, spec),
-		style:      newStyle(r),
+		style:      newStyle(r).withRoster(rand.New(rand.NewPCG(c.opts.Seed, ^uint64(spec.Number)))), //nolint:gosec // as above
 		script:     newScript(spec.Faults),
 		milestones: make(map[Milestone]chan struct{}),
 		over:       make(chan struct{}),
 		keepAlives: make(chan struct{}, 1),
 		operations: make(map[string]*operation),
 		contexts:   make(map[string]bool),
+		changed:    make(map[string]int64),
 		deliveries: append([]Delivery(nil), spec.Deliveries...),
 		bent:       make([]int, len(spec.Deliveries)),
 		status:     "unknown",

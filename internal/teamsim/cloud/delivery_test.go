@@ -311,7 +311,7 @@ func TestSeedDrawsAllVariants(t *testing.T) {
 		call.End(cloud.Ending{})
 		b.reach(call, cloud.Done)
 	}
-	if len(counts) != 17+4 {
+	if len(counts) != 19+4 {
 		t.Errorf("variants: %v", counts)
 	}
 	for k, c := range counts {

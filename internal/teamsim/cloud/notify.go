@@ -1,10 +1,6 @@
 package cloud
 
-import (
-	"math/rand/v2"
-	"slices"
-	"strconv"
-)
+import "strconv"
 
 // A notification is one member of an envelope's value.
 type notification struct {
@@ -199,102 +195,4 @@ func (c *Call) resource() map[string]any {
 		d[null] = nil
 	}
 	return d
-}
-
-// firstRoster is the observed user, whom the spec names or one other, and the
-// bot.
-func (c *Call) firstRoster(r *rand.Rand) []Participant {
-	ps := []Participant{{ID: c.ids.observed, User: c.ids.observedUser, Name: "Observed User", SourceID: 100 + r.Uint32N(1000)}}
-	if c.spec.Participants != nil {
-		return append(ps, c.spec.Participants...)
-	}
-	return append(ps, Participant{ID: c.ids.other, User: c.ids.otherUser, Name: "Other User", SourceID: 2000 + r.Uint32N(1000)})
-}
-
-// roster is all participants, the bot among them.
-func (c *Call) roster() []any {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.participantList()
-}
-
-// participantList needs mu.
-func (c *Call) participantList() []any {
-	list := make([]any, 0, len(c.participants)+1)
-	for _, p := range c.participants {
-		list = append(list, c.participant(p))
-	}
-	return append(list, map[string]any{
-		"@odata.type": "#microsoft.graph.participant",
-		"id":          c.ids.myParticipant,
-		"info": map[string]any{
-			"@odata.type": "#microsoft.graph.participantInfo",
-			"identity": map[string]any{
-				"@odata.type": "#microsoft.graph.identitySet",
-				"application": map[string]any{"@odata.type": "#microsoft.graph.identity", "id": c.cloud.opts.AppID, "displayName": nil},
-				"user":        nil, "device": nil, "phone": nil,
-			},
-		},
-		"mediaStreams":  []any{},
-		"isMuted":       false,
-		"isInLobby":     false,
-		"metadata":      nil,
-		"recordingInfo": map[string]any{"initiator": nil, "recordingStatus": c.style.enum(c.status)},
-	})
-}
-
-func (c *Call) participant(p Participant) map[string]any {
-	identity := map[string]any{"@odata.type": "#microsoft.graph.identitySet"}
-	if p.Phone != "" {
-		identity["phone"] = map[string]any{"@odata.type": "#microsoft.graph.identity", "id": p.Phone}
-	} else {
-		identity["user"] = map[string]any{
-			"@odata.type": "#microsoft.graph.identity", "id": p.User, "displayName": p.Name, "tenantId": c.spec.Tenant, "identityProvider": "AAD",
-		}
-	}
-	if c.style.Extras {
-		identity["simulatedIdentity"] = map[string]any{"id": "unknown kind"}
-	}
-	streams := []any{}
-	if p.SourceID != 0 {
-		direction := "sendReceive"
-		if p.Inactive {
-			direction = "inactive"
-		}
-		streams = append(streams, map[string]any{
-			"@odata.type": "#microsoft.graph.mediaStream", "mediaType": c.style.enum("audio"), "label": "main-audio",
-			"sourceId": strconv.FormatUint(uint64(p.SourceID), 10), "direction": c.style.enum(direction), "serverMuted": false,
-		})
-	}
-	d := map[string]any{
-		"@odata.type":  "#microsoft.graph.participant",
-		"id":           p.ID,
-		"info":         map[string]any{"@odata.type": "#microsoft.graph.participantInfo", "identity": identity, "region": "amer", "languageId": "en-US"},
-		"mediaStreams": streams,
-		"isMuted":      p.Muted,
-		"isInLobby":    false,
-	}
-	if p.Removed {
-		d["removedState"] = map[string]any{"@odata.type": "#microsoft.graph.removedState", "reason": "removed"}
-	}
-	return d
-}
-
-// rosterData is the full array, or a delta where the bot asked for it, with
-// those of before who are no longer there. mu must be held.
-func (c *Call) rosterData(before []Participant) any {
-	c.sequence++
-	list := c.participantList()
-	if !c.answer.delta {
-		return list
-	}
-	for _, p := range before {
-		if !slices.ContainsFunc(c.participants, func(q Participant) bool { return p.ID == q.ID }) {
-			p.Removed = true
-			list = append(list, c.participant(p))
-		}
-	}
-	return map[string]any{
-		"@odata.type": "#microsoft.graph.deltaParticipants", "sequenceNumber": c.sequence, "participants": list,
-	}
 }

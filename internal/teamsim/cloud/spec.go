@@ -52,8 +52,14 @@ type CallSpec struct {
 	Faults []Fault
 	// Deliveries are its script for notifications.
 	Deliveries []Delivery
+	// Observed is the observed user as the roster has him; nil: he sends audio. His ID
+	// and object ID are the seed's in any case.
+	Observed *Participant
 	// Participants beside the observed user and the bot; nil: one other.
 	Participants []Participant
+	// Sources are those of the audio of the observed user and of the one other, where
+	// the two above do not say; 0: the seed's.
+	Sources [2]uint32
 }
 
 // A Delivery bends the way of a notification. One that is not bent is sent once,
@@ -109,14 +115,27 @@ func (d Delivery) check() error {
 
 // A Participant of a call's roster.
 type Participant struct {
-	ID       string
-	User     string // object ID
-	Name     string
-	Phone    string // E.164, instead of User
-	SourceID uint32 // MSI of main-audio; 0: none
-	Inactive bool   // on hold: direction inactive instead of sendReceive
-	Muted    bool
-	Removed  bool // only told where the roster is a delta
+	ID          string
+	User        string // object ID
+	Name        string
+	Phone       string // E.164, instead of User
+	Guest       string // ID of a guest, instead of User
+	Application string // ID of an application, instead of User
+	SourceID    uint32 // MSI of main-audio; 0: none
+	Inactive    bool   // on hold: direction inactive instead of sendReceive
+	Muted       bool
+	ServerMuted bool
+	InLobby     bool
+	Streams     []Stream // beside main-audio
+	Removed     bool     // only told where the roster is a delta
+}
+
+// A Stream of a participant, as the roster has it.
+type Stream struct {
+	Type      string // audio, video, videoBasedScreenSharing or data
+	Label     string // empty: null
+	SourceID  uint32
+	Direction string // sendReceive, sendOnly, receiveOnly or inactive
 }
 
 // Check says what is wrong with a call before it is placed.

@@ -50,6 +50,13 @@ type Style struct {
 	// DeletedFirst: the call is over, and the bot is told so, before it is invited;
 	// the invite overtook nothing, it was held up.
 	DeletedFirst bool `yaml:"deletedFirst" json:"deletedFirst,omitempty"`
+	// Delta writes rosters as deltas, with a sequence number and who has changed, also
+	// where the bot did not ask for it. The seed never chooses it.
+	Delta bool `yaml:"delta" json:"delta,omitempty"`
+	// DeltaList wraps a delta into a list of one, as was seen in a log.
+	DeltaList bool `yaml:"deltaList" json:"deltaList,omitempty"`
+	// Numbered gives each participant a rosterSequenceNumber.
+	Numbered bool `yaml:"numbered" json:"numbered,omitempty"`
 	// BareJoining sends participantJoiningNotification as the whole body,
 	// instead of as resourceData in an envelope.
 	BareJoining bool `yaml:"bareJoining" json:"bareJoining,omitempty"`
@@ -95,6 +102,9 @@ func (s Style) With(o Style) Style {
 		{&s.MediaFirst, o.MediaFirst},
 		{&s.BareJoining, o.BareJoining},
 		{&s.DeletedFirst, o.DeletedFirst},
+		{&s.Delta, o.Delta},
+		{&s.DeltaList, o.DeltaList},
+		{&s.Numbered, o.Numbered},
 	} {
 		*m.to = *m.to || m.from
 	}
@@ -125,6 +135,13 @@ func newStyle(r *rand.Rand) Style {
 		MediaFirst:        coin(),
 		BareJoining:       coin(),
 	}
+}
+
+// withRoster draws the forms of rosters, by a row of its own: those of before stay what
+// they were.
+func (s Style) withRoster(r *rand.Rand) Style {
+	s.DeltaList, s.Numbered = r.IntN(2) == 0, r.IntN(2) == 0
+	return s
 }
 
 // enum writes a documented lower-camel enumeration value.

@@ -40,7 +40,7 @@ func (c *Call) establish() bool {
 	c.phase = phaseEstablished
 	c.facts.Established = time.Now()
 	c.cloud.trace(trace.Event{Kind: trace.CallEstablished, Call: c.ids.call})
-	roster := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData(nil)}
+	roster := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData()}
 	c.mu.Unlock()
 	if c.style.Batch {
 		c.emit(established, roster)
@@ -66,12 +66,12 @@ func (c *Call) establish() bool {
 
 // ChangeRoster changes the participants (the observed user is the first, the
 // bot is not among them) and tells the bot. Where the bot asked for a delta, it
-// holds all of them, and those who are gone as removed.
+// holds those who are new or other than before, and those who are gone as removed. What
+// change is given is its own.
 func (c *Call) ChangeRoster(change func([]Participant) []Participant) {
 	c.mu.Lock()
-	before := slices.Clone(c.participants)
-	c.participants = change(c.participants)
-	n := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData(before)}
+	c.participants = change(slices.Clone(c.participants))
+	n := notification{of: OfRoster, change: "updated", suffix: "/participants", data: c.rosterData()}
 	c.mu.Unlock()
 	c.emit(n)
 }

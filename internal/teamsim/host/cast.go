@@ -48,6 +48,12 @@ type Turns struct {
 	Every time.Duration
 	// Ahead is how far into them the session begins.
 	Ahead time.Duration
+	// Within is the time outside of which it is never on, and Except those in which it
+	// is not either; the zero Span is all time.
+	Within Span
+	Except []Span
+	// Also are further times in which it is on.
+	Also []Turns
 }
 
 // A Span of time, the end exclusive; To 0 is for ever.
@@ -56,17 +62,31 @@ type Span struct{ From, To time.Duration }
 // Always is on all the time.
 func Always() Turns { return Turns{Spans: []Span{{}}} }
 
+func (s Span) has(at time.Duration) bool { return at >= s.From && (s.To == 0 || at < s.To) }
+
 // on tells whether something is, at a time.
 func (t Turns) on(at time.Duration) bool {
+	has := func(s Span) bool { return s.has(at) }
+	if slices.ContainsFunc(t.Also, func(o Turns) bool { return o.on(at) }) {
+		return true
+	}
+	if !t.Within.has(at) || slices.ContainsFunc(t.Except, has) {
+		return false
+	}
 	if at += t.Ahead; t.Every > 0 {
 		at %= t.Every
 	}
-	for _, s := range t.Spans {
-		if at >= s.From && (s.To == 0 || at < s.To) {
-			return true
-		}
+	return slices.ContainsFunc(t.Spans, has)
+}
+
+// Together is one stream of several speakers, such as those of one telephone line: it
+// is heard while any of them speaks.
+func Together(source uint32, speakers ...Speaker) Speaker {
+	one := Speaker{Source: source, Voice: mix(speakers)}
+	for _, s := range speakers {
+		one.Turns.Also = append(one.Turns.Also, s.Turns)
 	}
-	return false
+	return one
 }
 
 // A Camera is seen by who has subscribed to it; so is a shared screen.
