@@ -63,6 +63,9 @@ type config struct {
 	} `yaml:"mediaHosts"`
 	Recording struct {
 		Audio               string `yaml:"audio"`
+		Video               string `yaml:"video"`
+		Cameras             int    `yaml:"cameras"`
+		ScreenShare         bool   `yaml:"screenShare"`
 		ParticipantCapacity int    `yaml:"participantCapacity"`
 		OnFailure           string `yaml:"onFailure"`
 	} `yaml:"recording"`
@@ -90,7 +93,8 @@ type listener struct {
 }
 
 // tinyBot lives by what WriteBotConfig wrote. It answers, announces recording
-// and says notRecording when the call ends; it takes no media.
+// and says notRecording when the call ends; it takes no media, unless it is told to
+// watch.
 type tinyBot struct {
 	t     *testing.T
 	c     config
@@ -102,6 +106,8 @@ type tinyBot struct {
 	mu       sync.Mutex
 	sessions map[string]string // call → session
 	told     map[string]bool
+	watch    *watcher
+	rosters  []string // bodies
 }
 
 func startBot(t *testing.T, file string) *tinyBot {
@@ -210,6 +216,11 @@ func (b *tinyBot) serve(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 	for _, n := range envelope.Value {
 		part := strings.Split(strings.TrimPrefix(n.Resource, "/communications/calls/"), "/")
+		if len(part) == 2 && part[1] == "participants" {
+			b.mu.Lock()
+			b.rosters = append(b.rosters, string(n.Data))
+			b.mu.Unlock()
+		}
 		if len(part) != 1 {
 			continue
 		}
@@ -239,10 +250,20 @@ func (b *tinyBot) act(call, state string) {
 		host := b.hosts[len(b.sessions)%len(b.hosts)]
 		b.sessions[call] = session
 		b.mu.Unlock()
-		r, err := host.CreateSession(context.Background(), &pb.CreateSessionRequest{SessionId: session, Audio: pb.AudioMode_AUDIO_MODE_MIXED, UnattachedTtlMs: 60_000})
+		request := &pb.CreateSessionRequest{
+			SessionId: session, Audio: pb.AudioMode_AUDIO_MODE_MIXED, UnattachedTtlMs: 60_000,
+			VideoSockets: uint32(b.c.Recording.Cameras), ScreenShare: b.c.Recording.ScreenShare,
+		}
+		if b.c.Recording.Audio == "unmixed" {
+			request.Audio = pb.AudioMode_AUDIO_MODE_UNMIXED
+		}
+		r, err := host.CreateSession(context.Background(), request)
 		if err != nil {
 			b.t.Error(err)
 			return
+		}
+		if b.watch != nil {
+			b.watch.attach(host, session)
 		}
 		b.post(call+"/answer", map[string]any{
 			"callbackUri": b.c.PublicURL + "/api/calls", "acceptedModalities": []string{"audio"},
@@ -251,6 +272,9 @@ func (b *tinyBot) act(call, state string) {
 		})
 	case "established":
 		b.post(call+"/updateRecordingStatus", map[string]any{"status": "recording", "clientContext": call + "/1/recording"})
+		if b.watch != nil {
+			b.watch.open()
+		}
 	case "terminated":
 		b.mu.Lock()
 		session := b.sessions[call]
@@ -293,6 +317,11 @@ func (b *tinyBot) post(path string, body any) {
 // play runs a scenario against a tiny bot.
 func play(t *testing.T, s teamsim.Scenario) (teamsim.Result, *teamsim.Sim) {
 	t.Helper()
+	return playWatched(t, s, nil)
+}
+
+func playWatched(t *testing.T, s teamsim.Scenario, watch *watcher) (teamsim.Result, *teamsim.Sim) {
+	t.Helper()
 	dir := t.TempDir()
 	sim, err := teamsim.Start(s, teamsim.Options{PKI: pki()})
 	if err != nil {
@@ -307,7 +336,15 @@ func play(t *testing.T, s teamsim.Scenario) (teamsim.Result, *teamsim.Sim) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	startBot(t, bot.File)
+	b := startBot(t, bot.File)
+	if watch != nil {
+		watch.t, b.watch = t, watch
+		defer func() {
+			b.mu.Lock()
+			watch.rosters = b.rosters
+			b.mu.Unlock()
+		}()
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	r, err := sim.Run(ctx, bot.URL)

@@ -25,6 +25,8 @@ type BotOptions struct {
 	ParticipantCapacity int
 	// OnFailure is leave (default) or stay.
 	OnFailure string
+	// Recording is what is recorded; what is not said is as the scenario has it.
+	Recording Recording
 }
 
 // consoleToken is the token's file, beside the configuration.
@@ -66,6 +68,10 @@ func (s *Sim) WriteBotConfig(dir string, o BotOptions) (BotConfig, error) {
 	orDefault(&o.SegmentSize, "16MiB")
 	orDefault(&o.ParticipantCapacity, 100)
 	orDefault(&o.OnFailure, "leave")
+	orDefault(&o.Recording.Audio, s.Scenario.Recording.Audio)
+	orDefault(&o.Recording.Video, s.Scenario.Recording.Video)
+	orDefault(&o.Recording.Cameras, s.Scenario.Recording.Cameras)
+	orDefault(&o.Recording.ScreenShare, s.Scenario.Recording.ScreenShare)
 	_, port, err := net.SplitHostPort(o.Callbacks)
 	if err != nil {
 		return BotConfig{}, fmt.Errorf("write the bot's configuration: callbacks %q: %w", o.Callbacks, err)
@@ -133,11 +139,7 @@ func (s *Sim) botYAML(public string, o BotOptions) yaml.MapSlice {
 			{Key: "keyFile", Value: file(FileClientKey)},
 			{Key: "caFile", Value: file(FileCA)},
 		}},
-		{Key: "recording", Value: yaml.MapSlice{
-			{Key: "audio", Value: "mixed"},
-			{Key: "participantCapacity", Value: o.ParticipantCapacity},
-			{Key: "onFailure", Value: o.OnFailure},
-		}},
+		{Key: "recording", Value: o.recordingYAML()},
 		// The simulator shares the machine with the bot, and many simulations share it
 		// with each other: how busy it is says nothing.
 		{Key: "capacity", Value: yaml.MapSlice{{Key: "spoolRoom", Value: "10m"}, {Key: "commitLatency", Value: "0s"}, {Key: "cpu", Value: 0}}},
@@ -145,6 +147,20 @@ func (s *Sim) botYAML(public string, o BotOptions) yaml.MapSlice {
 		{Key: "spool", Value: yaml.MapSlice{{Key: "dir", Value: o.Spool}, {Key: "segmentSize", Value: o.SegmentSize}}},
 		{Key: "archive", Value: yaml.MapSlice{{Key: "url", Value: "file:" + o.Archive}}},
 	}
+}
+
+func (o *BotOptions) recordingYAML() yaml.MapSlice {
+	y := yaml.MapSlice{{Key: "audio", Value: o.Recording.Audio}}
+	if o.Recording.Video != "" {
+		y = append(y, yaml.MapItem{Key: "video", Value: o.Recording.Video})
+	}
+	if o.Recording.Cameras != 0 {
+		y = append(y, yaml.MapItem{Key: "cameras", Value: o.Recording.Cameras})
+	}
+	if o.Recording.ScreenShare {
+		y = append(y, yaml.MapItem{Key: "screenShare", Value: true})
+	}
+	return append(y, yaml.MapItem{Key: "participantCapacity", Value: o.ParticipantCapacity}, yaml.MapItem{Key: "onFailure", Value: o.OnFailure})
 }
 
 // Ports for a bot come from below the range that the kernel hands out for

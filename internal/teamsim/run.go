@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -110,10 +111,18 @@ func (p *player) play(g Group, first, number int) {
 			p.fault("attack %s: %v", kind, err)
 		}
 	}
-	call, err := p.sim.Cloud.PlaceCall(p.ctx, p.sim.spec(g, first, number))
+	st, err := p.sim.stage(g, number)
 	if err != nil {
 		p.fault("call %d: %v", number, err)
 		return
+	}
+	call, err := p.sim.Cloud.PlaceCall(p.ctx, p.sim.spec(g, first, number, st))
+	if err != nil {
+		p.fault("call %d: %v", number, err)
+		return
+	}
+	if st.people != nil {
+		p.tasks.Go(func() { p.follow(call, st.people, number, st.begun) })
 	}
 	for _, h := range g.Events {
 		p.tasks.Go(func() {
@@ -129,11 +138,15 @@ func (p *player) play(g Group, first, number int) {
 }
 
 // spec is the call's, for the cloud.
-func (s *Sim) spec(g Group, first, number int) cloud.CallSpec {
+func (s *Sim) spec(g Group, first, number int, st *stage) cloud.CallSpec {
 	spec := cloud.CallSpec{
 		Number: number, Tenant: s.tenants[g.Tenant], Kind: g.Kind, Region: g.Region, Variants: g.Variants,
 		EstablishAfter: g.EstablishAfter, Linger: g.Linger, Faults: g.Faults, Deliveries: g.Deliveries,
-		Media: faulty{s.Hosts, g.Media},
+		Media: st, Sources: s.sources(number),
+	}
+	if st.people != nil {
+		ps := participants(st.people, number, 0)
+		spec.Observed, spec.Participants = &ps[0], ps[1:]
 	}
 	if g.Style == "documented" {
 		style := cloud.Documented()
@@ -143,6 +156,12 @@ func (s *Sim) spec(g Group, first, number int) cloud.CallSpec {
 		spec.Chain = fmt.Sprintf("c0000000-0000-4000-8000-%012d", first)
 	}
 	return spec
+}
+
+// sources are those of the two whom a call has where the scenario names nobody.
+func (s *Sim) sources(number int) [2]uint32 {
+	r := rand.New(rand.NewPCG(s.Scenario.Seed^0x74776f, uint64(number))) //nolint:gosec // reproducible by seed, on purpose
+	return [2]uint32{100 + r.Uint32N(1000), 2000 + r.Uint32N(1000)}
 }
 
 // end ends the call when its time has come, or at the latest when it is too

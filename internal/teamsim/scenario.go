@@ -37,7 +37,9 @@ type Scenario struct {
 	// Faults are of the cloud as a whole: token endpoint, keys, or every call.
 	Faults []cloud.Fault `yaml:"faults"`
 	Media  Media         `yaml:"media"`
-	Calls  []Group       `yaml:"calls"`
+	// Recording is what the bot is told to record.
+	Recording Recording `yaml:"recording"`
+	Calls     []Group   `yaml:"calls"`
 	// Settle bounds how long a run waits, after the last call, for the bot to
 	// dispose of its media sessions; default 10 s.
 	Settle time.Duration `yaml:"settle"`
@@ -49,6 +51,15 @@ type Timing struct {
 	KeepAliveWindow       time.Duration `yaml:"keepAliveWindow"`
 	AccessTokenLifetime   time.Duration `yaml:"accessTokenLifetime"`
 	CallbackTokenLifetime time.Duration `yaml:"callbackTokenLifetime"`
+}
+
+// Recording is the part of the bot's configuration that says what is recorded, written
+// as it stands here; what is missing is left to the bot.
+type Recording struct {
+	Audio       string `yaml:"audio"` // mixed (default) or unmixed
+	Video       string `yaml:"video"` // how many lines at most, such as 360p
+	Cameras     int    `yaml:"cameras"`
+	ScreenShare bool   `yaml:"screenShare"`
 }
 
 // Media is what the media hosts are like.
@@ -64,6 +75,10 @@ type Media struct {
 	// Memory is for how long a host keeps audio that was not acknowledged; default
 	// 30 s, short for tests.
 	Memory time.Duration `yaml:"memory"`
+	// VideoMemory is the same for video; default 2 s.
+	VideoMemory time.Duration `yaml:"videoMemory"`
+	// VideoDelay is how long a picture is on its way.
+	VideoDelay time.Duration `yaml:"videoDelay"`
 	// Faults befall every session of every host.
 	Faults []host.Fault `yaml:"faults"`
 }
@@ -95,6 +110,12 @@ type Group struct {
 	Deliveries []cloud.Delivery `yaml:"deliveries"`
 	// Attacks are forged invites before each call; "all" stands for all kinds.
 	Attacks []cloud.Forgery `yaml:"attacks"`
+	// People are who is in each call; default: the observed user and another one, who
+	// talk with each other and have no cameras.
+	People []Person `yaml:"people"`
+	// Receive is when the sockets of video become able to receive; default: all of them,
+	// 200 ms after the answer.
+	Receive []Receive `yaml:"receive"`
 	// Media are faults of each call's session, or of its host.
 	Media []host.Fault `yaml:"media"`
 	// Events are what else happens to each call.
@@ -179,6 +200,8 @@ func (s *Scenario) complete() {
 	orDefault(&s.Media.Hosts, 1)
 	orDefault(&s.Media.Speed, 1)
 	orDefault(&s.Media.Memory, 30*time.Second)
+	orDefault(&s.Media.VideoMemory, 2*time.Second)
+	orDefault(&s.Recording.Audio, "mixed")
 	for i := range s.Calls {
 		g := &s.Calls[i]
 		orDefault(&g.Count, 1)
@@ -189,6 +212,7 @@ func (s *Scenario) complete() {
 			orDefault(&g.End.After, 2*time.Second)
 		}
 		orDefault(&g.End.AtMost, 30*time.Second)
+		completePeople(g.People)
 		for k := range g.Events {
 			orDefault(&g.Events[k].When, cloud.Established)
 		}
@@ -215,8 +239,11 @@ func (s *Scenario) check() error {
 	if s.Media.Hosts < 1 || s.Media.Speed <= 0 {
 		fault("media: hosts and speed must be positive")
 	}
-	if s.Media.Memory < 20*time.Millisecond {
-		fault("media: memory: %v is less than a frame", s.Media.Memory)
+	if m := min(s.Media.Memory, s.Media.VideoMemory); m < 20*time.Millisecond {
+		fault("media: memory: %v is less than a frame", m)
+	}
+	if s.Recording.Audio != "mixed" && s.Recording.Audio != "unmixed" {
+		fault("recording: audio: %q is neither mixed nor unmixed", s.Recording.Audio)
 	}
 	if len(s.Calls) == 0 {
 		fault("it has no calls")
@@ -257,6 +284,7 @@ func (g *Group) check(tenants int) error {
 			fault("events[%d]: when %q is none of %v", i, h.When, milestones())
 		}
 	}
+	faults = append(faults, checkPeople(g.People))
 	if !slices.Contains(milestones(), g.End.When) {
 		fault("end: when %q is none of %v", g.End.When, milestones())
 	}

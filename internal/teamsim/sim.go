@@ -92,8 +92,16 @@ func (s *Sim) rehearse() error {
 	var faults []error
 	nowhere := host.Blob{Host: s.Hosts[0].ID(), Epoch: "none", Session: "none"}.String()
 	for i, g := range s.Scenario.Calls {
-		if err := s.Cloud.Check(s.spec(g, 1, 1)); err != nil {
+		st, err := s.stage(g, 1)
+		if err == nil {
+			err = s.Cloud.Check(s.spec(g, 1, 1, st))
+		}
+		if err != nil {
 			faults = append(faults, fmt.Errorf("scenario %q: calls[%d]: %w", s.Scenario.Name, i, err))
+			continue
+		}
+		if err := s.Hosts.SetCast(nowhere, st.cast); !errors.Is(err, host.ErrNoSession) {
+			faults = append(faults, fmt.Errorf("scenario %q: calls[%d]: people: %w", s.Scenario.Name, i, err))
 		}
 		// A host looks at the faults before it looks for the session.
 		if err := s.Hosts.Inject(nowhere, g.Media...); !errors.Is(err, host.ErrNoSession) {
@@ -125,6 +133,8 @@ func (s *Sim) startHosts(outside []int16) error {
 			Memory:   s.Scenario.Media.Memory,
 			Faults:   s.Scenario.Media.Faults,
 			Outside:  canary,
+
+			VideoMemory: s.Scenario.Media.VideoMemory,
 		})
 		if err != nil {
 			return fmt.Errorf("start the simulation: %w", err)
@@ -176,18 +186,40 @@ func (s *Sim) Close() error {
 // Sessions returns the truth about every media session, by creation.
 func (s *Sim) Sessions() []host.SessionRecord { return s.Hosts.Records() }
 
-// faulty puts the faults of a call's script in place before its media flows.
-type faulty struct {
+// A stage is what a call's media is to be: its faults and who is heard and seen are put
+// in place before it flows.
+type stage struct {
 	host.Hosts
 	faults []host.Fault
+	cast   host.Cast
+	people []Person
+	begun  chan time.Time // when the media began; capacity 1
+}
+
+func (s *Sim) stage(g Group, number int) (*stage, error) {
+	cast, err := s.cast(g, number, s.sources(number))
+	if err != nil {
+		return nil, err
+	}
+	return &stage{s.Hosts, g.Media, cast, g.people(s.Scenario.Seed, number), make(chan time.Time, 1)}, nil
 }
 
 // Connect implements cloud.Media.
-func (f faulty) Connect(blob string) error {
-	if err := f.Inject(blob, f.faults...); err != nil {
+func (s *stage) Connect(blob string) error {
+	if err := s.Inject(blob, s.faults...); err != nil {
 		return err
 	}
-	return f.Hosts.Connect(blob)
+	if err := s.SetCast(blob, s.cast); err != nil {
+		return err
+	}
+	if err := s.Hosts.Connect(blob); err != nil {
+		return err
+	}
+	select {
+	case s.begun <- time.Now():
+	default: // not the first time
+	}
+	return nil
 }
 
 // settled waits until every session that was connected is disposed of, or the
@@ -196,10 +228,7 @@ func (s *Sim) settled(until <-chan time.Time, stop <-chan struct{}) {
 	check := time.NewTicker(20 * time.Millisecond)
 	defer check.Stop()
 	for {
-		open := slices.ContainsFunc(s.Sessions(), func(r host.SessionRecord) bool {
-			return r.Closed.IsZero() && !r.Connected.IsZero()
-		})
-		if !open {
+		if !slices.ContainsFunc(s.Hosts, (*host.Host).Connected) {
 			return
 		}
 		select {

@@ -37,7 +37,7 @@ type Unit struct {
 type Clip struct {
 	Name          string
 	Width, Height uint16
-	Rate          int64 // pictures a second, on average
+	Rate          int64  // pictures a second, on average
 	Units         []Unit // the first is a key frame
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -251,6 +252,13 @@ func (h *Host) Records() []SessionRecord {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.records()
+}
+
+// Connected tells whether a session that was connected has not been disposed of.
+func (h *Host) Connected() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.order, func(s *session) bool { return !s.rec.Connected.IsZero() })
 }
 
 // find returns the live session of a blob.
