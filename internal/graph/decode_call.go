@@ -34,6 +34,7 @@ func decodeCall(w wireNotification, p place, a Arrival) (Notification, error) {
 		n.Kind = Invite
 		n.Invite = inviteOf(c, n, a)
 		n.Invite.Raw = scrub(w.ResourceData)
+		describe(n.Invite, n.Invite.Raw)
 	case state == "established":
 		n.Events = []recorder.Event{recorder.Established{}}
 	case !knownState(state):
@@ -76,7 +77,7 @@ func callMembers() []string {
 		"ringingTimeoutInSeconds", "mediaConfig", "mediaState", "chatInfo", "meetingInfo", "callOptions", "callRoutes",
 		"transcription", "tenantId", "myParticipantId", "callChainId", "incomingContext", "resultInfo", "toneInfo", "answeredBy",
 		"terminationReason", "routingPolicies", "participants", "audioRoutingGroups", "contentSharingSessions", "operations",
-		"applicationMetadata", "mediaHostedRegion", "meetingCapability", "meetingProperties",
+		"applicationMetadata", "mediaHostedRegion", "meetingCapability", "meetingProperties", "MeetingUrl",
 	}
 }
 
@@ -114,13 +115,13 @@ func ended(r *wireResult) recorder.CallEnded {
 func inviteOf(c wireCall, n Notification, a Arrival) *recorder.Invite {
 	inv := &recorder.Invite{
 		Call: recorder.CallRef{ID: n.Call, Platform: n.PlatformCall, Tenant: n.Tenant, Scenario: scenarioOf(n.Scenario, a.Chain)},
-		At:   a.At, CallChain: n.Scenario, MyParticipant: canonicalID(c.MyParticipantID), Region: c.MediaHostedRegion,
+		At:   a.At, CallChain: n.Scenario, MyParticipant: canonicalID(c.MyParticipantID), Region: shorten(c.MediaHostedRegion),
 	}
 	if c.IncomingContext != nil {
 		inv.ObservedParticipant = canonicalID(c.IncomingContext.ObservedParticipantID)
 	}
 	if c.ChatInfo != nil {
-		inv.ThreadID = c.ChatInfo.ThreadID
+		inv.ThreadID = shorten(c.ChatInfo.ThreadID)
 	}
 	if c.Source != nil {
 		if u := c.Source.Identity["user"]; u != nil {
@@ -135,10 +136,10 @@ func inviteOf(c wireCall, n Notification, a Arrival) *recorder.Invite {
 	if c.ApplicationMetadata != nil && c.ApplicationMetadata.BotData != nil {
 		b := c.ApplicationMetadata.BotData
 		inv.Call.Scenario = scenarioOf(inv.Call.Scenario, b.CallID)
-		inv.Policy = b.PolicyIdentifier
-		inv.Direction = strings.ToLower(b.User.ParticipationMethod)
+		inv.Policy = shorten(b.PolicyIdentifier)
+		inv.Direction = shorten(strings.ToLower(b.User.ParticipationMethod))
 		if b.MediaHostedRegion != "" {
-			inv.Region = b.MediaHostedRegion
+			inv.Region = shorten(b.MediaHostedRegion)
 		}
 		if inv.ObservedUser == "" {
 			inv.ObservedUser = canonicalID(b.User.PolicyHolderID[strings.LastIndexByte(b.User.PolicyHolderID, ':')+1:])
@@ -188,6 +189,7 @@ func decodeJoining(raw json.RawMessage, p place, a Arrival) (Notification, error
 	}
 	if c.State != "" && n.Kind == ParticipantJoining {
 		n.Invite = inviteOf(c, n, a)
+		describe(n.Invite, scrub(j.Call))
 	}
 	return n, nil
 }

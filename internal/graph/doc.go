@@ -11,10 +11,13 @@
 // is refused whole, itself and no other of its batch. A reply is a success only
 // if it can be read as one: an announcement whose reply cannot be read has an
 // unknown fate, never a good one. The client never repeats an announcement by itself; whether to ask again
-// is the state machine's decision.
+// is the state machine's decision. What an invite says beside what we act on (whom it
+// names, by which telephone number, in which meeting) is kept field by field, and
+// nothing in it can make the invite unreadable.
 //
 // Sources: learn.microsoft.com/graph/api, resources call, commsNotification,
 // participant, mediaStream, updateRecordingStatusOperation; methods
 // call-answer, call-reject, call-updaterecordingstatus, call-keepalive,
-// call-get, call-list-participants, call-delete (v1.0).
+// call-get, call-list-participants, call-delete (v1.0); what real invites have and no
+// page lists: msteams-docs #9159 and #9170, comms-samples #157, #237, #417 and #667.
 package graph

@@ -19,6 +19,8 @@ func FuzzDecode(f *testing.F) {
 		[]byte(batchOf(entryOf("deleted", "/operations/x", operationBody(`"completed"`)))),
 		[]byte(`{"@odata.type":"#microsoft.graph.participantJoiningNotification","call":{"id":"x"}}`),
 		[]byte(`{"@odata.type":"#microsoft.graph.commsNotifications","value":[{"resourceData":{"id":"x","state":5}}]}`),
+		[]byte(batchOf(entryOf("created", "", `{"state":"incoming","incomingContext":{"transferor":{"phone":{"id":"+441632960123"}}},"targets":[{"identity":{"x":{"id":"8:orgid:u"}}}]}`))),
+		[]byte(batchOf(entryOf("created", "", `{"state":"incoming","MeetingUrl":"https://x/l/meetup-join/19%3at/0?context={\"Oid\":\"o\"}&p=q","applicationMetadata":{"botData":{"a":[true,1,{"b":"c"}]}}}`))),
 	} {
 		f.Add(body)
 	}
@@ -62,6 +64,9 @@ func checkNotification(t *testing.T, n Notification) {
 	}
 	if n.Invite != nil && (n.Invite.Call.ID != n.Call || !n.Invite.At.Equal(testTime())) {
 		t.Errorf("invite %+v of %s", n.Invite, n.Call)
+	}
+	if n.Invite != nil {
+		checkDescription(t, n.Invite)
 	}
 	if n.Kind == Invite && n.Invite == nil {
 		t.Error("an invite without one")

@@ -160,11 +160,13 @@ func (f *flexInt) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// scrub removes every member named token: meetingInfo.token lets its holder
-// join the meeting, and has no place in a journal.
+// scrub removes every member named token or passcode, and what a meeting's address
+// has beside its context: meetingInfo.token lets its holder join the meeting, and
+// has no place in a journal.
 func scrub(raw json.RawMessage) json.RawMessage {
 	lower := bytes.ToLower(raw)
-	if !bytes.Contains(lower, []byte(`token"`)) && !bytes.Contains(lower, []byte(`passcode"`)) && !bytes.ContainsRune(raw, '\\') {
+	secret := func(word string) bool { return bytes.Contains(lower, []byte(word)) }
+	if !secret(`token"`) && !secret(`passcode"`) && !secret(`meetingurl"`) && !bytes.ContainsRune(raw, '\\') {
 		return bytes.Clone(raw)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
@@ -187,6 +189,9 @@ func withoutTokens(v any) any {
 			if strings.EqualFold(k, "token") || strings.EqualFold(k, "passcode") {
 				delete(v, k)
 				continue
+			}
+			if address, ok := m.(string); ok && strings.EqualFold(k, "MeetingUrl") {
+				m = linkOf(address)
 			}
 			v[k] = withoutTokens(m)
 		}

@@ -51,6 +51,9 @@ type (
 	}
 )
 
+// People are those whom a roster's entry names: a Ledger may want to know them.
+func (d rosterData) People() []Participant { return d.Participants }
+
 // Events that a journal has and the machine has not: how a call comes to be.
 const (
 	eventBegin  = "begin"  // of an invite

@@ -36,7 +36,12 @@ type Invite struct {
 	Policy              string // botData.policyIdentifier
 	Region              string // botData.mediaHostedRegion, for example "USEA"
 	ThreadID            string // chatInfo.threadId
-	Direction           string // botData.user.participationMethod: caller or callee, lower case
+	Direction           string // botData.user.participationMethod in lower case: caller, callee, dialin, dialout
+	// Parties are all whom the invite names, and Facts all else that it says, each in
+	// the order of PartyRole and of the notification; bounded by MostParties and
+	// MostFacts. Personal data: for the catalogue and the archive, never for a log.
+	Parties []Party
+	Facts   []Fact
 	// Raw is the notification's resource data as received (JSON), less tokens:
 	// evidence.
 	Raw []byte
