@@ -77,6 +77,9 @@ func Open(ctx context.Context, url, baseDir string, o Options) (*Catalogue, erro
 	if err == nil {
 		err = c.Ping(ctx)
 	}
+	if err == nil && o.ReadOnly {
+		err = readable(ctx, c.read)
+	}
 	if err != nil {
 		return nil, errors.Join(err, c.Close(ctx))
 	}

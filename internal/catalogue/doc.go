@@ -12,6 +12,9 @@
 //     so, not only this code (law 4). Unfinished lists the calls without.
 //   - What people asked of the console is entered before it is done, and only
 //     ever added to (law 7). Audit returns when it is durable.
+//   - Whoever an invite or a roster names is found, by ID, number or name, as soon
+//     as the journal has it; what was said of him stays found. These are personal
+//     data: they are in the tables and never in a log or a metric (law 7).
 //   - Invited and Note never block: the call path does not wait for a disk
 //     (law 8). What the queue has no room for is refused and counted.
 //

@@ -24,6 +24,7 @@ type line struct {
 	// What the entry says of a recording, entered with it in one transaction.
 	opened *recorder.Opened
 	sealed []recorder.SealReport
+	people []recorder.Party // whom it names, likewise
 }
 
 // encode makes a line of an entry, in its author's goroutine.
@@ -38,7 +39,7 @@ func encode(e recorder.Entry) (line, error) {
 	if err != nil {
 		return line{}, fmt.Errorf("catalogue: entry of kind %q: %w", e.Kind, err)
 	}
-	l := line{call: e.Call, at: nanos(e.At), kind: string(e.Kind), data: string(data)}
+	l := line{call: e.Call, at: nanos(e.At), kind: string(e.Kind), data: string(data), people: peopleOf(e)}
 	switch d := e.Data.(type) {
 	case recorder.Opened:
 		if e.Kind == recorder.EntryOpened && d.Recording != "" {
@@ -105,19 +106,21 @@ func (c *Catalogue) Note(e recorder.Entry) bool {
 
 // inviteData is the journal's entry about an invite.
 type inviteData struct {
-	Platform            string          `json:"platform"`
-	Tenant              string          `json:"tenant,omitempty"`
-	Scenario            string          `json:"scenario,omitempty"`
-	CallChain           string          `json:"callChain,omitempty"`
-	ObservedParticipant string          `json:"observedParticipant,omitempty"`
-	MyParticipant       string          `json:"myParticipant,omitempty"`
-	ObservedUser        string          `json:"observedUser,omitempty"`
-	ApplicationInstance string          `json:"applicationInstance,omitempty"`
-	Policy              string          `json:"policy,omitempty"`
-	Region              string          `json:"region,omitempty"`
-	ThreadID            string          `json:"threadId,omitempty"`
-	Direction           string          `json:"direction,omitempty"`
-	Raw                 json.RawMessage `json:"raw,omitempty"`
+	Platform            string `json:"platform"`
+	Tenant              string `json:"tenant,omitempty"`
+	Scenario            string `json:"scenario,omitempty"`
+	CallChain           string `json:"callChain,omitempty"`
+	ObservedParticipant string `json:"observedParticipant,omitempty"`
+	MyParticipant       string `json:"myParticipant,omitempty"`
+	ObservedUser        string `json:"observedUser,omitempty"`
+	ApplicationInstance string `json:"applicationInstance,omitempty"`
+	Policy              string `json:"policy,omitempty"`
+	Region              string `json:"region,omitempty"`
+	ThreadID            string `json:"threadId,omitempty"`
+	Direction           string `json:"direction,omitempty"`
+	// Parties are what was read of Raw; the facts are Raw itself.
+	Parties []recorder.Party `json:"parties,omitempty"`
+	Raw     json.RawMessage  `json:"raw,omitempty"`
 }
 
 // Invited queues the call's row and the first line of its journal, the invite
@@ -132,7 +135,7 @@ func (c *Catalogue) Invited(inv recorder.Invite) {
 		Platform: inv.Call.Platform, Tenant: inv.Call.Tenant, Scenario: inv.Call.Scenario, CallChain: inv.CallChain,
 		ObservedParticipant: inv.ObservedParticipant, MyParticipant: inv.MyParticipant, ObservedUser: inv.ObservedUser,
 		ApplicationInstance: inv.ApplicationInstance, Policy: inv.Policy, Region: inv.Region, ThreadID: inv.ThreadID,
-		Direction: inv.Direction, Raw: rawJSON(inv.Raw),
+		Direction: inv.Direction, Parties: inv.Parties, Raw: rawJSON(inv.Raw),
 	}})
 	if err == nil {
 		err = c.queue.push(&item{size: len(l.data), write: func(s *session) error { return s.invited(inv, l) }}, mostItems, mostBytes)
@@ -146,8 +149,12 @@ func (c *Catalogue) Invited(inv recorder.Invite) {
 func (s *session) invited(inv recorder.Invite, l line) error {
 	n, err := s.put(putInvite, string(inv.Call.ID), nanos(inv.At), clean(inv.Call.Platform), clean(inv.Call.Tenant),
 		clean(inv.Call.Scenario), clean(inv.CallChain), clean(inv.ObservedParticipant), clean(inv.MyParticipant),
-		clean(inv.ObservedUser), clean(inv.ApplicationInstance), clean(inv.Policy), clean(inv.Region), clean(inv.ThreadID), clean(inv.Direction))
+		clean(inv.ObservedUser), clean(inv.ApplicationInstance), clean(inv.Policy), clean(inv.Region), clean(inv.ThreadID), clean(inv.Direction),
+		factsText(inv.Facts))
 	if err != nil || n == 0 {
+		return err
+	}
+	if err := s.parties(inv); err != nil {
 		return err
 	}
 	return s.entry(l)
@@ -207,6 +214,7 @@ func (s *session) conclude(end recorder.Conclusion, l line) error {
 		}
 	}
 	delete(s.next, end.Call) // little is said of a call after its end
+	s.met.forget(end.Call)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -13,6 +14,36 @@ import (
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// newest is the version of the schema that this program knows.
+func newest() (version int64, err error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	for _, name := range names {
+		n, bad := goose.NumericComponent(name)
+		version, err = max(version, n), errors.Join(err, bad)
+	}
+	return version, err
+}
+
+// readable reports whether the schema is the one that this program reads: who only
+// reads can't change it.
+func readable(ctx context.Context, db *sql.DB) error {
+	want, err := newest()
+	if err != nil {
+		return fmt.Errorf("catalogue: migrations: %w", err)
+	}
+	var have int64
+	err = db.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`).Scan(&have)
+	switch {
+	case err != nil:
+		return fmt.Errorf("catalogue: read the schema's version: %w", err)
+	case have < want:
+		return fmt.Errorf("catalogue: the file's schema is version %d, this program reads %d; start \"recorderbot serve\" of this version once, it brings it up to date", have, want)
+	case have > want:
+		return fmt.Errorf("catalogue: the file's schema is version %d, this program knows %d: a newer recorderbot has written it; run that one", have, want)
+	}
+	return nil
+}
 
 // migrate brings the schema up to this version. Each migration is one
 // transaction: a crash in the middle leaves the schema before it.

@@ -44,7 +44,7 @@ type JournalEntry struct {
 
 const callColumns = `SELECT c.id, c.invite_known, c.invited_at, c.platform_id, c.tenant, c.scenario, c.call_chain,
 		c.observed_participant, c.my_participant, c.observed_user, c.application_instance, c.policy, c.region, c.thread_id,
-		c.direction, COALESCE(o.outcome, ''), COALESCE(o.cause, ''), COALESCE(o.detail, ''), COALESCE(o.at, 0)
+		c.direction, c.facts, COALESCE(o.outcome, ''), COALESCE(o.cause, ''), COALESCE(o.detail, ''), COALESCE(o.at, 0)
 	FROM calls c LEFT JOIN outcomes o ON o.call = c.id `
 
 func scanCall(r *sql.Rows) (Call, error) {
@@ -52,11 +52,12 @@ func scanCall(r *sql.Rows) (Call, error) {
 	var o Outcome
 	var known int
 	var at, ended int64
+	var facts string
 	i := &c.Invite
 	err := r.Scan(&i.Call.ID, &known, &at, &i.Call.Platform, &i.Call.Tenant, &i.Call.Scenario, &i.CallChain,
 		&i.ObservedParticipant, &i.MyParticipant, &i.ObservedUser, &i.ApplicationInstance, &i.Policy, &i.Region, &i.ThreadID,
-		&i.Direction, &o.Outcome, &o.Cause, &o.Detail, &ended)
-	i.At, c.InviteKnown = instant(at), known != 0
+		&i.Direction, &facts, &o.Outcome, &o.Cause, &o.Detail, &ended)
+	i.At, i.Facts, c.InviteKnown = instant(at), factsOf(facts), known != 0
 	if o.Outcome != "" {
 		o.Call, o.At = i.Call.ID, instant(ended)
 		c.Outcome = &o
@@ -64,9 +65,20 @@ func scanCall(r *sql.Rows) (Call, error) {
 	return c, err
 }
 
+// calls runs a query for calls and adds whom their invites name.
+func (c *Catalogue) calls(ctx context.Context, where string, args ...any) ([]Call, error) {
+	all, err := rows(ctx, c.read, scanCall, callColumns+where, args...)
+	for i := range all {
+		if err == nil {
+			all[i].Invite.Parties, err = c.partiesOf(ctx, all[i].Invite.Call.ID)
+		}
+	}
+	return all, err
+}
+
 // Call returns one call, or ErrUnknown.
 func (c *Catalogue) Call(ctx context.Context, id recorder.CallID) (Call, error) {
-	all, err := rows(ctx, c.read, scanCall, callColumns+`WHERE c.id = ?`, string(id))
+	all, err := c.calls(ctx, `WHERE c.id = ?`, string(id))
 	switch {
 	case err != nil:
 		return Call{}, fmt.Errorf("catalogue: call: %w", err)
@@ -79,7 +91,7 @@ func (c *Catalogue) Call(ctx context.Context, id recorder.CallID) (Call, error) 
 // Unfinished returns the calls without an outcome, oldest first: at start,
 // those that a dead process has left.
 func (c *Catalogue) Unfinished(ctx context.Context) ([]Call, error) {
-	all, err := rows(ctx, c.read, scanCall, callColumns+`WHERE o.call IS NULL ORDER BY c.invited_at, c.id`)
+	all, err := c.calls(ctx, `WHERE o.call IS NULL ORDER BY c.invited_at, c.id`)
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: unfinished calls: %w", err)
 	}

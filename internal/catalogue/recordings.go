@@ -46,8 +46,9 @@ type Recording struct {
 	State          State
 	Path           string // the folder's name in the archive; a whole path where an older version entered it
 	ManifestSHA256 string
-	Bytes          int64  // in the archive
-	Detail         string // why it could not be archived
+	Bytes          int64    // in the archive
+	Detail         string   // why it could not be archived
+	Flags          []string // what the archive found in it, see Flags
 }
 
 // An Archived is what the archive says of a recording that it has verified.
@@ -60,6 +61,7 @@ type Archived struct {
 	Bytes          int64
 	StartedAt      time.Time
 	EndedAt        time.Time
+	Flags          []string // what it found
 }
 
 const recordingColumns = `SELECT COALESCE(r.id, ''), COALESCE(r.call, c.id), COALESCE(c.tenant, ''), COALESCE(c.observed_user, ''),
@@ -98,7 +100,11 @@ func (c *Catalogue) RecordingArchived(ctx context.Context, a Archived) error {
 		return fmt.Errorf("catalogue: recording %s can't be archived without a path and a manifest", a.Recording)
 	}
 	return c.await(ctx, "archive a recording", len(a.Path), func(s *session) error {
-		return known(s.put(putArchived, a.Path, a.ManifestSHA256, a.Samples, a.GapSamples, a.Bytes, nanos(a.StartedAt), nanos(a.EndedAt), a.Recording))
+		err := known(s.put(putArchived, a.Path, a.ManifestSHA256, a.Samples, a.GapSamples, a.Bytes, nanos(a.StartedAt), nanos(a.EndedAt), a.Recording))
+		if err != nil {
+			return err
+		}
+		return s.flags(a.Recording, a.Flags)
 	})
 }
 
@@ -118,10 +124,10 @@ func known(n int64, err error) error {
 
 // Recording returns one recording, or ErrUnknown.
 func (c *Catalogue) Recording(ctx context.Context, id string) (Recording, error) {
-	all, err := rows(ctx, c.read, scanRecording, fromRecordings+`WHERE r.id = ?`, id)
+	all, err := c.recordings(ctx, fromRecordings+`WHERE r.id = ?`, id)
 	switch {
 	case err != nil:
-		return Recording{}, fmt.Errorf("catalogue: recording: %w", err)
+		return Recording{}, err
 	case len(all) == 0:
 		return Recording{}, fmt.Errorf("catalogue: recording %s: %w", id, ErrUnknown)
 	}

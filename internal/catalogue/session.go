@@ -22,6 +22,7 @@ type session struct {
 	// next is the next sequence number of each call whose journal was written to
 	// since the last fault. There is no other writer.
 	next map[recorder.CallID]int64
+	met  met
 	// wrote is set where the transaction changed anything.
 	wrote bool
 }
@@ -41,6 +42,9 @@ const (
 	putProbe
 	dropProbe
 	putAudit
+	putParty
+	putFlag
+	dropFlags
 	statements
 )
 
@@ -48,17 +52,18 @@ const (
 func queries() [statements]string {
 	return [statements]string{
 		putInvite: `INSERT INTO calls (id, invite_known, invited_at, platform_id, tenant, scenario, call_chain, observed_participant,
-				my_participant, observed_user, application_instance, policy, region, thread_id, direction)
-			VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+				my_participant, observed_user, application_instance, policy, region, thread_id, direction, facts)
+			VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET invite_known = 1, invited_at = excluded.invited_at, platform_id = excluded.platform_id,
 				tenant = excluded.tenant, scenario = excluded.scenario, call_chain = excluded.call_chain,
 				observed_participant = excluded.observed_participant, my_participant = excluded.my_participant,
 				observed_user = excluded.observed_user, application_instance = excluded.application_instance,
-				policy = excluded.policy, region = excluded.region, thread_id = excluded.thread_id, direction = excluded.direction
+				policy = excluded.policy, region = excluded.region, thread_id = excluded.thread_id, direction = excluded.direction,
+				facts = excluded.facts
 			WHERE calls.invite_known = 0`,
 		putStub: `INSERT INTO calls (id, invite_known, invited_at, platform_id, tenant, scenario, call_chain, observed_participant,
-				my_participant, observed_user, application_instance, policy, region, thread_id, direction)
-			VALUES (?, 0, ?, '', '', '', '', '', '', '', '', '', '', '', '')
+				my_participant, observed_user, application_instance, policy, region, thread_id, direction, facts)
+			VALUES (?, 0, ?, '', '', '', '', '', '', '', '', '', '', '', '', '')
 			ON CONFLICT (id) DO NOTHING`,
 		lastSeq:    `SELECT COALESCE(MAX(seq), 0) FROM journal WHERE call = ?`,
 		putEntry:   `INSERT INTO journal (call, seq, at, kind, data) VALUES (?, ?, ?, ?, ?)`,
@@ -86,6 +91,10 @@ func queries() [statements]string {
 		dropProbe: `DELETE FROM journal WHERE call = ''`,
 		putAudit: `INSERT INTO audit (number, request, at, identity, role, action, call, result, remote, detail)
 			VALUES ((SELECT COALESCE(MAX(number), 0) + 1 FROM audit), ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		putParty: `INSERT INTO parties (call, role, place, participant, kind, id, number, name, tenant, who, called)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call, role, participant, kind, id, name) DO NOTHING`,
+		putFlag:   `INSERT INTO recording_flags (recording, flag) VALUES (?, ?) ON CONFLICT (recording, flag) DO NOTHING`,
+		dropFlags: `DELETE FROM recording_flags WHERE recording = ?`,
 	}
 }
 
@@ -94,7 +103,9 @@ func newSession(ctx context.Context, db *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: connect the writer: %w", err)
 	}
-	s := &session{conn: conn, next: make(map[recorder.CallID]int64)}
+	s := &session{
+		conn: conn, next: make(map[recorder.CallID]int64), met: met{calls: make(map[recorder.CallID]map[[16]byte]struct{})},
+	}
 	for i, q := range queries() {
 		if s.stmt[i], err = conn.PrepareContext(ctx, q); err != nil {
 			s.close()
@@ -146,6 +157,9 @@ func (s *session) entry(e line) error {
 		clear(s.next)
 	}
 	s.next[e.call] = seq + 1
+	if err := s.people(e.call, seq, e.people); err != nil {
+		return err
+	}
 	if e.opened != nil {
 		if err := s.opened(e.opened.Recording, e.call, e.opened.At); err != nil {
 			return err

@@ -94,6 +94,7 @@ func (s *session) transaction(batch []*item) error {
 // numbers are read again: those we have counted were not written.
 func (s *session) rollback(cause error) error {
 	clear(s.next)
+	s.met.clear()
 	_ = s.exec("ROLLBACK")
 	return cause
 }

@@ -51,7 +51,9 @@ type (
 	}
 )
 
-// People are those whom a roster's entry names: a Ledger may want to know them.
+var _ Peopled = rosterData{}
+
+// People returns those whom the roster names.
 func (d rosterData) People() []Participant { return d.Participants }
 
 // Events that a journal has and the machine has not: how a call comes to be.

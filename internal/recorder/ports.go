@@ -138,6 +138,10 @@ type Entry struct {
 	Data any
 }
 
+// A Peopled is the data of an entry that names participants, as a roster's: a Ledger
+// in which people are looked for has to know them.
+type Peopled interface{ People() []Participant }
+
 // EntryKind says what a journal entry is about.
 type EntryKind string
 
