@@ -281,6 +281,6 @@ func reportOf(rec catalogue.Recording) recorder.SealReport {
 func (a *archiver) archived(ctx context.Context, rec catalogue.Recording, r archive.Result) error {
 	return a.catalogue.RecordingArchived(ctx, catalogue.Archived{
 		Recording: rec.ID, Path: filepath.Base(r.Path), ManifestSHA256: r.ManifestSHA256, Samples: r.Samples, GapSamples: r.GapSamples,
-		Bytes: r.Bytes, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
+		Bytes: r.Bytes, StartedAt: r.StartedAt, EndedAt: r.EndedAt, Flags: r.Flags,
 	})
 }

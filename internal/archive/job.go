@@ -58,6 +58,8 @@ type Facts struct {
 	Policy              string
 	Direction           string
 	Region              string
+	Parties             []recorder.Party
+	Fields              []recorder.Fact
 }
 
 // FactsOf takes the facts from an invite.
@@ -66,6 +68,7 @@ func FactsOf(inv recorder.Invite) Facts {
 		Call: inv.Call.ID, InvitedAt: inv.At, Tenant: inv.Call.Tenant, CallChain: inv.CallChain, ThreadID: inv.ThreadID,
 		ObservedParticipant: inv.ObservedParticipant, ObservedUser: inv.ObservedUser,
 		ApplicationInstance: inv.ApplicationInstance, Policy: inv.Policy, Direction: inv.Direction, Region: inv.Region,
+		Parties: inv.Parties, Fields: inv.Facts,
 	}
 }
 
@@ -119,4 +122,7 @@ type Result struct {
 	StartedAt      time.Time
 	EndedAt        time.Time
 	Tracks         []Track
+	// Flags are what was found in the recording that a person may want to look at:
+	// words for catalogue.Flags.
+	Flags []string
 }

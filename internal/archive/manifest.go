@@ -81,6 +81,13 @@ type Manifest struct {
 	// Previous is the SHA-256, in hex, of the manifest that was published before
 	// this one; empty for the first.
 	Previous string `json:"previous"`
+
+	// Parties are all whom the invite names, and Invite all its fields, by the names
+	// that the platform gives them.
+	Parties []recorder.Party `json:"parties,omitempty"`
+	Invite  []recorder.Fact  `json:"invite,omitempty"`
+	// Turns are what happened to the conversation: holds, transfers, more people.
+	Turns []Turn `json:"turns,omitempty"`
 }
 
 // A Seal says that nothing follows, from the spool.
