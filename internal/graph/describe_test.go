@@ -260,15 +260,15 @@ func TestBoundsAreTold(t *testing.T) {
 	}
 }
 
-// TestRosterNumbers: a participant's telephone number is known beside who it is.
-func TestRosterNumbers(t *testing.T) {
+// TestNumbersOfPeople: a participant's telephone number is known beside who it is.
+func TestNumbersOfPeople(t *testing.T) {
 	t.Parallel()
 	r := decodeOK(t, batchOf(entryOf("updated", "/participants", `[
 		{"id":"p1","info":{"identity":{"user":{"id":"8:orgid:8a34a46b-3d17-4adc-8dce-dc4e7d572698"},"phone":{"id":"0049 30 1234"},"device":null}}},
 		{"id":"p2","info":{"identity":{"phone":{"id":"4:+441632960123","displayName":"x"}}}}]`)))[0].Roster
 	want := []recorder.Participant{
-		{ID: "p1", Kind: "user", Identity: "8a34a46b-3d17-4adc-8dce-dc4e7d572698", Also: []recorder.Identity{{Kind: "phone", ID: "0049 30 1234"}}},
-		{ID: "p2", Kind: "phone", Identity: "+441632960123", Name: "x"},
+		{ID: "p1", MuteUntold: true, LobbyUntold: true, Kind: "user", Identity: "8a34a46b-3d17-4adc-8dce-dc4e7d572698", Also: []recorder.Identity{{Kind: "phone", ID: "0049 30 1234"}}},
+		{ID: "p2", MuteUntold: true, LobbyUntold: true, Kind: "phone", Identity: "+441632960123", Name: "x"},
 	}
 	if diff := cmp.Diff(want, r.Participants); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
