@@ -264,9 +264,7 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 			job.Others = append(job.Others, archive.Other{Recording: o.ID, Samples: o.Samples, GapSamples: o.GapSamples, EndedAt: o.EndedAt})
 		}
 	}
-	for _, e := range journal {
-		job.Events = append(job.Events, archive.Event{Seq: e.Seq, At: e.At, Kind: e.Kind, Data: e.Data})
-	}
+	job.Events = eventsOf(journal)
 	return job, nil
 }
 

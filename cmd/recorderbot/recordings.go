@@ -60,41 +60,10 @@ func folderOf(archiveDir string, r catalogue.Recording) string {
 	return archive.Folder(archiveDir, r.Path)
 }
 
-type recordingsList struct {
-	Config  string        `default:"recorderbot.yaml" help:"Configuration file."`
-	Call    string        `help:"Only of this call."`
-	User    string        `help:"Only of this observed user (object ID)."`
-	Tenant  string        `help:"Only of this tenant."`
-	Outcome string        `help:"Only with this outcome (recorded, recordedWithGaps, notRecorded, failed, rejected)."`
-	Since   time.Duration `help:"Only of calls of the last such time, as 24h."`
-	Limit   int           `default:"100" help:"How many at most."`
-	JSON    bool          `help:"Write JSON lines."`
-}
-
-// filter turns the flags into what they ask for.
-func (cmd recordingsList) filter() (catalogue.Filter, error) {
-	_, known := recorder.ParseOutcome(cmd.Outcome)
-	switch {
-	case cmd.Outcome != "" && !known:
-		return catalogue.Filter{}, fmt.Errorf("--outcome %q is not known; it is one of recorded, recordedWithGaps, notRecorded, failed, rejected", cmd.Outcome)
-	case cmd.Limit <= 0:
-		return catalogue.Filter{}, fmt.Errorf("--limit %d is not 1 or more", cmd.Limit)
-	case cmd.Since < 0:
-		return catalogue.Filter{}, fmt.Errorf("--since %v is in the future; write how long ago, as 24h", cmd.Since)
-	}
-	f := catalogue.Filter{
-		Call: recorder.CallID(cmd.Call), ObservedUser: cmd.User, Tenant: cmd.Tenant, Outcome: cmd.Outcome, Limit: cmd.Limit,
-	}
-	if cmd.Since > 0 {
-		f.Since = time.Now().Add(-cmd.Since)
-	}
-	return f, nil
-}
-
 // Run lists what came of invites: no invite is left out because nothing of it was
 // recorded.
 func (cmd recordingsList) Run(c *console) error {
-	filter, err := cmd.filter()
+	filter, err := cmd.filter(time.Now())
 	if err != nil {
 		return err
 	}
@@ -110,13 +79,13 @@ func (cmd recordingsList) Run(c *console) error {
 			return writeJSONLines(c.out, all)
 		}
 		w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, "RECORDING\tINVITED\tLENGTH\tGAPS\tOUTCOME\tCAUSE\tSTATE\tUSER\tCALL")
+		fmt.Fprintln(w, "RECORDING\tINVITED\tLENGTH\tGAPS\tOUTCOME\tCAUSE\tSTATE\tFLAGS\tUSER\tCALL")
 		for _, r := range all {
 			lasted, missing := "-", "-"
 			if r.ID != "" {
 				lasted, missing = length(r.Samples+gapsBeyond(r)), length(r.GapSamples)
 			}
-			row := []string{r.ID, clockTime(r.InvitedAt), lasted, missing, r.Outcome, string(r.Cause), string(r.State), r.ObservedUser, string(r.Call)}
+			row := []string{r.ID, clockTime(r.InvitedAt), lasted, missing, r.Outcome, string(r.Cause), string(r.State), strings.Join(r.Flags, ","), r.ObservedUser, string(r.Call)}
 			for i := range row {
 				row[i] = cmp.Or(row[i], "-")
 			}
@@ -159,6 +128,7 @@ func length(samples int64) string {
 type recordingsShow struct {
 	Config    string `default:"recorderbot.yaml" help:"Configuration file."`
 	Recording string `arg:"" help:"The recording's ID, or the call's."`
+	Fields    bool   `help:"Show every field of the invite too."`
 	Journal   bool   `help:"Show the call's whole journal too."`
 }
 
@@ -213,6 +183,7 @@ func showRecording(w io.Writer, r catalogue.Recording, archiveDir string) {
 		{"length", length(r.Samples + gapsBeyond(r))},
 		{"gaps", length(r.GapSamples)},
 		{"discarded frames", fmt.Sprint(r.Discarded)},
+		{"flags", strings.Join(r.Flags, ", ")},
 	})
 }
 
@@ -239,6 +210,10 @@ func (cmd recordingsShow) showCall(ctx context.Context, w io.Writer, cat *catalo
 		{"cause", string(r.Cause)},
 		{"detail", r.OutcomeDetail},
 	})
+	call.Invite.Call.ID = r.Call // where its row is lost
+	if err := cmd.showConversation(ctx, w, cat, call, journal); err != nil {
+		return err
+	}
 	fmt.Fprintln(w, "\norder\t")
 	for _, e := range journal {
 		if cmd.Journal || orderKind(recorder.EntryKind(e.Kind)) {

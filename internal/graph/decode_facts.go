@@ -20,6 +20,10 @@ func factRoots() []string {
 	}
 }
 
+// FieldRoots are the words with which the names of an invite's fields begin
+// (recorder.Fact).
+func FieldRoots() []string { return append([]string{"botData"}, factRoots()...) }
+
 // facts gathers fields.
 type facts struct {
 	all  []recorder.Fact
