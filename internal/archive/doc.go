@@ -22,6 +22,10 @@
 //	events.jsonl          the call's journal and what the spool says beside media
 //	manifest.json         everything else; see [Manifest]
 //
+// Who was in the call, in the lobby, muted, on hold and speaking, and whose each
+// source was at which time, is what package roster makes of the journal's rosters and
+// of what the media host said of who speaks.
+//
 // Gaps are filled with silence, so that all files of a folder begin at the same
 // instant and their time stays true.
 //

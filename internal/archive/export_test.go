@@ -11,4 +11,6 @@ func (m *Manifest) Encode() ([]byte, error) { return m.encode() }
 func CheckOrder(m *Manifest) []Finding { return checkOrder(m) }
 
 // ParticipantsOf replays a journal's rosters.
-func ParticipantsOf(events []Event) []Participant { return participantsOf(events) }
+func ParticipantsOf(events []Event) []Participant {
+	return participantsOf(historyOf(events), events, nil)
+}

@@ -75,9 +75,14 @@ type Manifest struct {
 	Tracks          []Track           `json:"tracks"`
 	Pauses          []Pause           `json:"pauses"`
 	Participants    []Participant     `json:"participants"`
-	Files           []File            `json:"files"`
-	Software        Software          `json:"software"`
-	MediaHost       MediaHost         `json:"mediaHost"`
+	// Speech says how exact the participants' Speaking is, and who spoke without a name;
+	// missing where the media host told of no speaker.
+	Speech *Speech `json:"speech,omitempty"`
+	// RosterOmitted counts participants, sources and names of sources that were too many.
+	RosterOmitted int       `json:"rosterOmitted,omitempty"`
+	Files         []File    `json:"files"`
+	Software      Software  `json:"software"`
+	MediaHost     MediaHost `json:"mediaHost"`
 	// Previous is the SHA-256, in hex, of the manifest that was published before
 	// this one; empty for the first.
 	Previous string `json:"previous"`

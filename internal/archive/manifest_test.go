@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/recorder"
@@ -110,18 +111,18 @@ func TestParticipantsOverTime(t *testing.T) {
 			Data: marshal(t, m{"sequence": sequence, "delta": delta, "participants": ps}),
 		})
 	}
-	roster(1, 1, false, recorder.Participant{ID: "a", Name: "Anna", Streams: audio(1)}, recorder.Participant{ID: "b", InLobby: true})
+	roster(1, 1, false, recorder.Participant{ID: "a", Name: "Anna", Streams: audio(1), Sequence: 1}, recorder.Participant{ID: "b", InLobby: true, Sequence: 1})
 	events = append(events, archive.Event{At: at(1), Kind: "roster", Data: []byte("no json")})
-	roster(2, 2, false, recorder.Participant{ID: "a", Streams: audio(1)}, recorder.Participant{ID: "b", Kind: "phone"})
-	roster(3, 1, false)                                                  // late: says less than is known
-	roster(4, 3, true, recorder.Participant{ID: "a", Streams: audio(5)}) // a new source
-	roster(5, 4, true, recorder.Participant{ID: "a", Muted: true})       // no word of streams
-	roster(6, 5, true, recorder.Participant{ID: "b", Removed: true, Reason: "left"})
-	roster(7, 6, true, recorder.Participant{ID: "b"})                                // back
-	roster(8, 0, false, recorder.Participant{ID: "b"}, recorder.Participant{ID: ""}) // without a number: a is gone
+	roster(2, 2, false, recorder.Participant{ID: "a", Streams: audio(1), Sequence: 1}, recorder.Participant{ID: "b", Kind: "phone", Sequence: 2})
+	roster(3, 1, false, recorder.Participant{ID: "b", InLobby: true, Sequence: 1})                    // late: says less than is known
+	roster(4, 3, true, recorder.Participant{ID: "a", Streams: audio(5)})                              // a new source
+	roster(5, 4, true, recorder.Participant{ID: "a", Muted: true, LobbyUntold: true})                 // no word of streams
+	roster(6, 5, true, recorder.Participant{ID: "b", Removed: true, Reason: "left", Kind: "unknown"}) // nor of who it is
+	roster(7, 6, true, recorder.Participant{ID: "b"})                                                 // back
+	roster(8, 0, false, recorder.Participant{ID: "b"}, recorder.Participant{ID: ""})                  // without a number: a is gone
 	want := []archive.Participant{
 		{
-			ID: "a", Name: "Anna", Present: []archive.Span{{From: at(1), To: at(8)}},
+			ID: "a", Name: "Anna", Present: []archive.Span{{From: at(1), To: at(8)}}, Muted: []archive.Span{{From: at(5), To: at(8)}},
 			Streams: []archive.ParticipantStream{
 				{SourceID: 1, Type: "audio", Direction: "sendReceive", From: at(1), To: at(4)},
 				{SourceID: 5, Type: "audio", Direction: "sendReceive", From: at(4), To: at(8)},
@@ -129,10 +130,10 @@ func TestParticipantsOverTime(t *testing.T) {
 		},
 		{
 			ID: "b", Kind: "phone", Present: []archive.Span{{From: at(2), To: at(6), Reason: "left"}, {From: at(7)}},
-			Streams: []archive.ParticipantStream{},
+			Lobby: []archive.Span{{From: at(1), To: at(2)}},
 		},
 	}
-	if d := cmp.Diff(want, archive.ParticipantsOf(events)); d != "" {
+	if d := cmp.Diff(want, archive.ParticipantsOf(events), cmpopts.EquateEmpty()); d != "" {
 		t.Errorf("participants (-want +got):\n%s", d)
 	}
 }

@@ -1,26 +1,47 @@
 package archive
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/roster"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
-// A Participant is someone who was in the call, and when.
+// A Participant is someone who was in the call or in its lobby, and when.
 type Participant struct {
-	ID       string              `json:"id"`
-	Identity string              `json:"identity,omitempty"`
-	Kind     string              `json:"kind,omitempty"`
-	Name     string              `json:"name,omitempty"`
-	Tenant   string              `json:"tenant,omitempty"`
-	Present  []Span              `json:"present"`
-	Streams  []ParticipantStream `json:"streams"`
+	ID       string `json:"id"`
+	Identity string `json:"identity,omitempty"`
+	Kind     string `json:"kind,omitempty"`
+	Name     string `json:"name,omitempty"`
+	Tenant   string `json:"tenant,omitempty"`
+	// Role is RoleRecorder or RoleBot; empty: a person, for all that is known.
+	Role string `json:"role,omitempty"`
+	// Recording is the recording status that the platform told of the participant.
+	Recording string `json:"recording,omitempty"`
+	// Anonymized: the identity is not the true one.
+	Anonymized bool `json:"anonymized,omitempty"`
+	// Identities are further ones of the same participant.
+	Identities []recorder.Identity `json:"identities,omitempty"`
+	Present    []Span              `json:"present"`
+	Streams    []ParticipantStream `json:"streams"`
+	Lobby      []Span              `json:"lobby,omitempty"`    // waiting to be let in
+	Muted      []Span              `json:"muted,omitempty"`    // by themselves or the server, while present
+	Held       []Span              `json:"held,omitempty"`     // on hold: with audio that sends nothing
+	Speaking   []Span              `json:"speaking,omitempty"` // in this recording; see Speech
+	// Omitted counts spans and streams that were too many.
+	Omitted int `json:"omitted,omitempty"`
 }
+
+// The roles.
+const (
+	RoleRecorder = "recorder" // ours, or another one
+	RoleBot      = "bot"      // another application
+)
 
 // A Span is a stretch of time, by our clock; To is missing where it lasted to the
 // end of what we know.
@@ -30,13 +51,16 @@ type Span struct {
 	Reason string    `json:"reason,omitempty"` // of the end, as the platform told it
 }
 
-// A ParticipantStream is a source that a participant sent with, and when.
+// A ParticipantStream is a source that a participant had, and when. Not every
+// direction sends.
 type ParticipantStream struct {
-	SourceID  uint32    `json:"sourceId"`
-	Type      string    `json:"type"`
-	Direction string    `json:"direction"`
-	From      time.Time `json:"from"`
-	To        time.Time `json:"to,omitzero"`
+	SourceID    uint32    `json:"sourceId"`
+	Type        string    `json:"type"`
+	Direction   string    `json:"direction"`
+	From        time.Time `json:"from"`
+	To          time.Time `json:"to,omitzero"`
+	Label       string    `json:"label,omitempty"`
+	ServerMuted []Span    `json:"serverMuted,omitempty"`
 }
 
 // A TrackParticipant is someone who may be heard or seen in a track.
@@ -44,6 +68,26 @@ type TrackParticipant struct {
 	ID   string    `json:"id"`
 	From time.Time `json:"from"`
 	To   time.Time `json:"to,omitzero"`
+	// Learned says how a source got this name, and LearnedAt when: after From where it
+	// was named later. Of mixed audio, which has no source, they say nothing.
+	Learned   roster.Learned `json:"learned,omitempty"`
+	LearnedAt time.Time      `json:"learnedAt,omitzero"`
+}
+
+// A Speech says how exact the times are at which participants spoke, and who spoke
+// without a name.
+type Speech struct {
+	// WithinSeconds: pauses of one speaker that were shorter are not told.
+	WithinSeconds int             `json:"withinSeconds"`
+	Unnamed       []UnnamedSource `json:"unnamed,omitempty"`
+	// Omitted counts words of the media host for which there was no room.
+	Omitted int `json:"omitted,omitempty"`
+}
+
+// An UnnamedSource spoke while no roster named it.
+type UnnamedSource struct {
+	SourceID uint32 `json:"sourceId"`
+	Speaking []Span `json:"speaking"`
 }
 
 // rosterData is a roster as the journal has it.
@@ -51,131 +95,122 @@ type rosterData struct {
 	Sequence     int64                  `json:"sequence"`
 	Delta        bool                   `json:"delta"`
 	Participants []recorder.Participant `json:"participants"`
+	Asked        time.Time              `json:"asked"`
 }
 
-// A register follows the roster through the journal.
-type register struct {
-	people   map[string]*Participant
-	order    []string // IDs, as they first appeared
-	sequence int64
-}
-
-// participantsOf replays the rosters of a journal. A full roster ends the
-// presence of everyone it leaves out; a delta changes only whom it names. Rosters
-// that are older than what is known are ignored; those without a number are
-// taken as they come.
-func participantsOf(events []Event) []Participant {
-	g := register{people: map[string]*Participant{}}
+// historyOf replays the rosters of a journal.
+func historyOf(events []Event) *roster.History {
+	h := roster.NewHistory()
 	for _, e := range inOrder(events) {
 		var d rosterData
 		if e.Kind != string(recorder.EntryRoster) || json.Unmarshal(e.Data, &d) != nil {
 			continue
 		}
-		if d.Sequence > 0 && d.Sequence < g.sequence {
-			continue
-		}
-		g.sequence = max(g.sequence, d.Sequence)
-		g.take(clean(e.At), d)
+		h.Take(clean(e.At), recorder.Roster{Sequence: d.Sequence, Delta: d.Delta, Participants: d.Participants, Asked: d.Asked})
 	}
-	all := make([]Participant, 0, len(g.order))
-	for _, id := range g.order {
-		all = append(all, *g.people[id])
+	return h
+}
+
+// participantsOf lists everyone who was told to be in the call, as they appeared.
+func participantsOf(h *roster.History, events []Event, speaking map[string][]roster.Span) []Participant {
+	recorders := recordersIn(events)
+	all := make([]Participant, 0, len(h.Participants()))
+	for _, p := range h.Participants() {
+		n := Participant{
+			ID: p.ID, Identity: p.Identity, Kind: p.Kind, Name: p.Name, Tenant: p.Tenant, Recording: p.Recording, Anonymized: p.Anonymized,
+			Identities: p.Also, Present: spans(p.Present), Streams: []ParticipantStream{}, Lobby: spans(p.Lobby), Muted: spans(p.Muted),
+			Held: spans(p.Held), Speaking: spans(speaking[p.ID]), Omitted: p.Omitted,
+		}
+		for _, s := range p.Streams {
+			n.Streams = append(n.Streams, ParticipantStream{s.Source.ID, s.Source.Type, s.Direction, s.From, s.To, s.Label, spans(s.Muted)})
+		}
+		switch listed := slices.ContainsFunc(recorders, func(id string) bool { return strings.EqualFold(id, p.ID) }); {
+		case listed, p.Bot() && (p.Recording == "recording" || p.Recording == "failed"):
+			n.Role = RoleRecorder
+		case p.Bot():
+			n.Role = RoleBot
+		}
+		all = append(all, n)
 	}
 	return all
 }
 
-func (g *register) take(at time.Time, d rosterData) {
-	named := map[string]bool{}
-	for _, p := range d.Participants {
-		if p.ID == "" {
+func spans(all []roster.Span) []Span {
+	out := make([]Span, len(all))
+	for i, s := range all {
+		out[i] = Span(s)
+	}
+	return out
+}
+
+// recordersIn are the participants that the invite says to be recorders: we, those
+// that are paired with us, and others (botData, comms-samples #664).
+func recordersIn(events []Event) []string {
+	var all []string
+	type recorders []struct {
+		Participant string `json:"participantId"`
+	}
+	for _, e := range events {
+		var d struct {
+			Mine string `json:"myParticipant"`
+			Raw  struct {
+				Metadata struct {
+					Bot struct {
+						Paired recorders `json:"pairedRecorders"`
+						Others recorders `json:"otherRecorders"`
+					} `json:"botData"`
+				} `json:"applicationMetadata"`
+			} `json:"raw"`
+		}
+		if e.Kind != string(recorder.EntryInvite) {
 			continue
 		}
-		named[p.ID] = true
-		known := g.people[p.ID]
-		if known == nil {
-			known = &Participant{ID: p.ID, Present: []Span{}, Streams: []ParticipantStream{}}
-			g.people[p.ID] = known
-			g.order = append(g.order, p.ID)
-		}
-		known.update(at, p, d.Delta)
-	}
-	if d.Delta {
-		return
-	}
-	for id, p := range g.people {
-		if !named[id] {
-			p.leave(at, "")
+		_ = json.Unmarshal(e.Data, &d) // what is of another shape is as if it were not there
+		all = append(all, d.Mine)
+		for _, r := range slices.Concat(d.Raw.Metadata.Bot.Paired, d.Raw.Metadata.Bot.Others) {
+			all = append(all, r.Participant)
 		}
 	}
+	return slices.DeleteFunc(all, func(id string) bool { return id == "" })
 }
 
-// update takes what a roster says about a participant. What a delta does not
-// mention has not changed.
-func (p *Participant) update(at time.Time, now recorder.Participant, delta bool) {
-	p.Identity = cmp.Or(now.Identity, p.Identity)
-	p.Kind = cmp.Or(now.Kind, p.Kind)
-	p.Name = cmp.Or(now.Name, p.Name)
-	p.Tenant = cmp.Or(now.Tenant, p.Tenant)
-	if now.Removed || now.InLobby {
-		p.leave(at, now.Reason)
-		return
-	}
-	if n := len(p.Present); n == 0 || !p.Present[n-1].To.IsZero() {
-		p.Present = append(p.Present, Span{From: at})
-	}
-	if delta && now.Streams == nil {
-		return
-	}
-	for i := range p.Streams {
-		s := &p.Streams[i]
-		if s.To.IsZero() && !slices.ContainsFunc(now.Streams, s.is) {
-			s.To = at
-		}
-	}
-	for _, s := range now.Streams {
-		open := func(o ParticipantStream) bool { return o.To.IsZero() && o.is(s) }
-		if !slices.ContainsFunc(p.Streams, open) {
-			p.Streams = append(p.Streams, ParticipantStream{
-				SourceID: s.SourceID, Type: s.Type, Direction: s.Direction, From: at,
-			})
-		}
-	}
-}
-
-func (s ParticipantStream) is(m recorder.MediaStream) bool {
-	return s.SourceID == m.SourceID && s.Type == m.Type && s.Direction == m.Direction
-}
-
-func (p *Participant) leave(at time.Time, reason string) {
-	if n := len(p.Present); n > 0 && p.Present[n-1].To.IsZero() {
-		p.Present[n-1].To, p.Present[n-1].Reason = at, reason
-	}
-	for i := range p.Streams {
-		if p.Streams[i].To.IsZero() {
-			p.Streams[i].To = at
-		}
-	}
-}
-
-// participantsOn lists who may be heard or seen in a track: everyone present, in
-// mixed audio; else those whose stream had the track's source ID. A source that
-// no roster named has nobody: its track keeps the number.
-func participantsOn(t *timeline.Track, all []Participant) []TrackParticipant {
+// participantsOn lists who may be heard or seen in a track that begins at started:
+// everyone present, in mixed audio; else those whose the track's source was. What
+// came of a source before anybody was known to have it is named later. A source that
+// no roster ever named has nobody: its track keeps the number.
+func participantsOn(t *timeline.Track, started time.Time, h *roster.History) []TrackParticipant {
 	on := []TrackParticipant{}
-	for _, p := range all {
-		if t.Kind == frame.MixedAudio {
+	if t.Kind == frame.MixedAudio {
+		for _, p := range h.Participants() {
 			for _, s := range p.Present {
-				on = append(on, TrackParticipant{p.ID, s.From, s.To})
-			}
-			continue
-		}
-		for _, s := range p.Streams {
-			if s.SourceID == t.Source && s.Type == streamType(t.Kind) {
-				on = append(on, TrackParticipant{p.ID, s.From, s.To})
+				on = append(on, TrackParticipant{ID: p.ID, From: s.From, To: s.To})
 			}
 		}
+		return on
+	}
+	for _, n := range h.Named(roster.Source{Type: streamType(t.Kind), ID: t.Source}) {
+		if n.From.IsZero() {
+			if n.From = n.At; started.Before(n.At) {
+				n.From = clean(started)
+			}
+		}
+		on = append(on, TrackParticipant{n.Participant, n.From, n.To, n.Learned, n.At})
 	}
 	return on
+}
+
+// speechOf tells who spoke without a name. It is nil where nobody was told to speak.
+func speechOf(s *roster.Speaking, unnamed map[uint32][]roster.Span) *Speech {
+	if len(s.Sources()) == 0 {
+		return nil
+	}
+	speech := &Speech{WithinSeconds: int(s.Apart() / time.Second), Omitted: s.Omitted()}
+	for _, id := range s.Sources() {
+		if all := unnamed[id]; len(all) > 0 {
+			speech.Unnamed = append(speech.Unnamed, UnnamedSource{id, spans(all)})
+		}
+	}
+	return speech
 }
 
 // streamType is the roster's word for what a track holds.

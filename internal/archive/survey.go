@@ -10,6 +10,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/format"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/roster"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
@@ -27,6 +28,7 @@ type survey struct {
 	damaged         int // records that the spool could not read
 	summary         timeline.Summary
 	feed            timeline.Feed
+	speaking        *roster.Speaking
 }
 
 // maxSources is how many sources one recording may have.
@@ -46,6 +48,9 @@ type permitMeta struct {
 
 // openedNote is the note that the media side leaves when the gate has opened.
 const openedNote = "opened"
+
+// speakersNote is the note about who speaks from then on.
+const speakersNote = "speakers"
 
 // records reads the spool. A record that is damaged there is left out, each time
 // the same: what it held is missing by its number.
@@ -74,7 +79,7 @@ func ignore(error) {}
 // takeSurvey is the first pass. It trusts the spool's order no more than its own
 // eyes: a frame outside permit and seal is an error.
 func takeSurvey(ctx context.Context, j *Job) (*survey, error) {
-	s := &survey{feed: timeline.Feed{Timeline: timeline.New()}}
+	s := &survey{feed: timeline.Feed{Timeline: timeline.New()}, speaking: roster.NewSpeaking()}
 	for r, err := range j.records(ctx, func(error) { s.damaged++ }) {
 		if err != nil {
 			return nil, err
@@ -152,20 +157,46 @@ func (s *survey) add(r spool.Record) error {
 	case spool.GapType:
 		s.feed.Gap(r.Gap)
 	case spool.NoteType:
-		var note struct {
-			FirstSeq uint64 `json:"firstSeq"`
-		}
-		if r.Note.Kind == openedNote && json.Unmarshal(r.Note.Data, &note) == nil {
-			s.feed.Begin(note.FirstSeq)
-		}
-		var belief timeline.Belief
-		if r.Note.Kind == timeline.BeliefNote && json.Unmarshal(r.Note.Data, &belief) == nil {
-			s.feed.Believe(belief)
-		}
+		s.note(r)
 	case spool.SealType:
 		s.seal, s.sealAt = r.Seal, r.At
+		s.speaking.End(s.spokenUntil())
 	}
 	return nil
+}
+
+// note takes what the media side wrote beside media; what is of another shape is as
+// if it were not there.
+func (s *survey) note(r spool.Record) {
+	switch r.Note.Kind {
+	case openedNote:
+		var d struct {
+			FirstSeq uint64 `json:"firstSeq"`
+		}
+		if json.Unmarshal(r.Note.Data, &d) == nil {
+			s.feed.Begin(d.FirstSeq)
+		}
+	case timeline.BeliefNote:
+		var belief timeline.Belief
+		if json.Unmarshal(r.Note.Data, &belief) == nil {
+			s.feed.Believe(belief)
+		}
+	case speakersNote:
+		var d struct {
+			Sources []uint32 `json:"sources"`
+		}
+		if json.Unmarshal(r.Note.Data, &d) == nil {
+			s.speaking.Take(clean(r.At), d.Sources)
+		}
+	}
+}
+
+// spokenUntil is when whoever spoke last had ended, at the latest: with the media.
+func (s *survey) spokenUntil() time.Time {
+	if s.lastAt.IsZero() {
+		return clean(s.sealAt)
+	}
+	return clean(s.lastAt)
 }
 
 // started returns the instant of sample 0: the platform's time, where it is

@@ -87,8 +87,8 @@ type History struct {
 	sources map[Source]*[]Naming
 	at      time.Time // of the roster that is being taken
 	learned Learned
-	kept    int    // spans, streams and namings
-	omitted uint64 // participants, sources and namings beyond the bounds
+	kept    int // spans, streams and namings
+	omitted int // participants, sources and namings beyond the bounds
 }
 
 // NewHistory returns a history in which nothing has happened.
@@ -120,7 +120,7 @@ func (h *History) Now() *Roster { return h.now }
 
 // Omitted counts what the bounds left out, but for what the participants count
 // themselves.
-func (h *History) Omitted() uint64 { return h.omitted + h.now.counts.NoRoom }
+func (h *History) Omitted() int { return h.omitted + h.now.counts.NoRoom }
 
 // Participants returns everyone who was told to be in the call or its lobby, in the
 // order in which they appeared.

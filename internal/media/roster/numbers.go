@@ -30,7 +30,7 @@ type numbers struct {
 // seen is a delta that is known again.
 type seen struct {
 	number int64
-	print  uint64
+	mark   uint64
 }
 
 // weigh finds out how new a roster is as a whole. It reports whether the roster was
@@ -93,10 +93,10 @@ func (r *Roster) forgetNumbers() {
 
 // saw remembers a delta, and reports whether it was among those remembered, or
 // contradicts one of them: another one with its number.
-func (s *numbers) saw(number int64, print uint64) (repeated, contradicts bool) {
+func (s *numbers) saw(number int64, mark uint64) (repeated, contradicts bool) {
 	for _, old := range s.seen {
-		repeated = repeated || old == seen{number, print}
-		contradicts = contradicts || old.number == number && old.print != print
+		repeated = repeated || old == seen{number, mark}
+		contradicts = contradicts || old.number == number && old.mark != mark
 	}
 	if repeated {
 		return true, false
@@ -104,7 +104,7 @@ func (s *numbers) saw(number int64, print uint64) (repeated, contradicts bool) {
 	if len(s.seen) >= remembered {
 		s.seen = slices.Delete(s.seen, 0, 1)
 	}
-	s.seen = append(s.seen, seen{number, print})
+	s.seen = append(s.seen, seen{number, mark})
 	return false, contradicts
 }
 

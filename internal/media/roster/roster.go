@@ -22,11 +22,11 @@ const (
 
 // Counts say what a Roster could not take as it came.
 type Counts struct {
-	Repeated uint64 // deltas that were seen before
-	Behind   uint64 // rosters with an older number than one before
-	Restarts uint64 // times that numbers began anew
-	Nameless uint64 // participants without an ID
-	NoRoom   uint64 // participants and streams beyond the bounds
+	Repeated int // deltas that were seen before
+	Behind   int // rosters with an older number than one before
+	Restarts int // times that numbers began anew
+	Nameless int // participants without an ID
+	NoRoom   int // participants and streams beyond the bounds
 }
 
 // A Roster is who is in a call now.
@@ -114,7 +114,7 @@ func (r *Roster) one(n news, sequence int64, p *recorder.Participant) (changed b
 	}
 	who.named = r.takes
 	if len(p.Streams) > MostStreams {
-		r.counts.NoRoom += uint64(len(p.Streams) - MostStreams)
+		r.counts.NoRoom += len(p.Streams) - MostStreams
 	}
 	before := who.state()
 	described := who.take(n, p)

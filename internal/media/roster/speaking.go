@@ -27,7 +27,7 @@ type Speaking struct {
 	latest  time.Time
 	spans   int
 	apart   time.Duration
-	omitted uint64 // words and spans without room
+	omitted int // words and spans without room
 }
 
 type spoken struct {
@@ -113,7 +113,7 @@ func (s *Speaking) coarsen() {
 func (s *Speaking) Apart() time.Duration { return s.apart }
 
 // Omitted counts the words and spans for which there was no room.
-func (s *Speaking) Omitted() uint64 { return s.omitted }
+func (s *Speaking) Omitted() int { return s.omitted }
 
 // Sources returns those that have spoken, in ascending order.
 func (s *Speaking) Sources() []uint32 { return slices.Sorted(maps.Keys(s.sources)) }
