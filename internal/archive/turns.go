@@ -50,7 +50,9 @@ const transferCompleted json.Number = "7015"
 
 // TurnsOf reads the turns of a call out of its journal, in the order in which they
 // began.
-func TurnsOf(f Facts, events []Event) []Turn { return turnsOf(f, events, participantsOf(historyOf(events), events, nil)) }
+func TurnsOf(f Facts, events []Event) []Turn {
+	return turnsOf(f, events, participantsOf(historyOf(events), events, nil))
+}
 
 func turnsOf(f Facts, events []Event, all []Participant) (turns []Turn) {
 	if slices.ContainsFunc(f.Parties, func(p recorder.Party) bool { return p.Role == recorder.RoleTransferor }) {
