@@ -8,6 +8,7 @@ build: ## one static binary: ./recorderbot
 
 test: ## all that must hold; installs what it needs where it may
 	./scripts/need.sh ffmpeg=ffmpeg flac=flac promtool=prometheus
+	-./scripts/need.sh chromium=chromium # without it the tests of playback in a browser are skipped
 	$(GO) mod verify
 	$(GO) vet ./...
 	$(GO) test ./...

@@ -285,7 +285,7 @@ func (b *bot) makeRegistry(ctx context.Context) error {
 	b.gate = b.newGate()
 	b.registry = recorder.NewRegistry(ctx, recorder.Options{
 		Platform: b.graph, Media: b.media, Ledger: b.catalogue, OnFailure: policy,
-		Admit: b.gate.Admit, Concluded: b.callOver, Registerer: b.metrics, Log: b.log.Named("recorder"),
+		Admit: b.gate.Admit, Concluded: b.callOver, OnRoster: b.media.Roster, Registerer: b.metrics, Log: b.log.Named("recorder"),
 	})
 	return nil
 }

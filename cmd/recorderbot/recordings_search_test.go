@@ -29,7 +29,7 @@ type waiting struct {
 	recorder.Platform
 }
 
-func (waiting) CreateSession(ctx context.Context, _ recorder.CallRef, _ string) (recorder.Session, error) {
+func (waiting) CreateSession(ctx context.Context, _ recorder.CallRef, _ recorder.Placement) (recorder.Session, error) {
 	<-ctx.Done()
 	return recorder.Session{}, recorder.ErrNoMediaHost
 }

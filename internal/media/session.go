@@ -117,9 +117,7 @@ func newSession(s *Service, h *host, call recorder.CallRef, id string, streams S
 		line: timeline.New(), believed: math.MaxInt64, spent: make(map[uint32]time.Duration),
 		speakers: newSpeakersLimit(),
 	}
-	if streams.Cameras > 0 || streams.Screen {
-		one.viewer.plan = subscription.New(streams.Cameras, streams.Screen, streams.Height)
-	}
+	one.viewer.begin(streams)
 	return one
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/media/subscription"
+	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
 // Bounds of what a host may say of who speaks: it is a note for each word.
@@ -43,6 +44,9 @@ func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
 	s.write(func(b *spool.Batch) {
 		kept = s.gate == gateOpen && s.permit.Live() && before >= s.first && b.Note(s.recording, "speakers", data)
 	})
+	if kept && !s.viewer.named(sources) {
+		s.service.opts.Post(s.call.ID, recorder.UnknownSource{}) // somebody should ask who that is
+	}
 	if kept {
 		s.replan(func(p *subscription.Plan) { p.Speakers(sources, time.Now()) })
 	}

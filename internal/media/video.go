@@ -1,29 +1,77 @@
 package media
 
 import (
+	"math"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/roster"
 	"github.com/recorderbot/recorderbot/internal/media/subscription"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
-// A viewer has a session's video subscribed as its plan says. Its lock is its own:
-// nothing is asked of the link under the gates'.
+// A viewer knows who is in the call, and has its video subscribed as its plan says. Its
+// lock is its own: nothing is asked of the link under the gates'.
 type viewer struct {
-	mu   sync.Mutex
-	plan *subscription.Plan // nil: there is no video
+	mu     sync.Mutex
+	people *roster.Roster
+	plan   *subscription.Plan // nil: there is no video
 }
 
-// Cameras tells of everybody in a call who sends video now. It may be told as often as
-// rosters come; of a call without video, or that is not here, nothing is kept.
-func (s *Service) Cameras(call recorder.CallID, now []subscription.Camera) {
-	if one := s.session(call); one != nil {
-		one.replan(func(p *subscription.Plan) { p.Roster(now) })
+// begin knows nobody yet.
+func (v *viewer) begin(t Streams) {
+	v.people = roster.New()
+	if t.Cameras > 0 || t.Screen {
+		v.plan = subscription.New(t.Cameras, t.Screen, t.Height)
 	}
+}
+
+// Roster tells of who is in a call: each roster as it comes, in order. Of a call that is
+// not here nothing is kept.
+func (s *Service) Roster(call recorder.CallID, told recorder.Roster) {
+	one := s.session(call)
+	if one == nil {
+		return
+	}
+	v := &one.viewer
+	v.mu.Lock()
+	changed := v.people.Take(told.At, told)
+	var cameras []subscription.Camera
+	if changed && v.plan != nil {
+		cameras = camerasOf(v.people.Current())
+	}
+	v.mu.Unlock()
+	if changed {
+		one.replan(func(p *subscription.Plan) { p.Roster(cameras) })
+	}
+}
+
+// camerasOf are all who send video now.
+func camerasOf(people []roster.Person) (all []subscription.Camera) {
+	for _, p := range people {
+		for _, source := range p.Video {
+			all = append(all, subscription.Camera{Source: source, Voices: p.Audio})
+		}
+		for _, source := range p.Screen {
+			all = append(all, subscription.Camera{Source: source, Screen: true, Voices: p.Audio})
+		}
+	}
+	return all
+}
+
+// named reports whether all the sources are somebody's, as far as the rosters tell.
+func (v *viewer) named(sources []uint32) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, id := range sources {
+		if _, known := v.people.Owner(roster.Source{Type: "audio", ID: id}); !known && id != 0 && id != math.MaxUint32 {
+			return false
+		}
+	}
+	return true
 }
 
 // ReceiveStatus implements link.Owner.
@@ -72,12 +120,13 @@ func (s *session) replan(tell func(*subscription.Plan)) {
 	}
 }
 
-// succeed hands the plan to the session of the recording behind a pause: the sockets are
+// succeed hands what is known to the session of the recording behind a pause: the sockets are
 // the same.
 func (v *viewer) succeed(next *viewer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	next.plan, v.plan = v.plan, nil
+	next.plan, next.people = v.plan, v.people
+	v.plan, v.people = nil, roster.New()
 }
 
 // seen notes what a frame of video says of those behind it. Under the gates' lock.

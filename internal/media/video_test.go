@@ -3,10 +3,11 @@ package media
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
-	"github.com/recorderbot/recorderbot/internal/media/subscription"
+	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
 var seen = Streams{Cameras: 2, Screen: true, Height: 720}
@@ -24,6 +25,32 @@ func voice(seq, nth uint64) frame.Frame {
 	f := audio(seq)
 	f.MediaTime = audio(nth).MediaTime
 	return f
+}
+
+// sends tells of a participant who sends with a camera, and shares a screen where that is
+// not 0.
+func (w *world) sends(call recorder.CallID, camera, screen uint32) {
+	p := recorder.Participant{ID: "p", Streams: []recorder.MediaStream{{SourceID: camera, Type: "video", Direction: "sendReceive"}}}
+	if screen != 0 {
+		p.Streams = append(p.Streams, recorder.MediaStream{SourceID: screen, Type: "videoBasedScreenSharing", Direction: "sendOnly"})
+	}
+	w.service.Roster(call, recorder.Roster{At: time.Now(), Participants: []recorder.Participant{p}})
+}
+
+// TestWhoIsThat: where somebody speaks whom no roster names, the call is told; where all
+// are named it is not.
+func TestWhoIsThat(t *testing.T) {
+	t.Parallel()
+	var v viewer
+	v.begin(Streams{})
+	v.people.Take(time.Now(), recorder.Roster{Participants: []recorder.Participant{
+		{ID: "p", Streams: []recorder.MediaStream{{SourceID: 3, Type: "audio", Direction: "sendReceive"}}},
+	}})
+	for want, sources := range map[bool][]uint32{true: {3, 0, 0xFFFFFFFF}, false: {3, 4}} {
+		if got := v.named(sources); got != want {
+			t.Errorf("%v: named %v", sources, got)
+		}
+	}
 }
 
 func (w *world) awaitAsked(hs *testSession, want ...string) {
@@ -45,7 +72,7 @@ func TestVideo(t *testing.T) {
 	w := newWorld(t, worldOptions{streams: seen})
 	w.invite("c")
 	first := w.placed("c")
-	w.service.Cameras("c", []subscription.Camera{{Source: 7}, {Source: 9, Screen: true}})
+	w.sends("c", 7, 9)
 	s, hs := w.opened("c")
 	if first != s {
 		t.Fatal("another session")
@@ -89,7 +116,7 @@ func TestVideoThatNobodyWants(t *testing.T) {
 	s, hs := w.record("c")
 	hs.raw(audio(1), unit(2, 7, frame.KeyFrame))
 	w.refused(s, unwanted, 1)
-	w.service.Cameras("c", []subscription.Camera{{Source: 7}})
+	w.sends("c", 7, 0)
 	if asked := hs.state().asked; len(asked) != 0 {
 		t.Errorf("asked %q", asked)
 	}
@@ -102,7 +129,7 @@ func TestVideoBehindAPause(t *testing.T) {
 	w := newWorld(t, worldOptions{streams: Streams{Cameras: 1, Height: 360}})
 	w.invite("c")
 	w.placed("c")
-	w.service.Cameras("c", []subscription.Camera{{Source: 7}})
+	w.sends("c", 7, 0)
 	s, hs := w.opened("c")
 	w.awaitAsked(hs, "subscribe 0 to 7, 360 lines")
 	hs.say(&pb.FromHost{Message: &pb.FromHost_SubscribeResult{SubscribeResult: &pb.SubscribeResult{Handle: hs.handle, SourceId: 7}}})
@@ -112,7 +139,7 @@ func TestVideoBehindAPause(t *testing.T) {
 	if _, err := w.registry.Pause(t.Context(), "c"); err != nil {
 		t.Fatal(err)
 	}
-	w.service.Cameras("c", []subscription.Camera{{Source: 8}})
+	w.sends("c", 8, 0)
 	if _, err := w.registry.Resume(t.Context(), "c"); err != nil {
 		t.Fatal(err)
 	}
