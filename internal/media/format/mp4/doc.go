@@ -39,7 +39,8 @@
 // frame are in the header too: sample entry avc3 (ISO/IEC 14496-15). So the size may
 // change in mid-file. Chromium 156 plays such a file from a plain <video src>: it
 // fires resize and goes on, and seeks back and forth over the change; ffmpeg 5.1
-// decodes from it what it decodes from the byte stream. Some players know only avc1:
+// decodes from it what it decodes from the byte stream; Firefox 153, GStreamer 1.22
+// and VLC 3.0 play it too. Some players know only avc1:
 // if the sets never changed, Close says so instead, where it can go back; the sets
 // are in the samples all the same, which avc1 does not foresee and players do not
 // mind.

@@ -1,6 +1,7 @@
 package mp4_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -120,4 +121,27 @@ func TestFFmpegSeesThePicturesAndTheTimes(t *testing.T) {
 	if diff := cmp.Diff(wantInfo, info); diff != "" {
 		t.Errorf("info (-want +got):\n%s", diff)
 	}
+}
+
+// Profiles beyond what the platform sends are told to players too.
+func TestFFmpegPlaysHigh10(t *testing.T) {
+	t.Parallel()
+	c := film(t, 98, 66, 10, 5, "-profile:v", "high10", "-pix_fmt", "yuv420p10le")
+	b, f := write(t, mp4.Options{}, func(f *feed) {
+		for i := range c.frames {
+			f.frame(at30(i), c, i)
+		}
+	})
+	if got, want := pictures(t, onDisk(t, "video.mp4", b)), pictures(t, onDisk(t, "video.h264", bytes.Join(c.frames, nil)), "-f", "h264"); !slices.Equal(got, want) {
+		t.Errorf("%d pictures, want %d, or others", len(got), len(want))
+	}
+	at := bytes.Index(b, []byte("avcC"))
+	if end := at - 4 + int(b[at-1]); !bytes.Equal(b[end-4:end], []byte{0xfd, 0xfa, 0xfa, 0}) { // 4:2:0, 10 and 10 bits, no extensions
+		t.Errorf("avcC ends in % x", b[end-4:end])
+	}
+	info, got, err := read(b)
+	if err != nil || info.Entry != "avc1" || info.SPS.LumaBits != 10 {
+		t.Errorf("%+v, %v", info, err)
+	}
+	same(t, got, f.want)
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +116,66 @@ func TestEveryByteTurned(t *testing.T) {
 				t.Errorf("byte %d, bit %d: not noticed, and nothing depends on it", i, bit)
 			}
 		}
+	}
+}
+
+// A file that is not as it was written is told.
+func TestReaderRefuses(t *testing.T) {
+	t.Parallel()
+	closed, _ := write(t, mp4.Options{Fragment: 100 * time.Millisecond}, func(f *feed) {
+		for i, data := range tiny(f.tb) {
+			f.give(mp4.Frame{Time: at30(i), Data: data})
+		}
+	})
+	for name, c := range map[string]struct {
+		spoil func(b [][]byte) [][]byte
+		want  string
+		cut   bool
+	}{
+		"nothing spoiled":              {func(b [][]byte) [][]byte { return b }, "", false},
+		"the last fragment is missing": {func(b [][]byte) [][]byte { return b[:len(b)-2] }, "ends at tick 1000000, but its header says 1666666", true},
+		"the first is missing":         {func(b [][]byte) [][]byte { return slices.Delete(b, 4, 6) }, "number of the fragment is 0x2, must be 0x1", false},
+		"one came twice":               {func(b [][]byte) [][]byte { return append(b, b[6:]...) }, "number of the fragment is 0x2, must be 0x3", false},
+		"a header that says less": {func(b [][]byte) [][]byte {
+			b[1][bytes.Index(b[1], []byte("mehd"))+15]--
+			return b
+		}, "ends at tick 1666666, but its header says 1666665", false},
+		"back in time": {func(b [][]byte) [][]byte {
+			b[6][bytes.Index(b[6], []byte("tfdt"))+15]--
+			return b
+		}, "begins at tick 999999, before the end of the fragment before it, 1000000", false},
+		"a unit that ends in zero": {func(b [][]byte) [][]byte {
+			b[7][len(b[7])-1] = 0
+			return b
+		}, "a NAL unit holds a start code or ends in zero", false},
+		"a start code": {func(b [][]byte) [][]byte {
+			copy(b[5][8+8:], "\x00\x00\x01")
+			return b
+		}, "a NAL unit holds a start code or ends in zero", false},
+		"a unit of no length": {func(b [][]byte) [][]byte {
+			copy(b[5][8:], "\x00\x00\x00\x00")
+			return b
+		}, "a NAL unit is empty or longer than its sample", false},
+		"a unit that is too long": {func(b [][]byte) [][]byte {
+			b[5][9] = 1
+			return b
+		}, "a NAL unit is empty or longer than its sample", false},
+		"samples that never came into force": {func(b [][]byte) [][]byte {
+			copy(b[6][4:], "free")
+			return b
+		}, "samples of a fragment that never came into force", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := read(bytes.Join(c.spoil(boxes(bytes.Clone(closed))), nil))
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if !strings.HasSuffix(got, c.want) || (c.want == "") != (err == nil) || errors.Is(err, io.ErrUnexpectedEOF) != c.cut {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
 	}
 }
 

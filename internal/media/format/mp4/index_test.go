@@ -93,9 +93,15 @@ func TestIndex(t *testing.T) {
 		"groups of many bytes": {mp4.Options{Fragment: time.Minute}, func(f *feed) {
 			large := annexB(spsA, pps0, slice(0x65, 0, bytes.Repeat([]byte{5}, 5<<20)...))
 			for i := range 3 {
-				f.give(mp4.Frame{Time: int64(i), Data: large})
+				f.give(mp4.Frame{Time: int64(2 * i), Data: large})
+				f.give(mp4.Frame{Time: int64(2*i + 1), Data: keyA})
 			}
-		}, 3},
+		}, 4}, // each ends the one before that has 4 MiB
+		"more fragments than there is room for": {mp4.Options{Fragment: 1}, func(f *feed) {
+			for i, at := 0, int64(0); i < 2060; i, at = i+1, at+at/256+1 {
+				f.give(mp4.Frame{Time: at, Data: keyA})
+			}
+		}, -1},
 		"a gap as long as the index can say": {mp4.Options{}, func(f *feed) {
 			f.give(mp4.Frame{Data: keyA})
 			f.give(mp4.Frame{Time: math.MaxUint32, Data: keyA})

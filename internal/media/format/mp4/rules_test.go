@@ -48,7 +48,8 @@ func TestVerdicts(t *testing.T) {
 		"before the first key frame": {[]step{
 			{data: annexB(p), verdict: u, fault: mp4.NoKeyFrame},
 			{data: annexB(spsA, pps0, p), verdict: u, fault: mp4.NoKeyFrame},
-			{data: annexB(idr), verdict: w}, // its sets are in the header
+			{data: annexB(idr, pps(0, 1)), verdict: u, fault: mp4.NoSets}, // the header could not hold both
+			{data: annexB(pps0, idr), verdict: w},                         // the other set is in the header
 			{data: annexB(p), verdict: w},
 		}, "avc1"},
 		"key frames whose sets never came": {[]step{
@@ -122,6 +123,12 @@ func TestVerdicts(t *testing.T) {
 			{data: annexB(idr), verdict: w}, // on those in the header
 			{data: keyB, verdict: w},
 			{data: annexB(idr), verdict: w, notSync: true}, // on those of the sample before
+			{data: keyA, verdict: w},
+		}, "avc3"},
+		"a set that can't be read": {[]step{
+			{data: keyA, verdict: w},
+			{data: annexB([]byte{0x67, 66, 0xc0, 30}, p), verdict: w},
+			{data: annexB(idr), verdict: w, notSync: true}, // it may have replaced the one in the header
 			{data: keyA, verdict: w},
 		}, "avc3"},
 		"units of all kinds, and padding": {[]step{

@@ -92,8 +92,8 @@ func (s *sets) entry(sps, pps set) (spss, ppss [][]byte) {
 	take := func(to [][]byte, most int, first, of *set) [][]byte {
 		switch {
 		case of.unit == nil:
-		case of.id == first.id: // or another of its ID, that came behind the key frame
-			of.entry = bytes.Equal(of.unit, first.unit)
+		case of.id == first.id:
+			of.entry = true
 		case len(to) < most && size+len(of.unit) <= maxEntry:
 			size += len(of.unit)
 			of.entry = true

@@ -114,8 +114,10 @@ func TestParseSPSRefuses(t *testing.T) {
 	t.Parallel()
 	head := []byte{0x67, 66, 0xc0, 30}
 	for name, payload := range map[string]string{
-		"an ID of 32":        ue(32),
-		"an endless number":  strings.Repeat("0", 100),
+		"an ID of 32":       ue(32),
+		"an endless number": strings.Repeat("0", 100),
+		"a number of 33 bits": ue(0) + ue(0) + ue(1) + "1" + strings.Repeat("0", 32) + "1" + strings.Repeat("0", 31) + "1" +
+			ue(0) + ue(0) + ue(1) + "0" + ue(79) + ue(44) + "1 1 0 0",
 		"too many pictures":  ue(0) + ue(0) + ue(2) + ue(17),
 		"a picture too wide": ue(0) + ue(0) + ue(2) + ue(1) + "0" + ue(4096) + ue(0) + "1 1 0 0",
 		"all cropped":        ue(0) + ue(0) + ue(2) + ue(1) + "0" + ue(0) + ue(0) + "1 1 1" + ue(4) + ue(4) + ue(0) + ue(0) + "0",
