@@ -64,8 +64,8 @@ func NewFLACWriterSized(dst io.WriteSeeker, tags []Tag, samples int64) (*FLACWri
 	return w, nil
 }
 
-// PCM appends samples, given as s16le. Beyond [MaxSamples] it is [ErrFLACTooLong], and
-// nothing is appended.
+// PCM appends samples, given as s16le. Beyond [MaxSamples] it is
+// [ErrFLACTooLong], and nothing is appended.
 func (w *FLACWriter) PCM(pcm []byte) error {
 	if len(pcm)%2 != 0 {
 		return fmt.Errorf("encoding flac: %d bytes are no whole number of samples", len(pcm))
@@ -89,8 +89,8 @@ func (w *FLACWriter) PCM(pcm []byte) error {
 }
 
 // Silence appends n samples of digital silence. A day of it takes a while: ctx
-// ends it between two blocks. Beyond [MaxSamples] it is [ErrFLACTooLong], and nothing is
-// appended.
+// ends it between two blocks. Beyond [MaxSamples] it is [ErrFLACTooLong], and
+// nothing is appended.
 func (w *FLACWriter) Silence(ctx context.Context, n int64) error {
 	if err := w.room(n); err != nil {
 		return err
@@ -144,9 +144,9 @@ func (w *FLACWriter) block() error {
 	return nil
 }
 
-// Close encodes what waits and completes the header: seek table, then number of samples and MD5.
-// A crash before its end leaves a file that says 0 samples. It neither syncs nor
-// closes the destination.
+// Close encodes what waits and completes the header: seek table, then number of
+// samples and MD5. A crash before its end leaves a file that says 0 samples. It
+// neither syncs nor closes the destination.
 func (w *FLACWriter) Close() error {
 	if w.n > 0 {
 		if err := w.block(); err != nil {

@@ -119,12 +119,12 @@ func (e *frameEncoder) subframe(padded []int32) {
 	e.partitions.residuals(&e.w, e.folded[p.order:len(s)], order)
 }
 
-// predict computes the residuals and returns the order of their partitions and about how many bits all
-// takes; it never takes more.
+// predict computes the residuals and returns the order of their partitions, and
+// how many bits the subframe takes at most.
 func (e *frameEncoder) predict(p *predictor, padded []int32) (order, size int) {
 	n := len(padded) - maxOrder
 	top := min(maxPartitionOrder, bits.TrailingZeros(uint(n)))
-	for top > 0 && n>>top <= p.order {
+	for top > 0 && n>>top < minPartition {
 		top--
 	}
 	from := p.order
@@ -134,7 +134,7 @@ func (e *frameEncoder) predict(p *predictor, padded []int32) (order, size int) {
 		from = to
 	}
 	order, size = e.partitions.order(top)
-	return order, size + p.order*(16+precision) + 9 + 6
+	return order, size + p.order*(16+precision) + 4 + 5 + 2 + 4
 }
 
 // same reports whether all samples are the same.

@@ -71,8 +71,8 @@ func appendTags(b []byte, tags []Tag) ([]byte, error) {
 	return b, nil
 }
 
-// streamInfo appends the body of the STREAMINFO block (RFC 9639 §8.2). A short last block does
-// not count for the smallest block size.
+// streamInfo appends the body of the STREAMINFO block (RFC 9639 §8.2). A short
+// last block does not count for the smallest block size.
 func (w *FLACWriter) streamInfo(b, sum []byte) []byte {
 	const channels, bits = 1, 16
 	b = binary.BigEndian.AppendUint16(b, blockSamples)

@@ -9,6 +9,9 @@ const (
 	// maxPartitionOrder: at most 16 partitions of a block; more cost more to
 	// choose than they save.
 	maxPartitionOrder = 4
+	// minPartition is the fewest samples of a partition. The first one has those
+	// that the predictor starts from, too, which must not be all it has.
+	minPartition = 2 * maxOrder
 	// maxRice is the largest parameter of four bits; riceEscape says that numbers
 	// follow as they are.
 	maxRice    = 14
@@ -27,8 +30,8 @@ func (p partition) join(q partition) partition {
 	return partition{p.n + q.n, p.sum + q.sum, p.ones | q.ones}
 }
 
-// rice returns the best parameter and about how many bits the residuals take by
-// it: each a quotient in unary, a stop bit and k bits.
+// rice returns the best parameter and how many bits the residuals take by it at
+// most: each a quotient in unary, a stop bit and k bits.
 func (p partition) rice() (k uint, size uint64) {
 	if p.sum > 2*p.n {
 		k = uint(bits.Len64(p.sum)-bits.Len64(p.n)) - 1
@@ -40,11 +43,12 @@ func (p partition) rice() (k uint, size uint64) {
 	return k, p.n*uint64(k+1) + p.sum>>k
 }
 
-// width is how many bits a residual of the partition takes unencoded, in two's complement.
+// width is how many bits a residual of the partition takes as it is, in two's
+// complement.
 func (p partition) width() uint { return uint(bits.Len32(p.ones)) }
 
-// code returns the parameter of the shortest code, [riceEscape] for none, and
-// about its size in bits.
+// code returns the parameter of the shortest code, [riceEscape] for none, and its
+// size in bits at most.
 func (p partition) code() (k uint, size uint64) {
 	k, size = p.rice()
 	if plain := 5 + p.n*uint64(p.width()); plain < size && p.width() < 32 {
@@ -58,8 +62,8 @@ type partitions struct {
 	levels [maxPartitionOrder + 1][1 << maxPartitionOrder]partition
 }
 
-// order returns the best of the partition orders up to top, whose level is
-// given, and fills in the levels below it.
+// order returns the best of the partition orders up to top, whose level is given,
+// and the size of that in bits at most; it fills in the levels below.
 func (p *partitions) order(top int) (best, size int) {
 	var least uint64
 	for o := top; o >= 0; o-- {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/mewkiz/flac"
 	"pgregory.net/rapid"
 
 	"github.com/recorderbot/recorderbot/internal/media/format"
@@ -78,12 +79,49 @@ func TestFLACOfAnySound(t *testing.T) {
 func TestFLACOfAnyLength(t *testing.T) {
 	t.Parallel()
 	for name, samples := range signals() {
-		for _, n := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 15, 16, 17, 31, 32, 96, 100, 112, 1008, 1023, 1024, 1025, 1030, 2047} {
+		for _, n := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 15, 16, 17, 31, 32, 64, 80, 96, 100, 112, 1008, 1023, 1024, 1025, 1030, 2047} {
 			want := pcm(samples[:min(n, len(samples))])
-			got, _, err := decode(encode(t, func(w *format.FLACWriter) error { return w.PCM(want) }))
+			file := encode(t, func(w *format.FLACWriter) error { return w.PCM(want) })
+			partitioned(t, file)
+			got, _, err := decode(file)
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%d samples of %s: others came back, or: %v", n, name, err)
 			}
+		}
+	}
+}
+
+// partitioned checks what decoders may let pass: a block's partitions are of one
+// size, and larger than what the predictor starts from (RFC 9639 §9.2.7).
+func partitioned(t *testing.T, file []byte) {
+	t.Helper()
+	s, err := flac.Parse(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for f, err := s.ParseNext(); err == nil; f, err = s.ParseNext() {
+		sub := f.Subframes[0]
+		if rice := sub.RiceSubframe; rice != nil && (sub.NSamples%(1<<rice.PartOrder) != 0 || sub.NSamples>>rice.PartOrder <= sub.Order) {
+			t.Errorf("%d samples, predictor of order %d, partitions of order %d", sub.NSamples, sub.Order, rice.PartOrder)
+		}
+	}
+}
+
+// Numbers of frames are characters of UTF-8, as far as those go, and continue
+// alike (RFC 9639 §9.1.5); those of the last frames of days have five bytes.
+func TestFLACFrameNumbers(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		if c := rapid.Rune().Draw(rt, "number"); string(format.FrameNumber(uint32(c))) != string(c) {
+			rt.Errorf("% x for %d, want % x", format.FrameNumber(uint32(c)), c, string(c))
+		}
+	})
+	for v, want := range map[uint32]string{
+		0: "\x00", 0x7f: "\x7f", 0x80: "\u0080", 0x7ff: "\u07ff", 0x800: "\u0800", 0xffff: "\uffff", 0x10000: "\U00010000",
+		1<<21 - 1: "\xf7\xbf\xbf\xbf", 1 << 21: "\xf8\x88\x80\x80\x80", format.MaxSamples / 1024: "\xfb\xbf\xbf\xbf\xbf",
+	} {
+		if got := string(format.FrameNumber(v)); got != want {
+			t.Errorf("% x for %#x, want % x", got, v, want)
 		}
 	}
 }
