@@ -102,6 +102,7 @@ type assembly struct {
 	final  string
 	people *roster.History
 	films  map[string]mp4.Stats // of the tracks of video that can be shown
+	mix    *Mix                 // nil: there is none
 }
 
 // Assemble makes, checks and publishes a recording's folder. If the folder is
@@ -190,8 +191,9 @@ func (a *assembly) make(ctx context.Context) (Result, error) {
 		{"folder", func() error { return durable.MkdirAll(a.hidden, dirPerm) }},
 		{"preview", func() error { return a.preview(ctx) }},
 		{"tracks", func() error { return a.pass(ctx, a.openSink) }},
+		{"mix", func() error { return a.makeMix(ctx) }},
 		{"events", func() error { return a.writeEvents(ctx) }},
-		{"readBack", func() error { return a.pass(ctx, a.openComparer) }},
+		{"readBack", func() error { return errors.Join(a.pass(ctx, a.openComparer), a.readMix(ctx)) }},
 		{"manifest", func() (err error) { m, sum, err = a.writeManifest(ctx); return err }},
 		// The commit point is the rename in here.
 		{"publish", func() error { return durable.Publish(a.hidden, a.final) }},
@@ -248,6 +250,9 @@ func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error)
 	names := []string{EventsName}
 	for i := range m.Tracks {
 		names = append(names, m.Tracks[i].File)
+	}
+	if m.Mix = a.mix; m.Mix != nil {
+		names = append(names, MixName)
 	}
 	for _, name := range names {
 		f, err := hashFile(ctx, filepath.Join(a.hidden, name))

@@ -73,6 +73,7 @@ type Manifest struct {
 	Seal            Seal              `json:"seal"`
 	Order           []Step            `json:"order"`
 	Tracks          []Track           `json:"tracks"`
+	Mix             *Mix              `json:"mix,omitempty"` // of unmixed tracks
 	Pauses          []Pause           `json:"pauses"`
 	Participants    []Participant     `json:"participants"`
 	// Speech says how exact the participants' Speaking is, and who spoke without a name;

@@ -1,0 +1,152 @@
+package archive
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/durable"
+	"github.com/recorderbot/recorderbot/internal/media/format"
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+)
+
+// MixName is the file in which all speakers of an unmixed recording are heard together.
+const MixName = "mix.flac"
+
+// mixBlock is how many samples are mixed at a time.
+const mixBlock = 4096
+
+// A Mix is the sum of all unmixed tracks: sample n of the mix is the sum of sample n of
+// each, or, where that does not fit 16 bits, the largest or smallest number that does.
+// Anybody can compute it again.
+type Mix struct {
+	File           string `json:"file"`
+	Samples        int64  `json:"samples"`
+	ClippedSamples int64  `json:"clippedSamples,omitempty"` // whose sum did not fit
+}
+
+// mixed are the files of the tracks that are mixed.
+func (a *assembly) mixed() (names []string) {
+	for i := range a.survey.summary.Tracks {
+		if t := &a.survey.summary.Tracks[i]; t.Kind == frame.UnmixedAudio {
+			_, name := a.trackFile(t)
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// makeMix writes the mix, where there is something to be mixed.
+func (a *assembly) makeMix(ctx context.Context) error {
+	names := a.mixed()
+	if len(names) == 0 {
+		return nil
+	}
+	file, err := durable.CreateHidden(filepath.Join(a.hidden, MixName), filePerm)
+	if err != nil {
+		return fmt.Errorf("beginning the mix: %w", err)
+	}
+	flac, err := format.NewFLACWriter(file, []format.Tag{
+		{Name: "RECORDING", Value: a.job.Recording},
+		{Name: "CALL", Value: string(a.job.Facts.Call)},
+		{Name: "TRACK", Value: "mix"},
+		{Name: "DATE", Value: a.survey.started().Format(time.RFC3339Nano)},
+	})
+	if err == nil {
+		a.mix, err = sumUp(ctx, a.hidden, names, flac.PCM)
+	}
+	if err == nil {
+		err = flac.Close()
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("mixing: %w", err), file.Discard())
+	}
+	return file.Commit()
+}
+
+// readMix holds the mix against its tracks, once it is on the disk.
+func (a *assembly) readMix(ctx context.Context) error {
+	if a.mix == nil {
+		return nil
+	}
+	file, err := os.Open(filepath.Join(a.hidden, MixName)) //nolint:gosec // G304: a folder of ours
+	if err != nil {
+		return fmt.Errorf("reading back: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	src, err := format.NewFLACReader(bufio.NewReaderSize(file, 64<<10))
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, err)
+	}
+	got := make([]byte, 2*mixBlock)
+	again, err := sumUp(ctx, a.hidden, a.mixed(), func(want []byte) error {
+		if _, err := io.ReadFull(src, got[:len(want)]); err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, err)
+		}
+		if !bytes.Equal(got[:len(want)], want) {
+			return fmt.Errorf("%w: %s is not the sum of its tracks", ErrReadBack, MixName)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case *again != *a.mix:
+		return fmt.Errorf("%w: %s is %+v, and mixed again %+v", ErrReadBack, MixName, *a.mix, *again)
+	}
+	return nil
+}
+
+// sumUp mixes the tracks of a folder, all of which begin at the same instant.
+func sumUp(ctx context.Context, dir string, names []string, out func(pcm []byte) error) (*Mix, error) {
+	tracks := make([]io.Reader, len(names))
+	for i, name := range names {
+		file, err := os.Open(filepath.Join(dir, name)) //nolint:gosec // G304: a folder of ours
+		if err != nil {
+			return nil, fmt.Errorf("reading a track: %w", err)
+		}
+		defer file.Close() //nolint:errcheck // it was only read
+		if tracks[i], err = format.NewFLACReader(bufio.NewReaderSize(file, 64<<10)); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+	}
+	m, err := format.NewMixer(out, len(names), mixBlock)
+	if err != nil {
+		return nil, err
+	}
+	pcm := make([]byte, 2*mixBlock)
+	for at := int64(0); ; at += mixBlock {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		most := 0
+		for i, t := range tracks {
+			if t == nil {
+				continue
+			}
+			n, err := io.ReadFull(t, pcm)
+			switch {
+			case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+				tracks[i] = nil // at its end, where number and MD5 were right
+			case err != nil:
+				return nil, fmt.Errorf("reading %s: %w", names[i], err)
+			}
+			if err = m.Add(i, at, pcm[:n]); err != nil {
+				return nil, err
+			}
+			most = max(most, n/2)
+		}
+		if err := m.Flush(at + int64(most)); err != nil {
+			return nil, err
+		}
+		if most < mixBlock {
+			return &Mix{File: MixName, Samples: m.Samples(), ClippedSamples: m.Clipped()}, nil
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package archive_test
+
+import (
+	"encoding/binary"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/recorderbot/recorderbot/internal/archive"
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/recorder"
+)
+
+// TestMix: the mix is the sum of the tracks, to the sample, and where that is too loud it
+// is counted.
+func TestMix(t *testing.T) {
+	t.Parallel()
+	s := newScript(t)
+	s.note(t, "opened", map[string]any{"firstSeq": 1})
+	speak := func(source uint32, pcm []int16) {
+		s.seq++
+		s.frames++
+		s.add(spool.Record{Type: spool.FrameType, Payload: toBytes(pcm), Header: frame.Header{
+			Seq: s.seq, MediaTime: s.now, Kind: frame.UnmixedAudio, Source: source,
+		}})
+	}
+	loud := make([]int16, frame.AudioSamples)
+	for i := range loud {
+		loud[i] = 20000
+	}
+	for i := range 100 {
+		speak(7, s.noise())
+		if i >= 40 && i < 70 {
+			speak(9, loud)
+			speak(11, loud)
+		}
+		s.tick()
+	}
+	s.seal(s.seq)
+	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecorded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	for _, f := range findings {
+		t.Error(f)
+	}
+	if m.Mix == nil || m.Mix.File != archive.MixName {
+		t.Fatalf("mix %+v", m.Mix)
+	}
+	var sums []int
+	for _, tr := range m.Tracks {
+		pcm := decodeFLAC(t, filepath.Join(r.Path, tr.File))
+		for i := range len(pcm) / 2 {
+			if i == len(sums) {
+				sums = append(sums, 0)
+			}
+			sums[i] += int(int16(binary.LittleEndian.Uint16(pcm[2*i:]))) //nolint:gosec // s16le
+		}
+	}
+	got, clipped := decodeFLAC(t, filepath.Join(r.Path, archive.MixName)), int64(0)
+	if len(got) != 2*len(sums) || m.Mix.Samples != int64(len(sums)) {
+		t.Fatalf("%d samples, %+v; want %d", len(got)/2, m.Mix, len(sums))
+	}
+	for i, sum := range sums {
+		want := min(max(sum, math.MinInt16), math.MaxInt16)
+		if want != sum {
+			clipped++
+		}
+		if is := int(int16(binary.LittleEndian.Uint16(got[2*i:]))); is != want { //nolint:gosec // s16le
+			t.Fatalf("sample %d is %d, want %d", i, is, want)
+		}
+	}
+	if clipped == 0 || m.Mix.ClippedSamples != clipped {
+		t.Errorf("%d samples clipped, the manifest says %d", clipped, m.Mix.ClippedSamples)
+	}
+}
