@@ -11,8 +11,8 @@ import (
 func (h *History) Sending(source Source) []Span {
 	var all []Span
 	for _, n := range h.Named(source) {
-		if p := h.past[n.Participant]; p != nil {
-			all = append(all, within(p.sending(source), n.From, n.To)...)
+		if p := h.past[n.Participant]; p != nil { // else there was no room for them
+			all = append(all, within(p.sending(func(s Source) bool { return s == source }), n.From, n.To)...)
 		}
 	}
 	return union(all)
@@ -22,31 +22,27 @@ func (h *History) Sending(source Source) []Span {
 func (h *History) Audible() []Span {
 	var all []Span
 	for _, p := range h.order {
-		if p.Bot() {
-			continue
-		}
-		for i, s := range p.Streams {
-			again := slices.ContainsFunc(p.Streams[:i], func(o Stream) bool { return o.Source == s.Source })
-			if s.Source.Type == typeAudio && !again {
-				all = append(all, p.sending(s.Source)...)
-			}
+		if !p.Bot() {
+			all = append(all, p.sending(func(s Source) bool { return s.Type == typeAudio })...)
 		}
 	}
 	return union(all)
 }
 
-// sending returns when a participant could be heard or seen with a source.
-func (p *Past) sending(source Source) []Span {
+// sending returns when a participant could be heard or seen with certain sources.
+func (p *Past) sending(with func(Source) bool) []Span {
 	var all []Span
 	for _, s := range p.Streams {
-		if s.Source == source && sends(s.Direction) {
-			all = append(all, without([]Span{{From: s.From, To: s.To}}, s.Muted)...)
+		if !with(s.Source) || !sends(s.Direction) {
+			continue
 		}
+		could := without([]Span{{From: s.From, To: s.To}}, s.Muted)
+		if s.Source.Type == typeAudio {
+			could = without(could, p.Muted)
+		}
+		all = append(all, could...)
 	}
-	if all = union(all); source.Type == typeAudio {
-		return without(all, p.Muted)
-	}
-	return all
+	return union(all)
 }
 
 // ends reports whether a span ends before a time, or as it comes; a span without an
@@ -86,7 +82,7 @@ func union(spans []Span) []Span {
 	var all []Span
 	for _, s := range spans {
 		n := len(all)
-		if n == 0 || ends(all[n-1].To, s.From) && !all[n-1].To.Equal(s.From) {
+		if n == 0 || !all[n-1].To.IsZero() && all[n-1].To.Before(s.From) {
 			all = append(all, s)
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -167,6 +166,64 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// TestWhoLeftIsRemembered as long as there is room, and who is back is not forgotten.
+func TestWhoLeftIsRemembered(t *testing.T) {
+	t.Parallel()
+	r := roster.New()
+	left := func(id string) recorder.Participant { return recorder.Participant{ID: id, Removed: true} }
+	r.Take(at(1), delta(1, person("back", false), person("twice", false), person("long ago", false)))
+	r.Take(at(2), delta(2, left("back"), left("twice"), left("long ago")))
+	r.Take(at(3), delta(3, person("back", false), person("twice", false)))
+	for i := range 3000 {
+		r.Take(at(4), delta(int64(4+i), left(fmt.Sprint(i)))) // whom we never saw
+	}
+	r.Take(at(5), delta(4000, left("twice")))
+	for i := range 3000 {
+		r.Take(at(6), delta(int64(4001+i), left(fmt.Sprint(3000+i))))
+	}
+	for _, id := range []string{"twice", "long ago"} {
+		r.Take(at(7), delta(3, person(id, false)))
+	}
+	var ids []string
+	for _, p := range r.Current() {
+		ids = append(ids, p.ID)
+	}
+	if diff := cmp.Diff([]string{"back", "long ago"}, ids); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	for i := range 4 * roster.MostPeople {
+		r.Take(at(8), delta(0, left(fmt.Sprint("never ", i))))
+	}
+	if c := r.Counts(); c.NoRoom != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestSpansOfOneSort have their bound, to the span.
+func TestSpansOfOneSort(t *testing.T) {
+	t.Parallel()
+	h := roster.NewHistory()
+	for i := range 600 {
+		h.Take(at(i), delta(0, person("a", i%2 == 1)))
+	}
+	if p := h.Participants()[0]; len(p.Muted) != 256 || p.Omitted != 300-256 || !p.Muted[255].To.Equal(at(512)) {
+		t.Errorf("%d spans, %d omitted, the last to %v", len(p.Muted), p.Omitted, p.Muted[255].To)
+	}
+	for i := range 600 {
+		h.Take(at(1000+i), delta(0, recorder.Participant{ID: "b", Streams: audio(uint32(i + 1))}))
+	}
+	if p := h.Participants()[1]; len(p.Streams) != 256 || p.Omitted != 600-256 {
+		t.Errorf("%d streams, %d omitted", len(p.Streams), p.Omitted)
+	}
+	for i := range 600 {
+		h.Take(at(2000+i), delta(0, recorder.Participant{ID: fmt.Sprint(i % 2), Streams: audio(1000)}))
+		h.Take(at(2000+i), delta(0, recorder.Participant{ID: fmt.Sprint(1 - i%2), Streams: audio()}))
+	}
+	if n := len(h.Named(roster.Source{Type: "audio", ID: 1000})); n != 256 || h.Omitted() == 0 {
+		t.Errorf("%d namings, %d omitted", n, h.Omitted())
+	}
+}
+
 // TestHistoryIsBounded: people who press a button for hours fill no manifest, and
 // push nobody out who comes later.
 func TestHistoryIsBounded(t *testing.T) {
@@ -211,91 +268,6 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 	if n := len(h.Named(roster.Source{Type: "audio", ID: 2000})); n > 2 || h.Omitted() == 0 {
 		t.Errorf("%d namings, %d omitted", n, h.Omitted())
-	}
-}
-
-// TestSpeaking: who spoke is told within two seconds, and everything that was said.
-func TestSpeaking(t *testing.T) {
-	t.Parallel()
-	s := roster.NewSpeaking()
-	ms := func(n int) time.Time { return at(0).Add(time.Duration(n) * time.Millisecond) }
-	s.Take(ms(0), []uint32{7, 7, 0, 0xFFFFFFFF})
-	s.Take(ms(1000), []uint32{9, 7})
-	s.Take(ms(3000), []uint32{9})
-	s.Take(ms(4999), []uint32{7}) // 1.999 s: one span
-	s.Take(ms(6000), nil)
-	s.Take(ms(8000), []uint32{7})  // 2 s: another
-	s.Take(ms(7000), []uint32{11}) // the clock was set back
-	s.End(ms(9000))
-	span := func(from, to int) roster.Span { return roster.Span{From: ms(from), To: ms(to)} }
-	for id, want := range map[uint32][]roster.Span{
-		7: {span(0, 6000), span(8000, 8000)}, 9: {span(1000, 4999)}, 11: {span(8000, 9000)}, 0: nil,
-	} {
-		if diff := cmp.Diff(want, s.Spans(id)); diff != "" {
-			t.Errorf("source %d: -want +got\n%s", id, diff)
-		}
-	}
-	if diff := cmp.Diff([]uint32{7, 9, 11}, s.Sources()); diff != "" || s.Apart() != roster.Apart || s.Omitted() != 0 {
-		t.Errorf("%s, %v apart, %d omitted", diff, s.Apart(), s.Omitted())
-	}
-}
-
-// TestSpeakingIsBounded: a day of small talk becomes coarser, and loses nothing.
-func TestSpeakingIsBounded(t *testing.T) {
-	t.Parallel()
-	s := roster.NewSpeaking()
-	var said []time.Time
-	now := at(0)
-	for i := range 30000 {
-		id := uint32(i%20 + 1)
-		s.Take(now, []uint32{id})
-		if id == 1 {
-			said = append(said, now)
-		}
-		now = now.Add(2900 * time.Millisecond)
-	}
-	s.End(now)
-	n := 0
-	for _, id := range s.Sources() {
-		n += len(s.Spans(id))
-		if err := inOrder(s.Spans(id)); err != nil {
-			t.Error(err)
-		}
-	}
-	if n > 4096 || n < 20 || s.Apart() <= roster.Apart || s.Omitted() != 0 {
-		t.Errorf("%d spans, %v apart, %d omitted", n, s.Apart(), s.Omitted())
-	}
-	for _, at := range said {
-		if !covers(s.Spans(1), at) {
-			t.Fatalf("not told that it spoke at %v", at)
-		}
-	}
-	for id := range uint32(3000) {
-		s.Take(now, []uint32{id + 100})
-	}
-	if len(s.Sources()) > 1024 || s.Omitted() == 0 {
-		t.Errorf("%d sources, %d omitted", len(s.Sources()), s.Omitted())
-	}
-}
-
-// TestSpoke: speech is whose the source was at the time.
-func TestSpoke(t *testing.T) {
-	t.Parallel()
-	h, s := roster.NewHistory(), roster.NewSpeaking()
-	s.Take(at(0), []uint32{7, 8})
-	h.Take(at(5), delta(1, recorder.Participant{ID: "a", Streams: audio(7)}))
-	h.Take(at(10), delta(2, recorder.Participant{ID: "b", Streams: audio(7)}))
-	h.Take(at(20), delta(3, recorder.Participant{ID: "b", Removed: true}, recorder.Participant{ID: "a", Removed: true}))
-	s.Take(at(21), []uint32{8}) // a moment after they have left
-	s.Take(at(30), []uint32{7, 8})
-	s.End(at(40))
-	people, unnamed := h.Spoke(s)
-	span := func(from, to int) []roster.Span { return []roster.Span{{From: at(from), To: at(to)}} }
-	if diff := cmp.Diff(map[string][]roster.Span{"a": span(0, 10), "b": span(10, 21)}, people); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-	if diff := cmp.Diff(map[uint32][]roster.Span{7: span(30, 40), 8: span(0, 40)}, unnamed); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

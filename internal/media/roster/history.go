@@ -148,7 +148,7 @@ func (h *History) changed(c change) {
 	h.span(p, &p.Present, present, c.after.reason)
 	h.span(p, &p.Lobby, c.after.standing == inLobby, c.after.reason)
 	h.span(p, &p.Muted, present && c.after.muted, "")
-	h.span(p, &p.Held, present && held(c.after.streams), "")
+	h.span(p, &p.Held, held(c.after.streams), "")
 	h.streams(p, c.after.streams)
 }
 

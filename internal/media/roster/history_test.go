@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/recorderbot/recorderbot/internal/media/roster"
@@ -67,6 +68,9 @@ func TestHistoryIsTheTruth(t *testing.T) {
 			}
 		}
 		for _, p := range h.Participants() {
+			if truth, in := m.latest()[p.ID]; in && (p.Name != truth.Name || p.Identity != truth.Identity || p.Kind != truth.Kind) {
+				t.Fatalf("%+v, want %+v", p, truth)
+			}
 			for _, spans := range [][]roster.Span{p.Present, p.Lobby, p.Muted, p.Held} {
 				if err := inOrder(spans); err != nil {
 					t.Fatalf("%s: %v: %v", p.ID, err, spans)
@@ -150,70 +154,6 @@ func ownerAt(h *roster.History, source roster.Source, now time.Time) string {
 	return ""
 }
 
-// TestNaming: a source is named by time, later where it must be, and it is told how
-// that was learned.
-func TestNaming(t *testing.T) {
-	t.Parallel()
-	h := roster.NewHistory()
-	seven := roster.Source{Type: "audio", ID: 7}
-	if h.Named(seven) != nil {
-		t.Error("named by nobody")
-	}
-	who := func(id string, sources ...uint32) recorder.Participant {
-		return recorder.Participant{ID: id, Streams: audio(sources...)}
-	}
-	h.Take(at(5), recorder.Roster{Asked: at(4), Participants: []recorder.Participant{who("a", 7), who("b", 8)}})
-	h.Take(at(10), recorder.Roster{Delta: true, Sequence: 1, Participants: []recorder.Participant{who("c", 7)}}) // handed on; a's word is lost
-	h.Take(at(20), recorder.Roster{Participants: []recorder.Participant{who("a"), who("b", 8)}})
-	h.Take(at(30), recorder.Roster{Delta: true, Sequence: 3, Participants: []recorder.Participant{who("b", 7, 8)}})
-	want := []roster.Naming{
-		{Participant: "a", To: at(10), Learned: roster.LearnedAsked, At: at(5)},
-		{Participant: "c", From: at(10), To: at(20), Learned: roster.LearnedDelta, At: at(10)},
-		{Participant: "b", From: at(30), Learned: roster.LearnedDelta, At: at(30)},
-	}
-	if diff := cmp.Diff(want, h.Named(seven)); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-	for _, nobody := range []uint32{0, 0xFFFFFFFF} { // the mix, and none
-		h.Take(at(40), recorder.Roster{Delta: true, Participants: []recorder.Participant{who("d", nobody)}})
-		if h.Named(roster.Source{Type: "audio", ID: nobody}) != nil {
-			t.Errorf("source %d has a name", nobody)
-		}
-	}
-	if h.Named(roster.Source{Type: "video", ID: 7}) != nil {
-		t.Error("the numbers of one media type name another")
-	}
-}
-
-// TestTwoClaims: while two claim a source it is the later one's, and the other's again
-// once that one has gone.
-func TestTwoClaims(t *testing.T) {
-	t.Parallel()
-	h := roster.NewHistory()
-	tell := func(s int, id string, sources ...uint32) {
-		h.Take(at(s), recorder.Roster{Delta: true, Participants: []recorder.Participant{{ID: id, Streams: audio(sources...)}}})
-	}
-	tell(1, "b", 7)
-	tell(2, "a", 7)
-	tell(3, "b", 7, 8) // no new claim to 7
-	tell(4, "a")
-	tell(5, "b", 8)
-	want := []roster.Naming{
-		{Participant: "b", To: at(2), Learned: roster.LearnedDelta, At: at(1)},
-		{Participant: "a", From: at(2), To: at(4), Learned: roster.LearnedDelta, At: at(2)},
-		{Participant: "b", From: at(4), To: at(5), Learned: roster.LearnedDelta, At: at(4)},
-	}
-	if diff := cmp.Diff(want, h.Named(roster.Source{Type: "audio", ID: 7})); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-	// Two in one list: the same one each time.
-	r := roster.New()
-	r.Take(at(1), recorder.Roster{Participants: []recorder.Participant{{ID: "z", Streams: audio(9)}, {ID: "y", Streams: audio(9)}}})
-	if got := ownerOf(r, "audio", 9); got != "y" {
-		t.Errorf("it is %q's", got)
-	}
-}
-
 // TestUntold: what a delta does not mention stays; what a list does not, too, but for
 // the streams.
 func TestUntold(t *testing.T) {
@@ -238,6 +178,126 @@ func TestUntold(t *testing.T) {
 	want[0].Muted = false // whoever left and is back begins anew
 	if diff := cmp.Diff(want, r.Current()); diff != "" {
 		t.Errorf("back: -want +got\n%s", diff)
+	}
+}
+
+// TestComingBackBegins anew, with the streams that are told then.
+func TestComingBackBegins(t *testing.T) {
+	t.Parallel()
+	r := roster.New()
+	tell := func(s int, p recorder.Participant) { r.Take(at(s), delta(int64(s), p)) }
+	tell(1, recorder.Participant{ID: "a", InLobby: true})
+	tell(2, recorder.Participant{ID: "a", Streams: audio(7)})
+	tell(3, recorder.Participant{ID: "a", InLobby: true, Streams: audio(7)})
+	tell(4, recorder.Participant{ID: "a", Removed: true})
+	tell(5, recorder.Participant{ID: "a", LobbyUntold: true, MuteUntold: true})
+	if diff := cmp.Diff([]roster.Person{{ID: "a"}}, r.Current()); diff != "" || ownerOf(r, "audio", 7) != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+// TestSendingJoinsWhatTouches: a stream whose direction changes and still sends, sends
+// on; what an application sends is nothing that should be heard.
+func TestSendingJoinsWhatTouches(t *testing.T) {
+	t.Parallel()
+	h := roster.NewHistory()
+	tell := func(s int, direction string, muted bool) {
+		h.Take(at(s), delta(0, recorder.Participant{
+			ID: "a", Kind: "user", Muted: muted, Streams: []recorder.MediaStream{
+				{SourceID: 7, Type: "audio", Direction: direction}, {SourceID: 8, Type: "video", Direction: direction}, {SourceID: 9, Type: "data", Direction: direction},
+			},
+		}))
+	}
+	h.Take(at(0), delta(0, recorder.Participant{ID: "bot", Kind: "application", Streams: audio(5)}))
+	tell(1, "sendReceive", false)
+	tell(2, "sendOnly", false)
+	tell(3, "receiveOnly", false)
+	tell(4, "sendOnly", false)
+	tell(5, "sendOnly", true)
+	tell(6, "sendReceive", false)
+	span := func(from, to int) roster.Span {
+		s := roster.Span{From: at(from)}
+		if to > 0 {
+			s.To = at(to)
+		}
+		return s
+	}
+	heard := []roster.Span{span(1, 3), span(4, 5), span(6, 0)}
+	if diff := cmp.Diff(heard, h.Sending(roster.Source{Type: "audio", ID: 7})); diff != "" {
+		t.Errorf("audio: -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff([]roster.Span{span(1, 3), span(4, 0)}, h.Sending(roster.Source{Type: "video", ID: 8})); diff != "" {
+		t.Errorf("video: -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff(heard, h.Audible()); diff != "" {
+		t.Errorf("anybody: -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff([]roster.Span{span(3, 4)}, h.Participants()[1].Held); diff != "" {
+		t.Errorf("held: -want +got\n%s", diff)
+	}
+}
+
+// TestTwiceInOneRoster: what a roster says and takes back is no span, and presence that it ends
+// and begins again has not ended.
+func TestTwiceInOneRoster(t *testing.T) {
+	t.Parallel()
+	h := roster.NewHistory()
+	off := recorder.Participant{ID: "a", Muted: true, Streams: audio(8)}
+	on := recorder.Participant{ID: "a", Streams: []recorder.MediaStream{{SourceID: 7, Type: "audio", Direction: "sendReceive", ServerMuted: true}}}
+	gone := recorder.Participant{ID: "a", Removed: true, Reason: "left"}
+	h.Take(at(1), delta(0, off, on, gone, recorder.Participant{ID: "b", Streams: audio(9)}, recorder.Participant{ID: "c", Streams: audio(9)}))
+	if p := h.Participants()[0]; len(p.Present)+len(p.Muted)+len(p.Streams) > 0 {
+		t.Errorf("%+v", p)
+	}
+	h.Take(at(2), delta(0, on))
+	h.Take(at(3), delta(0, gone, on, off, on))
+	want := roster.Past{
+		ID: "a", Present: []roster.Span{{From: at(2)}},
+		Streams: []roster.Stream{
+			{Source: roster.Source{Type: "audio", ID: 7}, Direction: "sendReceive", From: at(2), To: at(3), Muted: []roster.Span{{From: at(2), To: at(3)}}},
+			{Source: roster.Source{Type: "audio", ID: 7}, Direction: "sendReceive", From: at(3), Muted: []roster.Span{{From: at(3)}}},
+		},
+	}
+	if diff := cmp.Diff(want, *h.Participants()[0], cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	names := []roster.Naming{{Participant: "a", At: at(2), Learned: roster.LearnedDelta}}
+	if diff := cmp.Diff(names, h.Named(roster.Source{Type: "audio", ID: 7})); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if names := h.Named(roster.Source{Type: "audio", ID: 8}); names != nil {
+		t.Errorf("%+v", names)
+	}
+	if names := h.Named(roster.Source{Type: "audio", ID: 9}); len(names) != 1 || names[0].Participant != "c" {
+		t.Errorf("%+v", names)
+	}
+}
+
+// TestLabelsTellStreamsApart, and a clock that was set back makes no span of less than
+// no length.
+func TestLabelsTellStreamsApart(t *testing.T) {
+	t.Parallel()
+	h := roster.NewHistory()
+	tell := func(s int, label string) {
+		h.Take(at(s), delta(0, recorder.Participant{ID: "a", Streams: []recorder.MediaStream{{SourceID: 7, Type: "video", Direction: "sendOnly", Label: label}}}))
+	}
+	tell(5, "one")
+	tell(7, "two")
+	tell(3, "three")
+	tell(8, "three")
+	three := []recorder.MediaStream{{SourceID: 7, Type: "video", Direction: "sendOnly", Label: "three"}}
+	h.Take(at(9), delta(0, recorder.Participant{ID: "a", Muted: true, Streams: three}))
+	three[0].Direction = "inactive"
+	h.Take(at(10), delta(0, recorder.Participant{ID: "a", Streams: three}))
+	if p := h.Participants()[0]; len(p.Held) > 0 { // a camera that is off
+		t.Errorf("%+v", p)
+	}
+	var got []string
+	for _, s := range h.Participants()[0].Streams {
+		got = append(got, fmt.Sprint(s.Label, " ", s.From.Second(), " ", s.To.Second()))
+	}
+	if diff := cmp.Diff([]string{"one 5 7", "three 7 10", "three 10 0"}, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

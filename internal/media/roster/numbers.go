@@ -1,7 +1,7 @@
 package roster
 
 import (
-	"encoding/binary"
+	"encoding/json"
 	"hash/fnv"
 	"slices"
 
@@ -46,7 +46,7 @@ func (r *Roster) weigh(n *news, told recorder.Roster) (repeated bool) {
 				n.stale = true
 			}
 		}
-		n.newest = max(highest, 0)
+		n.newest = highest
 	}
 	if highest <= 0 {
 		return false
@@ -111,35 +111,6 @@ func (s *numbers) saw(number int64, mark uint64) (repeated, contradicts bool) {
 // fingerprint is the same for the same roster, and hardly for another one.
 func fingerprint(told recorder.Roster) uint64 {
 	h := fnv.New64a()
-	var b []byte
-	word := func(s string) { b = append(binary.AppendUvarint(b, uint64(len(s))), s...) }
-	flags := func(all ...bool) {
-		for _, is := range all {
-			b = append(b, '0')
-			if is {
-				b[len(b)-1] = '1'
-			}
-		}
-	}
-	b = binary.AppendVarint(b, told.Sequence)
-	flags(told.Delta)
-	for i := range told.Participants {
-		p := &told.Participants[i]
-		b = binary.AppendVarint(b, p.Sequence)
-		word(p.ID)
-		word(p.Identity)
-		word(p.Name)
-		word(p.Reason)
-		flags(p.Muted, p.MuteUntold, p.InLobby, p.LobbyUntold, p.Removed, p.Streams == nil)
-		for _, s := range p.Streams {
-			b = binary.AppendUvarint(b, uint64(s.SourceID))
-			word(s.Type)
-			word(s.Direction)
-			flags(s.ServerMuted)
-		}
-		_, _ = h.Write(b)
-		b = b[:0]
-	}
-	_, _ = h.Write(b)
+	_ = json.NewEncoder(h).Encode(told.Participants) // of what came as JSON
 	return h.Sum64()
 }

@@ -26,14 +26,11 @@ type word[T any] struct {
 	known  time.Time // when it was so, at the latest: a notification came, or we asked
 	number int64     // of the newest numbered roster that said anything of it
 	since  bool      // something without a number has said it since
-	told   bool
 }
 
 // accepts reports whether news are newer than what is known.
 func (w *word[T]) accepts(n news) bool {
 	switch {
-	case !w.told:
-		return true
 	case n.number > 0 && n.number < w.number:
 		return false
 	case w.number > 0 && n.number > w.number && !w.since:
@@ -45,7 +42,7 @@ func (w *word[T]) accepts(n news) bool {
 }
 
 func (w *word[T]) set(n news, v T) {
-	w.value, w.known, w.told = v, later(w.known, n.known), true
+	w.value, w.known = v, later(w.known, n.known)
 	w.since = n.number < w.number
 	w.number = max(w.number, n.number)
 }
@@ -133,7 +130,7 @@ func (p *person) describe(n news, told *recorder.Participant) (changed bool) {
 		is   *word[string]
 		told string
 	}{{&p.name, told.Name}, {&p.recording, told.Recording}} {
-		if w.told != "" && (w.is.accepts(n) || w.is.value == "") {
+		if w.told != "" && w.is.accepts(n) {
 			changed = changed || w.is.value != w.told
 			w.is.set(n, w.told)
 		}
@@ -154,28 +151,15 @@ func (i identity) equal(o identity) bool {
 // already where that is the same.
 func (p *person) ordered(streams []recorder.MediaStream) []recorder.MediaStream {
 	streams = streams[:min(len(streams), MostStreams)]
-	if len(streams) == 0 {
-		return nil
-	}
 	if slices.Equal(streams, p.streams.value) {
 		return p.streams.value
 	}
 	streams = slices.Clone(streams)
-	slices.SortFunc(streams, func(a, b recorder.MediaStream) int {
+	slices.SortStableFunc(streams, func(a, b recorder.MediaStream) int {
 		return cmp.Or(strings.Compare(a.Type, b.Type), cmp.Compare(a.SourceID, b.SourceID), strings.Compare(a.Direction, b.Direction),
-			strings.Compare(a.Label, b.Label), compareBool(a.ServerMuted, b.ServerMuted))
+			strings.Compare(a.Label, b.Label))
 	})
 	return slices.Compact(streams)
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }
 
 // standing is where somebody is.
@@ -216,7 +200,7 @@ func (p *person) state() state {
 }
 
 func (s state) equal(o state) bool {
-	return s.standing == o.standing && s.muted == o.muted && s.reason == o.reason && slices.Equal(s.streams, o.streams)
+	return s.standing == o.standing && s.muted == o.muted && slices.Equal(s.streams, o.streams)
 }
 
 // sending returns the source IDs of one media type with which somebody sends.

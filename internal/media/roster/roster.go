@@ -32,9 +32,9 @@ type Counts struct {
 // A Roster is who is in a call now.
 type Roster struct {
 	people  map[string]*person
-	order   []*person   // the same, by ID
-	gone    []departure // oldest first; some of them are back
-	claims  map[Source][]claim
+	order   []*person            // the same, by ID
+	gone    []departure          // oldest first; some of them are back
+	claims  map[Source][]*person // oldest first
 	numbers numbers
 	takes   uint64 // rosters so far
 	counts  Counts
@@ -57,7 +57,7 @@ type change struct {
 
 // New returns a roster that knows nobody.
 func New() *Roster {
-	return &Roster{people: map[string]*person{}, claims: map[Source][]claim{}}
+	return &Roster{people: map[string]*person{}, claims: map[Source][]*person{}}
 }
 
 // Counts returns what could not be taken so far.
@@ -97,9 +97,8 @@ func (r *Roster) one(n news, sequence int64, p *recorder.Participant) (changed b
 		r.counts.Nameless++
 		return false
 	}
-	n.number = max(p.Sequence, 0)
-	if n.delta {
-		n.number = max(n.number, sequence)
+	if n.number = p.Sequence; n.number == 0 && n.delta {
+		n.number = sequence
 	}
 	who := r.people[p.ID]
 	if who == nil {

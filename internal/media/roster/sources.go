@@ -20,44 +20,27 @@ type Source struct {
 	ID   uint32
 }
 
-// A claim is that of a participant to a source, as old as the roster that made it.
-type claim struct {
-	who  *person
-	take uint64
-}
-
 // named reports whether a source ID can be a participant's: 0 is the mix, and
 // 0xFFFFFFFF is none (Bots.Media, DominantSpeakerChanged).
 func named(id uint32) bool { return id != 0 && id != math.MaxUint32 }
 
 // Owner returns whose a source is now.
 func (r *Roster) Owner(source Source) (participant string, ok bool) {
-	who := r.owner(source)
-	if who == nil {
+	all := r.claims[source]
+	if len(all) == 0 {
 		return "", false
 	}
-	return who.id, true
+	return all[len(all)-1].id, true
 }
 
-// owner is who claims a source; among several, the newest.
-func (r *Roster) owner(source Source) *person {
-	var newest claim
-	for _, c := range r.claims[source] {
-		if newest.who == nil || c.take > newest.take || c.take == newest.take && c.who.id < newest.who.id {
-			newest = c
-		}
-	}
-	return newest.who
-}
-
-// reclaim brings a participant's claims up to date.
+// reclaim brings a participant's claims up to date. A new claim is the newest.
 func (r *Roster) reclaim(who *person, before, after []recorder.MediaStream) {
 	for i, s := range before {
 		source := Source{s.Type, s.SourceID}
 		if !named(s.SourceID) || lists(before[:i], source) || lists(after, source) {
 			continue
 		}
-		all := slices.DeleteFunc(r.claims[source], func(c claim) bool { return c.who == who })
+		all := slices.DeleteFunc(r.claims[source], func(p *person) bool { return p == who })
 		if r.claims[source] = all; len(all) == 0 {
 			delete(r.claims, source)
 		}
@@ -68,7 +51,7 @@ func (r *Roster) reclaim(who *person, before, after []recorder.MediaStream) {
 		if !named(s.SourceID) || lists(after[:i], source) || lists(before, source) {
 			continue
 		}
-		r.claims[source] = append(r.claims[source], claim{who, r.takes})
+		r.claims[source] = append(r.claims[source], who)
 		r.touched = append(r.touched, source)
 	}
 }

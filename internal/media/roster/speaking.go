@@ -23,7 +23,7 @@ const (
 // What it holds is derived from media: it must not be fed before consent.
 type Speaking struct {
 	sources map[uint32]*spoken
-	now     []uint32 // the sources that speak, in order
+	now     []uint32 // the sources that speak
 	latest  time.Time
 	spans   int
 	apart   time.Duration
@@ -43,9 +43,6 @@ func NewSpeaking() *Speaking { return &Speaking{sources: map[uint32]*spoken{}, a
 func (s *Speaking) Take(at time.Time, sources []uint32) {
 	at = later(s.latest, at)
 	s.latest = at
-	sources = slices.DeleteFunc(slices.Clone(sources), func(id uint32) bool { return !named(id) })
-	slices.Sort(sources)
-	sources = slices.Compact(sources)
 	for _, id := range s.now {
 		if !slices.Contains(sources, id) {
 			s.ended(s.sources[id], at)
@@ -53,6 +50,9 @@ func (s *Speaking) Take(at time.Time, sources []uint32) {
 	}
 	s.now = s.now[:0]
 	for _, id := range sources {
+		if !named(id) || slices.Contains(s.now, id) {
+			continue
+		}
 		one := s.sources[id]
 		if one == nil {
 			if len(s.sources) >= mostSpeakers {
@@ -80,12 +80,12 @@ func (s *Speaking) ended(one *spoken, at time.Time) {
 		one.spans[n-1].To = span.To
 		return
 	}
-	for s.spans >= mostSpoken && s.apart < mostApart {
+	for s.spans >= mostSpoken {
+		if s.apart >= mostApart {
+			s.omitted++
+			return
+		}
 		s.coarsen()
-	}
-	if s.spans >= mostSpoken {
-		s.omitted++
-		return
 	}
 	one.spans = append(one.spans, span)
 	s.spans++
