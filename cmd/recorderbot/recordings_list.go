@@ -75,8 +75,8 @@ func (cmd recordingsList) filter(now time.Time) (catalogue.Filter, error) {
 	return f.Filter, errors.Join(f.faults...)
 }
 
-// rawID is what an ID has in front where the platform says of what kind it is.
-var rawID = regexp.MustCompile(`^\d+:(?:[a-z-]+:)?`)
+// rawID is what an object ID has in front where the platform says of what kind it is.
+var rawID = regexp.MustCompile(`^(?i:8:orgid|8:gcch|8:dod|8:teamsvisitor|28:orgid|28:gcch|28:dod):`)
 
 // user takes an object ID, however a tool writes it.
 func (f *filtering) user(id string) {

@@ -145,20 +145,24 @@ func tenantOf(t tree) string {
 
 // rawIDs are the prefixes that make an ID of the platform say itself of what kind
 // it is: "8:orgid:<object ID>", "4:+15551234567" (Azure Communication Services,
-// identifiers; seen in botData, comms-samples #157 and #237).
-var rawIDs = [...]struct{ prefix, kind string }{ //nolint:gochecknoglobals // constant
-	{"4:", "phone"},
-	{"8:orgid:", "user"},
-	{"8:gcch:", "user"},
-	{"8:dod:", "user"},
-	{"8:teamsvisitor:", "guest"},
-	{"8:acs:", "azureCommunicationServicesUser"},
-	{"8:gcch-acs:", "azureCommunicationServicesUser"},
-	{"8:dod-acs:", "azureCommunicationServicesUser"},
-	{"8:spool:", "spoolUser"},
-	{"28:orgid:", "application"},
-	{"28:gcch:", "application"},
-	{"28:dod:", "application"},
+// identifiers; seen in botData, comms-samples #157 and #237). Of users of that
+// service the prefix is a part of the ID.
+var rawIDs = [...]struct { //nolint:gochecknoglobals // constant
+	prefix, kind string
+	whole        bool
+}{
+	{"4:", "phone", false},
+	{"8:orgid:", "user", false},
+	{"8:gcch:", "user", false},
+	{"8:dod:", "user", false},
+	{"8:teamsvisitor:", "guest", false},
+	{"8:acs:", "azureCommunicationServicesUser", true},
+	{"8:gcch-acs:", "azureCommunicationServicesUser", true},
+	{"8:dod-acs:", "azureCommunicationServicesUser", true},
+	{"8:spool:", "spoolUser", true},
+	{"28:orgid:", "application", false},
+	{"28:gcch:", "application", false},
+	{"28:dod:", "application", false},
 }
 
 // identify1 reads one ID. kind is what the ID's place says; a prefix says it better.
@@ -166,7 +170,9 @@ func identify1(kind, id string) recorder.Party {
 	who := recorder.Party{Kind: kind}
 	for _, r := range rawIDs {
 		if len(id) > len(r.prefix) && strings.EqualFold(id[:len(r.prefix)], r.prefix) {
-			who.Kind, id = r.kind, id[len(r.prefix):]
+			if who.Kind = r.kind; !r.whole {
+				id = id[len(r.prefix):]
+			}
 			break
 		}
 	}

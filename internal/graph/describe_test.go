@@ -260,6 +260,22 @@ func TestBoundsAreTold(t *testing.T) {
 	}
 }
 
+// TestRawIDs: an ID says of what kind it is, and is compared without that where it is
+// no part of it.
+func TestRawIDs(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]recorder.Party{
+		"8:orgid:X": {Kind: "user", ID: "X"}, "8:ORGID:x": {Kind: "user", ID: "x"}, "8:gcch:x": {Kind: "user", ID: "x"},
+		"4:+44 1632": {Kind: "phone", ID: "+44 1632", Number: "+441632"}, "4:anonymous": {Kind: "phone", ID: "anonymous"},
+		"8:teamsvisitor:x": {Kind: "guest", ID: "x"}, "8:acs:r_u": {Kind: "azureCommunicationServicesUser", ID: "8:acs:r_u"},
+		"28:orgid:x": {Kind: "application", ID: "x"}, "8:orgid:": {Kind: "device", ID: "8:orgid:"}, "29:x": {Kind: "device", ID: "29:x"}, "": {Kind: "device"},
+	} {
+		if got := identify1("device", id); got != want {
+			t.Errorf("%q: %+v, want %+v", id, got, want)
+		}
+	}
+}
+
 // TestNumbersOfPeople: a participant's telephone number is known beside who it is.
 func TestNumbersOfPeople(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ func TestIdentities(t *testing.T) {
 		`{"user":null,"phone":{"id":"+4930"}}`:                                         {Kind: "phone", Identity: "+4930"},
 		`{"application":{"displayName":"Bot"}}`:                                        {Kind: "application", Name: "Bot"},
 		`{"encrypted":{"id":"x"},"endpointType":"default"}`:                            {Kind: "encrypted", Identity: "x"},
-		`{"azureCommunicationServicesUser":{"id":"8:acs:1"},"@odata.type":"#x"}`:       {Kind: "azureCommunicationServicesUser", Identity: "1"},
+		`{"azureCommunicationServicesUser":{"id":"8:acs:1"},"@odata.type":"#x"}`:       {Kind: "azureCommunicationServicesUser", Identity: "8:acs:1"},
 		`{"anonymous":{"id":"1"},"anewone":{"id":"0"}}`:                                {Kind: "guest", Identity: "0", Also: also(recorder.Identity{Kind: "guest", ID: "1"})},
 		`{"application":{"id":"i"},"applicationInstance":{"id":"j"}}`:                  {Kind: "applicationInstance", Identity: "j", Also: also(recorder.Identity{Kind: "application", ID: "i"})},
 		`{"assertedIdentity":{"id":"b","displayName":"Desk"},"user":{"id":"a"}}`:       {Kind: "user", Identity: "a", Also: also(recorder.Identity{Kind: "assertedIdentity", ID: "b", Name: "Desk"})},
