@@ -71,7 +71,7 @@ func payload(t *testing.T, name string, changes ...string) string {
 func newDesk(t *testing.T, bodies ...string) *desk {
 	t.Helper()
 	d := &desk{dir: t.TempDir()}
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.AddSync(&d.logged), zapcore.DebugLevel)
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewDevelopmentEncoderConfig()), zapcore.Lock(zapcore.AddSync(&d.logged)), zapcore.DebugLevel)
 	log, metrics := zap.New(core), prometheus.NewRegistry()
 	cat, err := catalogue.Open(t.Context(), "sqlite:catalogue.db", d.dir, catalogue.Options{Log: log, Registerer: metrics})
 	if err != nil {
