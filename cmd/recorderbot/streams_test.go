@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,9 @@ func TestEverythingACallCarries(t *testing.T) {
 		if n, there := who[id]; !there || n != named {
 			t.Errorf("track %s: there %v, %d participants, want %d", id, there, n, named)
 		}
+	}
+	if !slices.Contains(m.Flags, "missingSpeaker") {
+		t.Errorf("flags %v: nobody is told that a speaker has no name", m.Flags)
 	}
 	if m.Mix == nil {
 		t.Fatal("no mix")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
+	"github.com/recorderbot/recorderbot/internal/media/quality"
 	"github.com/recorderbot/recorderbot/internal/media/roster"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
@@ -101,8 +102,9 @@ type assembly struct {
 	hidden string // the folder in the making
 	final  string
 	people *roster.History
-	films  map[string]mp4.Stats // of the tracks of video that can be shown
-	mix    *Mix                 // nil: there is none
+	films  map[string]mp4.Stats      // of the tracks of video that can be shown
+	mix    *Mix                      // nil: there is none
+	meters map[string]*quality.Meter // of the tracks of audio
 }
 
 // Assemble makes, checks and publishes a recording's folder. If the folder is
@@ -116,6 +118,11 @@ func (a *Assembler) Assemble(ctx context.Context, j Job) (Result, error) {
 	}()
 	res, came, err := a.assemble(ctx, &j)
 	outcome = came
+	if err == nil && came == outcomePublished {
+		for _, flag := range res.Flags {
+			a.metrics.flags.WithLabelValues(flag).Inc()
+		}
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("archiving recording %.140q: %w", j.Recording, err)
 	}
@@ -278,7 +285,7 @@ func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error)
 func (a *assembly) result(m *Manifest, sum string) Result {
 	r := Result{
 		Path: a.final, ManifestSHA256: sum, Samples: m.Samples, GapSamples: m.GapSamples,
-		StartedAt: m.StartedAt, EndedAt: m.EndedAt, Tracks: m.Tracks,
+		StartedAt: m.StartedAt, EndedAt: m.EndedAt, Tracks: m.Tracks, Flags: m.Flags,
 	}
 	for _, f := range m.Files {
 		r.Bytes += f.Size

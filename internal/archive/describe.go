@@ -46,6 +46,7 @@ func (a *assembly) manifest() *Manifest {
 		}
 	}
 	m.Pauses = pausesBefore(m)
+	m.Flags = a.flags(m, len(unnamed))
 	if j.GoesOn {
 		m.Outcome, m.Cause, m.Detail = m.ownOutcome().String(), CauseContinues, ""
 	}

@@ -73,9 +73,12 @@ type Manifest struct {
 	Seal            Seal              `json:"seal"`
 	Order           []Step            `json:"order"`
 	Tracks          []Track           `json:"tracks"`
-	Mix             *Mix              `json:"mix,omitempty"` // of unmixed tracks
-	Pauses          []Pause           `json:"pauses"`
-	Participants    []Participant     `json:"participants"`
+	// Flags are what a person should look at, by the rules of package quality:
+	// silentWhileUnmuted, oneWay, clipping, missingSpeaker, veryShort, gapShare.
+	Flags        []string      `json:"flags,omitempty"`
+	Mix          *Mix          `json:"mix,omitempty"` // of unmixed tracks
+	Pauses       []Pause       `json:"pauses"`
+	Participants []Participant `json:"participants"`
 	// Speech says how exact the participants' Speaking is, and who spoke without a name;
 	// missing where the media host told of no speaker.
 	Speech *Speech `json:"speech,omitempty"`

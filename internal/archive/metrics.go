@@ -3,6 +3,8 @@ package archive
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/recorderbot/recorderbot/internal/media/quality"
 )
 
 // The outcomes of a run: a closed set, for they label a metric.
@@ -22,6 +24,7 @@ func outcomeOf(good string, err error) string {
 type metrics struct {
 	seconds *prometheus.HistogramVec
 	backlog prometheus.Gauge
+	flags   *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -36,6 +39,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "recorderbot_archive_backlog_bytes",
 			Help: "Sealed recordings in the spool that are not archived yet.",
 		}),
+		flags: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "recorderbot_recording_flags_total",
+			Help: "Archived recordings that a person should look at, by what was found.",
+		}, []string{"flag"}),
+	}
+	for _, flag := range quality.Flags() {
+		m.flags.WithLabelValues(string(flag))
 	}
 	for _, outcome := range []string{outcomePublished, outcomeAlready, outcomeFailed} {
 		m.seconds.WithLabelValues(outcome) // there before there is anything to count

@@ -14,6 +14,7 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/quality"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
@@ -87,6 +88,8 @@ type flacSink struct {
 	file *durable.Hidden
 	flac *format.FLACWriter
 	want int64
+
+	meter *quality.Meter
 }
 
 // A rawSink writes a track of video of which no frame can be shown, as it came: H.264,
@@ -119,12 +122,24 @@ func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("beginning track %s: %w", id, err), file.Discard())
 	}
-	return &flacSink{file, flac, t.Samples}, nil
+	if a.meters == nil {
+		a.meters = map[string]*quality.Meter{}
+	}
+	a.meters[id] = &quality.Meter{}
+	return &flacSink{file, flac, t.Samples, a.meters[id]}, nil
 }
 
-func (k *flacSink) silence(ctx context.Context, n int64) error     { return k.flac.Silence(ctx, n) }
-func (k *flacSink) payload(_ frame.Header, _ bool, p []byte) error { return k.flac.PCM(p) }
-func (k *flacSink) abandon()                                       { _ = k.file.Discard() }
+func (k *flacSink) silence(ctx context.Context, n int64) error {
+	k.meter.Silence(n)
+	return k.flac.Silence(ctx, n)
+}
+
+func (k *flacSink) payload(_ frame.Header, _ bool, p []byte) error {
+	k.meter.Add(p)
+	return k.flac.PCM(p)
+}
+
+func (k *flacSink) abandon() { _ = k.file.Discard() }
 
 func (k *flacSink) close() error {
 	if n := k.flac.Samples(); n != k.want {

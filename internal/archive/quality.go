@@ -1,0 +1,94 @@
+package archive
+
+import (
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/quality"
+	"github.com/recorderbot/recorderbot/internal/media/roster"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
+)
+
+// flags are what a person should look at in the recording: the rules are those of package
+// quality, by the samples that were stored and by what the rosters said.
+func (a *assembly) flags(m *Manifest, unnamed int) []string {
+	r := quality.Recording{Length: m.EndedAt.Sub(m.StartedAt), Nameless: unnamed}
+	unmixed, has := false, map[uint32]bool{}
+	for i := range m.Tracks {
+		t := &m.Tracks[i]
+		meter := a.meters[t.ID]
+		if meter == nil {
+			continue
+		}
+		one := quality.Track{Meter: *meter, Mixed: t.Mode == "mixed", All: t.Samples}
+		for _, g := range t.Gaps {
+			if g.Cause != timeline.Idle {
+				one.Missing += g.Samples
+			}
+		}
+		if one.Mixed {
+			one.Audible = lasting(a.people.Audible(), m.StartedAt, m.EndedAt)
+		} else {
+			unmixed, has[t.SourceID] = true, true
+			one.Audible = lasting(a.people.Sending(roster.Source{Type: streamType(frame.UnmixedAudio), ID: t.SourceID}), m.StartedAt, m.EndedAt)
+			one.Bot = a.botOn(t)
+		}
+		r.Tracks = append(r.Tracks, one)
+	}
+	if unmixed {
+		r.Unheard = a.unheard(m, has)
+	}
+	words := []string{}
+	for _, f := range quality.Find(r) {
+		words = append(words, string(f))
+	}
+	return words
+}
+
+// botOn reports whether a track is an application's.
+func (a *assembly) botOn(t *Track) bool {
+	for _, on := range t.Participants {
+		for _, p := range a.people.Participants() {
+			if p.ID == on.ID && p.Bot() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unheard is for how long each person could be heard of whose audio there is no track.
+func (a *assembly) unheard(m *Manifest, has map[uint32]bool) (all []time.Duration) {
+	for _, p := range a.people.Participants() {
+		if p.Bot() {
+			continue
+		}
+		could, heard := time.Duration(0), false
+		for _, s := range p.Streams {
+			if s.Source.Type != streamType(frame.UnmixedAudio) {
+				continue
+			}
+			heard = heard || has[s.Source.ID]
+			could = max(could, lasting(a.people.Sending(s.Source), m.StartedAt, m.EndedAt))
+		}
+		if !heard {
+			all = append(all, could)
+		}
+	}
+	return all
+}
+
+// lasting is how much of some spans lies between two times.
+func lasting(spans []roster.Span, from, to time.Time) (d time.Duration) {
+	for _, s := range spans {
+		begin, end := s.From, s.To
+		if begin.Before(from) {
+			begin = from
+		}
+		if end.IsZero() || end.After(to) {
+			end = to
+		}
+		d += max(end.Sub(begin), 0)
+	}
+	return d
+}
