@@ -36,6 +36,8 @@ func Run(t *testing.T, place Place) {
 		{"RecordingsComeFromTheJournal", recordingsComeFromTheJournal},
 		{"ArchiveIsAChain", archiveIsAChain},
 		{"FiltersSelect", filtersSelect},
+		{"JournalsOfMany", journalsOfMany},
+		{"RecordingsOfMany", recordingsOfMany},
 		{"InvitesAreAllThere", invitesAreAllThere},
 		{"WhatIsSaidIsKept", whatIsSaidIsKept},
 		{"PartiesAreFound", partiesAreFound},
