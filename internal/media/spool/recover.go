@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -194,50 +192,6 @@ func (t *track) misses(n uint64) Finding {
 		Kind: MissingSegment, Generation: t.permit.gen, Serial: t.serial, Recording: t.id,
 		Detail: fmt.Sprintf("%d segments are missing that may hold records of it", n),
 	}
-}
-
-// readPermits reads the permit record of each recording.
-func (l *Log) readPermits(ctx context.Context) error {
-	for _, t := range l.state.tracks {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		var info Info
-		p, err := l.readPermit(t)
-		if err != nil {
-			l.damage = append(l.damage, Finding{
-				Kind: BadPermit, Generation: t.permit.gen, Offset: int64(t.permit.off), Serial: t.serial, Recording: t.id,
-				Detail: err.Error(),
-			})
-		} else {
-			info = Info{Call: p.Evidence.Call, Evidence: p.Evidence, Meta: p.Meta}
-		}
-		l.infos[t.id] = info
-	}
-	return nil
-}
-
-func (l *Log) readPermit(t *track) (PermitRecord, error) {
-	var p PermitRecord
-	s := l.segs[t.permit.gen]
-	if s == nil {
-		return p, errors.New("its segment is missing")
-	}
-	err := reading(l.opt.files, l.path(slotName(s.slot)), func(r readFile) error {
-		b := make([]byte, t.permit.size)
-		if _, err := r.ReadAt(b, int64(t.permit.off)); err != nil {
-			return fmt.Errorf("reading the permit record: %w", err)
-		}
-		rec, err := parseRecord(b)
-		if err != nil {
-			return err
-		}
-		if rec.typ != diskPermit || rec.serial != t.serial {
-			return fmt.Errorf("%w: not the permit record", errBadRecord)
-		}
-		return json.Unmarshal(rec.body, &p)
-	})
-	return p, err
 }
 
 // repair makes what recovery has decided final: the last commit is written once
