@@ -51,11 +51,12 @@ type call struct {
 	rosters   sync.Mutex // held while one is noted and told, so that both have one order
 	curiosity curiosity
 
-	inherited bool         // owned by run: taken up from a dead process
-	kept      atomic.Int64 // when the platform last accepted a keepAlive, Unix ns; 0: none is due yet
-	records   atomic.Bool  // it records, or is about to
-	cut       atomic.Bool  // it ended with the process, not with the call
-	released  atomic.Bool  // the sockets were disposed of; what comes later must be too
+	inherited bool          // owned by run: taken up from a dead process
+	held      chan struct{} // closed: it may go on, see Registry.Hold; nil: it may at once
+	kept      atomic.Int64  // when the platform last accepted a keepAlive, Unix ns; 0: none is due yet
+	records   atomic.Bool   // it records, or is about to
+	cut       atomic.Bool   // it ended with the process, not with the call
+	released  atomic.Bool   // the sockets were disposed of; what comes later must be too
 	work      sync.WaitGroup
 	working   atomic.Int64  // pieces of work whose event was not taken yet
 	rested    chan struct{} // one token: there may be one fewer
@@ -124,6 +125,7 @@ func (c *call) run(ctx context.Context, refused Cause, left *Takeover) {
 	defer close(c.over)
 	defer c.stopTimers(allTimers())
 	s, cmds := c.begin(refused, left)
+	c.awaitTurn(ctx)
 	for {
 		for _, cmd := range cmds {
 			c.performGuarded(ctx, cmd)
@@ -160,6 +162,19 @@ func (c *call) begin(refused Cause, left *Takeover) (state, []Command) {
 	c.records.Store(recordsIn(s))
 	c.show(s, nil)
 	return s, cmds
+}
+
+// awaitTurn waits while the call is held. What is posted meanwhile waits with it. Where
+// the process ends, or leaves its calls to the next one, there is no turn to wait for.
+func (c *call) awaitTurn(ctx context.Context) {
+	if c.held == nil {
+		return
+	}
+	select {
+	case <-c.held:
+	case <-c.deps.freezing:
+	case <-ctx.Done():
+	}
 }
 
 // recordsIn reports whether a call in this state records, or is about to: only

@@ -69,7 +69,8 @@
 // anew, and only after its success goes on with the next frame, as another
 // recording. What the dead process left unsealed is sealed when that begins, or
 // when it can't; then the call has failed. Replay feeds a journal, takeovers and
-// all, to the machine again.
+// all, to the machine again. All calls of a dead process are live before the first goes
+// on (Hold, GoOn), so that the doors can be opened between the two.
 //
 // The package imports nothing of ours, no net/http and no os. What it needs of
 // the world are the ports Platform, Media and Ledger.

@@ -58,6 +58,7 @@ type Registry struct {
 	// frozen: the calls are left to another process, see Freeze.
 	frozen bool
 	fewer  chan struct{} // closed and made anew when a call ends
+	held   chan struct{} // given to each call that is taken up; nil: they go on at once
 }
 
 // A pastCall is remembered for a while, so that late notifications are taken
@@ -122,6 +123,28 @@ func (r *Registry) Invite(inv Invite) (taken bool) {
 	return true
 }
 
+// Hold keeps the calls that are taken up from here on from going on until GoOn. They are
+// live: what is said to them, and of them, is taken and kept, and a repeated invite
+// starts nothing. So the doors can be opened as soon as all are known, and what the
+// calls have to do, a thousand at once, does not come before that.
+func (r *Registry) Hold() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held == nil {
+		r.held = make(chan struct{})
+	}
+}
+
+// GoOn lets them go on.
+func (r *Registry) GoOn() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.held != nil {
+		close(r.held)
+		r.held = nil
+	}
+}
+
 // TakeUp takes up a call that a dead process has left without an outcome. The
 // media side has adopted its session by then. It changes nothing where the call is
 // live.
@@ -132,6 +155,7 @@ func (r *Registry) TakeUp(inv Invite, t Takeover) {
 		return
 	}
 	c := newCall(inv, r.deps)
+	c.held = r.held
 	r.calls[inv.Call.ID] = c
 	t.OnFailure = r.deps.onFailure
 	go func() {
