@@ -42,6 +42,8 @@ type bot struct {
 	before  *predecessor // whose calls we take over; nil: nobody's
 
 	catalogue *catalogue.Catalogue
+	receiver  *receiver
+	callbacks *callbacks.Server
 	spool     *spool.Log
 	hooks     media.Hooks // from the spool to the media side, which is made later
 	media     *media.Service
@@ -51,7 +53,6 @@ type bot struct {
 	archiver  *archiver
 	// stopArchiver leaves what it has under way to the next start.
 	stopArchiver context.CancelFunc
-	callbacks    *callbacks.Server
 
 	missing prometheus.Gauge // recordings that start-up found nowhere
 
@@ -70,8 +71,9 @@ type bot struct {
 	running   sync.WaitGroup
 	closers   []closer
 	// concluded, if set, is told of each outcome (the demo shows it).
-	concluded func(recorder.Invite, recorder.Conclusion)
-	fatal     chan error // this process is lost: stop taking calls, end, recover at start
+	concluded   func(recorder.Invite, recorder.Conclusion)
+	recollected chan recollection // one, soon after the catalogue is open
+	fatal       chan error        // this process is lost: stop taking calls, end, recover at start
 }
 
 // A closer is a named step of the shutdown.
@@ -92,7 +94,7 @@ func newHeir(
 ) (*bot, error) {
 	b := &bot{
 		cfg: cfg, log: log, metrics: prometheus.NewRegistry(), before: before, concluded: concluded,
-		fatal: make(chan error, 1), heirs: make(chan *heir, 1),
+		fatal: make(chan error, 1), heirs: make(chan *heir, 1), recollected: make(chan recollection, 1),
 	}
 	b.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	b.missing = promauto.With(b.metrics).NewGauge(prometheus.GaugeOpts{
@@ -110,12 +112,12 @@ func newHeir(
 		{"prepare Graph", b.makeGraph},
 		{"take over", b.takeOver},
 		{"open the catalogue", b.makeCatalogue},
+		{"prepare the callbacks", b.makeCallbacks},
 		{"open the spool", b.makeSpool},
 		{"let others take over", b.makeHandover},
 		{"connect the media hosts", b.makeMedia},
 		{"prepare the calls", b.makeRegistry},
 		{"open the archive", b.makeArchiver},
-		{"prepare the callbacks", b.makeCallbacks},
 		{"prepare the console", b.makeConsole},
 	} {
 		if err := step.make(b.life); err != nil {
@@ -155,10 +157,12 @@ func (b *bot) makeCatalogue(ctx context.Context) (err error) {
 	b.catalogue, err = catalogue.Open(ctx, b.cfg.Catalogue.URL, filepath.Dir(b.cfg.file), catalogue.Options{
 		Registerer: b.metrics, Log: b.log.Named("catalogue"),
 	})
-	if err == nil {
-		b.later("catalogue", 10*time.Second, b.catalogue.Close)
+	if err != nil {
+		return err
 	}
-	return err
+	b.later("catalogue", 10*time.Second, b.catalogue.Close)
+	b.running.Go(func() { b.recollected <- b.recollect(ctx) })
+	return nil
 }
 
 func (b *bot) makeSpool(ctx context.Context) (err error) {
@@ -287,6 +291,7 @@ func (b *bot) makeRegistry(ctx context.Context) error {
 		Platform: b.graph, Media: b.media, Ledger: b.catalogue, OnFailure: policy,
 		Admit: b.gate.Admit, Concluded: b.callOver, OnRoster: b.media.Roster, Registerer: b.metrics, Log: b.log.Named("recorder"),
 	})
+	b.receiver.registry = b.registry
 	return nil
 }
 
@@ -309,17 +314,32 @@ func (b *bot) makeArchiver(context.Context) error {
 	return nil
 }
 
-func (b *bot) makeCallbacks(context.Context) error {
+// makeCallbacks also begins to fetch what the platform's word is checked with, and what
+// it is answered with: with the spool it takes longest of all. Nobody is heard before
+// start opens the doors.
+func (b *bot) makeCallbacks(ctx context.Context) error {
 	e := b.cfg.Endpoints
 	pool, err := certPool(b.cfg.path(e.CAFile))
 	if err != nil {
 		return fmt.Errorf("endpoints.caFile: %w", err)
 	}
+	b.receiver = &receiver{durable: b.catalogue.Durable, log: b.log.Named("callbacks")}
 	b.callbacks, err = callbacks.New(callbacks.Options{
 		AppID: b.cfg.App.ID, Tenants: b.cfg.App.Tenants, OpenIDConfigurationURL: e.OpenIDConfiguration, Issuers: e.Issuers, CA: pool,
-		Receiver: &receiver{registry: b.registry, durable: b.catalogue.Durable, log: b.log.Named("callbacks")}, Registerer: b.metrics, Log: b.log.Named("callbacks"),
+		Receiver: b.receiver, Registerer: b.metrics, Log: b.log.Named("callbacks"),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	b.running.Go(func() {
+		if err := b.callbacks.Run(ctx); err != nil && ctx.Err() == nil {
+			b.log.Error("signing keys", zap.Error(err))
+		}
+	})
+	if b.before == nil { // else it was warmed before the other was asked to go
+		b.graph.Warm(ctx, b.cfg.App.Tenants)
+	}
+	return nil
 }
 
 func buildInfo() prometheus.Collector {

@@ -35,15 +35,7 @@ func (b *bot) start(ctx context.Context) error {
 			b.log.Error("media links", zap.Error(err))
 		}
 	})
-	b.running.Go(func() {
-		if err := b.callbacks.Run(running); err != nil && running.Err() == nil {
-			b.log.Error("signing keys", zap.Error(err))
-		}
-	})
 	b.running.Go(func() { b.gate.Run(running) })
-	if b.before == nil { // else it was warmed before the other was asked to go
-		b.graph.Warm(running, b.cfg.App.Tenants)
-	}
 	if err := b.recover(ctx); err != nil {
 		return fmt.Errorf("recover: %w", err)
 	}
@@ -52,6 +44,7 @@ func (b *bot) start(ctx context.Context) error {
 	b.stopArchiver = cancel
 	b.running.Go(func() { b.archiver.run(archiving) })
 	if b.before != nil {
+		b.goOn(ctx)
 		if err := b.awaitReady(ctx, takenReady, "signing keys", "tokens", "media hosts"); err != nil {
 			b.log.Warn("the doors are opened although not all is ready", zap.Error(err))
 		}
@@ -59,7 +52,11 @@ func (b *bot) start(ctx context.Context) error {
 	if err := b.serveConsole(running); err != nil {
 		return err
 	}
-	return b.serveCallbacks(running)
+	if err := b.serveCallbacks(running); err != nil {
+		return err
+	}
+	b.goOn(ctx)
+	return nil
 }
 
 func (b *bot) serveOps() {

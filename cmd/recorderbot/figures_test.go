@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -84,7 +85,8 @@ func figures(t *testing.T, calls int, kill bool) {
 	}
 	ready := make(chan time.Duration, 1)
 	go func() {
-		if err := waitOps(t.Context(), r.config.Ops, time.Minute); err != nil {
+		err := poll(t.Context(), 10*time.Millisecond, func() error { return askReady(t.Context(), http.DefaultClient, r.config.Ops) })
+		if err != nil {
 			t.Error(err)
 		}
 		ready <- time.Since(began)

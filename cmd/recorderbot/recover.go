@@ -18,10 +18,12 @@ import (
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
-// The bounds of recovery. Seals of many recordings share commits.
+// The bounds of recovery.
 const (
-	sealAtOnce = 64
-	readAtOnce = 8
+	sealAtOnce = 64 // seals of many recordings share commits
+	// goOnReady is how long the calls wait for keys, tokens and media hosts. They need
+	// them, too; and a thousand that ask at once would put them off for everybody.
+	goOnReady = 500 * time.Millisecond
 )
 
 // A heritage is what a dead process has left: by call, its recordings in the spool
@@ -30,8 +32,9 @@ type heritage struct {
 	mu       sync.Mutex // guards the maps while they are made
 	unsealed map[recorder.CallID][]spool.Info
 	sealed   map[recorder.CallID][]recorder.SealReport
-	serials  map[string]uint64        // of the recordings in the spool: their order
-	died     map[recorder.CallID]bool // a process sealed what another had left, and died before it said so
+	serials  map[string]uint64              // of the recordings in the spool: their order
+	died     map[recorder.CallID]bool       // a process sealed what another had left, and died before it said so
+	entered  map[string]catalogue.Recording // by ID: what the catalogue has as open or sealed
 }
 
 // recover takes stock of what a dead process has left, and takes up its calls: each
@@ -40,17 +43,21 @@ type heritage struct {
 // is idempotent.
 func (b *bot) recover(ctx context.Context) error {
 	began := time.Now()
-	h, err := b.takeStock(ctx)
+	var past recollection
+	select {
+	case past = <-b.recollected:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if past.err != nil {
+		return past.err
+	}
+	calls := past.calls
+	h, err := b.takeStock(ctx, past.entered)
 	if err != nil {
 		return err
 	}
-	if err = b.missLost(ctx); err != nil {
-		return err
-	}
-	calls, err := b.catalogue.Unfinished(ctx)
-	if err != nil {
-		return err
-	}
+	b.missLost(h)
 	live := make(map[recorder.CallID]bool, len(calls))
 	for _, c := range calls {
 		live[c.Invite.Call.ID] = true
@@ -58,12 +65,8 @@ func (b *bot) recover(ctx context.Context) error {
 	if err = b.sealForgotten(ctx, h, live); err != nil {
 		return err
 	}
-	ended, err := b.catalogue.EndedSince(ctx, time.Now().Add(-recorder.RememberEnded))
-	if err != nil {
-		return err
-	}
-	b.registry.Reserve(ended)
-	if err = b.takeUp(ctx, h, calls); err != nil {
+	b.registry.Reserve(past.ended)
+	if err = b.takeUp(ctx, h, calls, past.facts); err != nil {
 		return err
 	}
 	if len(calls) > 0 {
@@ -75,36 +78,25 @@ func (b *bot) recover(ctx context.Context) error {
 // missLost tells of recordings that were begun, and that neither spool nor archive
 // has. It changes nothing: the spool's volume may only not be mounted, and what is
 // there again at the next start is archived then.
-func (b *bot) missLost(ctx context.Context) error {
-	kept := map[string]bool{}
-	for _, info := range b.spool.Recovered() {
-		kept[info.ID] = true
-	}
+func (b *bot) missLost(h *heritage) {
 	missing := 0
-	for _, state := range []catalogue.State{catalogue.StateOpen, catalogue.StateSealed} {
-		all, err := b.catalogue.Recordings(ctx, catalogue.Filter{State: state, Limit: 1 << 30})
-		if err != nil {
-			return err
+	for id, r := range h.entered {
+		if _, kept := h.serials[id]; kept || b.archiver.assembler.There(id) {
+			continue
 		}
-		for _, r := range all {
-			if kept[r.ID] || b.archiver.assembler.There(r.ID) {
-				continue
-			}
-			missing++
-			b.log.Error("a recording is neither in the spool nor in the archive: is spool.dir the right one, and mounted?",
-				zap.String("recording", r.ID), zap.String("call", string(r.Call)))
-		}
+		missing++
+		b.log.Error("a recording is neither in the spool nor in the archive: is spool.dir the right one, and mounted?",
+			zap.String("recording", id), zap.String("call", string(r.Call)))
 	}
 	b.missing.Set(float64(missing))
-	return nil
 }
 
 // takeStock looks at what the spool holds. What is archived already is let go of;
 // what is sealed the catalogue is made to know.
-func (b *bot) takeStock(ctx context.Context) (*heritage, error) {
+func (b *bot) takeStock(ctx context.Context, entered map[string]catalogue.Recording) (*heritage, error) {
 	h := &heritage{
 		unsealed: map[recorder.CallID][]spool.Info{}, sealed: map[recorder.CallID][]recorder.SealReport{},
-		serials: map[string]uint64{}, died: map[recorder.CallID]bool{},
+		serials: map[string]uint64{}, died: map[recorder.CallID]bool{}, entered: entered,
 	}
 	found := b.spool.Recovered()
 	for _, info := range found {
@@ -119,8 +111,12 @@ func (b *bot) takeStock(ctx context.Context) (*heritage, error) {
 }
 
 func (b *bot) takeStockOf(ctx context.Context, h *heritage, info spool.Info) error {
-	rec, err := b.catalogue.Recording(ctx, info.ID)
-	known := err == nil
+	rec, known := h.entered[info.ID]
+	var err error
+	if !known { // archived, given up, or lost: few are
+		rec, err = b.catalogue.Recording(ctx, info.ID)
+		known = err == nil
+	}
 	switch {
 	case known && rec.State == catalogue.StateArchived:
 		// The process died between archiving and letting go.
@@ -245,41 +241,59 @@ func (b *bot) concludeUnknown(ctx context.Context, id recorder.CallID, reports [
 }
 
 // takeUp hands each call that has no outcome to the registry, with what its journal
-// and the spool say.
-func (b *bot) takeUp(ctx context.Context, h *heritage, calls []catalogue.Call) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(readAtOnce)
+// and the spool say. They do not go on yet, see goOn.
+func (b *bot) takeUp(ctx context.Context, h *heritage, calls []catalogue.Call, facts map[recorder.CallID]journalFacts) error {
+	var several []recorder.CallID
 	for _, c := range calls {
-		g.Go(func() error { return b.takeUpOne(ctx, h, c) })
+		if id := c.Invite.Call.ID; c.InviteKnown && facts[id].hasOthers(h.unsealed[id]) {
+			several = append(several, id)
+		}
+	}
+	rows, err := b.catalogue.RecordingsOf(ctx, several)
+	if err != nil {
+		return err
+	}
+	b.registry.Hold()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(sealAtOnce)
+	for _, c := range calls {
+		id := c.Invite.Call.ID
+		if c.InviteKnown {
+			b.takeUpOne(h, c, facts[id], rows[id])
+			continue
+		}
+		g.Go(func() error { return b.giveUp(ctx, h, c, facts[id]) })
 	}
 	return g.Wait()
 }
 
-func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) error {
+// goOn lets the calls that were taken up go on.
+func (b *bot) goOn(ctx context.Context) {
+	if b.registry.Live() > 0 {
+		if err := b.awaitReady(ctx, goOnReady, "signing keys", "tokens", "media hosts"); err != nil {
+			b.log.Warn("the calls of a dead process go on although not all is ready", zap.Error(err))
+		}
+	}
+	b.registry.GoOn()
+}
+
+// giveUp ends a call whose invite is lost.
+func (b *bot) giveUp(ctx context.Context, h *heritage, c catalogue.Call, facts journalFacts) error {
 	id := c.Invite.Call.ID
-	journal, err := b.catalogue.Journal(ctx, id)
+	reports, err := b.sealDead(ctx, media.Parts(h.unsealed[id]), facts.ended)
 	if err != nil {
-		return fmt.Errorf("journal of call %s: %w", id, err)
+		return err
 	}
-	facts := factsOf(journal)
+	b.media.Adopt(media.Left{Call: c.Invite.Call, Session: facts.session})
+	if err = b.media.Release(ctx, id, string(recorder.CauseProcessDied)); err != nil {
+		b.log.Warn("a media session stays until its host disposes of it", zap.String("call", string(id)), zap.Error(err))
+	}
+	return b.concludeUnknown(ctx, id, append(h.sealed[id], reports...))
+}
+
+func (b *bot) takeUpOne(h *heritage, c catalogue.Call, facts journalFacts, rows []catalogue.Recording) {
+	id := c.Invite.Call.ID
 	unsealed, sealed := media.Parts(h.unsealed[id]), h.sealed[id]
-	if !c.InviteKnown {
-		reports, sealErr := b.sealDead(ctx, unsealed, facts.ended)
-		if sealErr != nil {
-			return sealErr
-		}
-		b.media.Adopt(media.Left{Call: c.Invite.Call, Session: facts.session})
-		if err = b.media.Release(ctx, id, string(recorder.CauseProcessDied)); err != nil {
-			b.log.Warn("a media session stays until its host disposes of it", zap.String("call", string(id)), zap.Error(err))
-		}
-		return b.concludeUnknown(ctx, id, append(sealed, reports...))
-	}
-	var rows []catalogue.Recording
-	if facts.hasOthers(unsealed) { // of a thousand calls few have: each question costs a millisecond
-		if rows, err = b.catalogue.Recordings(ctx, catalogue.Filter{Call: id, Limit: 1 << 10}); err != nil {
-			return err
-		}
-	}
 	t := recorder.Takeover{Memory: facts.memory, Session: facts.session, Unsealed: len(unsealed) > 0, Sealed: sealed, Died: h.died[id]}
 	ending := facts.memory.Ending
 	left := media.Left{
@@ -307,7 +321,6 @@ func (b *bot) takeUpOne(ctx context.Context, h *heritage, c catalogue.Call) erro
 	b.media.Adopt(left)
 	b.gate.Hold(c.Invite.Call.ID) // whatever the capacity: it is in progress
 	b.registry.TakeUp(c.Invite, t)
-	return nil
 }
 
 // inOrder sorts the recordings of a call as they were begun: each manifest names the

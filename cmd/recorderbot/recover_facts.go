@@ -17,12 +17,24 @@ type journalFacts struct {
 	sealed  bool      // one was sealed
 	ended   time.Time // when the platform said that the call was over; zero: it did not
 	seen    time.Time // the last entry's
+	mute    bool      // its last step says nothing of how the call stood
 }
 
 // hasOthers reports whether the call may have other recordings than those that the
 // spool holds without a seal: one was sealed, or was opened and is not among them.
-func (f *journalFacts) hasOthers(unsealed []spool.Info) bool {
+func (f journalFacts) hasOthers(unsealed []spool.Info) bool {
 	return f.sealed || len(f.memory.Sealed) > 0 || len(f.opened) > len(unsealed) || lost(f.opened, unsealed, nil) != ""
+}
+
+// factsBrief is what factsOf reads of a journal.
+func factsBrief() catalogue.Brief {
+	return catalogue.Brief{
+		Kinds: []recorder.EntryKind{
+			recorder.EntrySession, recorder.EntryAnswer, recorder.EntryAnnounce, recorder.EntrySealed, recorder.EntryOpened,
+			recorder.EntryNotification,
+		},
+		Latest: recorder.EntryState,
+	}
 }
 
 // factsOf reads a journal. The last step of the machine says how the call stood;
@@ -35,37 +47,34 @@ func factsOf(journal []catalogue.JournalEntry) journalFacts {
 	var sealed []recorder.SealReport
 	for _, e := range journal {
 		f.seen = e.At
-		var d struct {
-			State, Status, ClientContext, Recording, Change string
-			Memory                                          *recorder.Memory
-		}
-		if json.Unmarshal(e.Data, &d) != nil {
-			continue // of another shape; its kind is not one of those below
-		}
 		switch recorder.EntryKind(e.Kind) { //nolint:exhaustive // the others say nothing of how it stood
 		case recorder.EntryState:
-			if d.Memory != nil {
-				f.memory = *d.Memory
+			if step, ok := dataOf[struct{ Memory *recorder.Memory }](e); ok && step.Memory != nil {
+				f.memory, f.mute = *step.Memory, false
+			} else {
+				f.mute = true
 			}
 		case recorder.EntrySession:
-			var s recorder.Session
-			if json.Unmarshal(e.Data, &s) == nil && s.ID != "" {
+			if s, ok := dataOf[recorder.Session](e); ok && s.ID != "" {
 				f.session = &s
 			}
 		case recorder.EntryAnswer:
 			answered = true
 		case recorder.EntryAnnounce:
-			announces, last = announces+1, d.Status
+			if d, ok := dataOf[struct{ Status string }](e); ok {
+				announces, last = announces+1, d.Status
+			}
 		case recorder.EntrySealed:
 			f.sealed = true
-			var r recorder.SealReport
-			if json.Unmarshal(e.Data, &r) == nil && r.Recording != "" {
+			if r, ok := dataOf[recorder.SealReport](e); ok && r.Recording != "" {
 				sealed = append(sealed, r)
 			}
 		case recorder.EntryOpened:
-			f.opened = append(f.opened, d.Recording)
+			if d, ok := dataOf[struct{ Recording string }](e); ok {
+				f.opened = append(f.opened, d.Recording)
+			}
 		case recorder.EntryNotification:
-			if d.Change == "deleted" && f.ended.IsZero() {
+			if d, ok := dataOf[struct{ Change string }](e); ok && d.Change == "deleted" && f.ended.IsZero() {
 				f.ended = e.At
 			}
 		}
@@ -76,6 +85,11 @@ func factsOf(journal []catalogue.JournalEntry) journalFacts {
 		f.guess(last, answered)
 	}
 	return f
+}
+
+// dataOf reads what an entry says; false: it is of another shape.
+func dataOf[T any](e catalogue.JournalEntry) (data T, ok bool) {
+	return data, json.Unmarshal(e.Data, &data) == nil
 }
 
 // guess says how a call stood whose journal has no steps.

@@ -21,21 +21,24 @@ func waitOps(ctx context.Context, address string, patience time.Duration) error 
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	client := &http.Client{Timeout: 2 * time.Second}
-	return poll(ctx, 200*time.Millisecond, func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", http.NoBody)
-		if err != nil {
-			return err
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = resp.Body.Close() }()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("the bot is not ready: /readyz says %s", resp.Status)
-		}
-		return nil
-	})
+	return poll(ctx, 200*time.Millisecond, func() error { return askReady(ctx, client, address) })
+}
+
+// askReady asks once.
+func askReady(ctx context.Context, client *http.Client, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the bot is not ready: /readyz says %s", resp.Status)
+	}
+	return nil
 }
 
 // errWaiting: the archive does not have all yet.
