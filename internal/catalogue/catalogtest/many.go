@@ -93,7 +93,7 @@ func recordingsOfMany(s *suite) {
 	for id, rs := range all {
 		for _, r := range rs {
 			got[id] = append(got[id], r.ID)
-			if whole, failed := s.c.Recording(t.Context(), r.ID); failed != nil || whole != r {
+			if whole, failed := s.c.Recording(t.Context(), r.ID); failed != nil || !reflect.DeepEqual(whole, r) {
 				t.Errorf("%+v is %+v, %v", r, whole, failed)
 			}
 		}
