@@ -3,6 +3,7 @@ package catalogtest
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 
 	"github.com/recorderbot/recorderbot/internal/catalogue"
 	"github.com/recorderbot/recorderbot/internal/recorder"
