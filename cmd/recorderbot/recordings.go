@@ -25,6 +25,7 @@ type recordingsCommand struct {
 	Show   recordingsShow   `cmd:"" help:"Show a recording, or a call: its order, its outcome and cause."`
 	Replay recordingsReplay `cmd:"" help:"Feed a call's journal to the machine again, and compare."`
 	Export recordingsExport `cmd:"" help:"Write a track of a recording as WAV."`
+	Merge  recordingsMerge  `cmd:"" help:"Write what two recordings of one conversation hold together, as of a pair of bots."`
 }
 
 // withCatalogue opens the catalogue of a configuration for reading, beside a
