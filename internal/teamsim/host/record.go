@@ -29,6 +29,8 @@ func (h *Host) records() []SessionRecord {
 type SessionRecord struct {
 	Session, Host, Epoch string
 	Blob                 string
+	// Unmixed: its audio is one stream for each speaker.
+	Unmixed bool
 	// Audio is what the session hears as mixed audio.
 	Audio *Audio
 	// Streams are those of which a frame was numbered, by their first one.

@@ -65,7 +65,7 @@ func (h *Host) create(m *pb.CreateSessionRequest) (r *pb.CreateSessionResponse, 
 	blob := Blob{Host: h.opt.ID, Epoch: h.epochName(), Session: id}.String()
 	s := newSession(SessionRecord{
 		Session: id, Host: h.opt.ID, Epoch: h.epochName(), Blob: blob,
-		Audio: h.opt.Audio(id), Created: time.Now(),
+		Audio: h.opt.Audio(id), Unmixed: m.GetAudio() == pb.AudioMode_AUDIO_MODE_UNMIXED, Created: time.Now(),
 	}, ttl, h.opt.Faults)
 	if s.scene = newScene(m); s.scene == nil {
 		s.rec.Streams = []StreamRecord{{Stream: mixed(), Audio: s.rec.Audio}}

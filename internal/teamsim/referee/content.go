@@ -8,83 +8,42 @@ import (
 	"github.com/recorderbot/recorderbot/internal/teamsim/host"
 )
 
-// judgeContent compares what was archived with what was sent.
-func (j *judge) judgeContent(c *call) CallReport {
-	r := CallReport{Call: c.id}
-	for _, m := range c.manifests {
-		r.Recordings = append(r.Recordings, m.folder)
-		if r.Outcome == "" {
-			r.Outcome = m.Outcome
-		}
-	}
-	if len(c.manifests) > 0 && c.firstSuccess().IsZero() {
-		j.add(1, KindArchiveWithoutPermit, c.id, "%s was archived, success was never told", c.manifests[0].folder)
-	}
-	if c.session == nil {
-		if len(c.manifests) > 0 {
-			j.add(4, KindArchiveUnknown, c.id, "%s was archived, the call had no media session", c.manifests[0].folder)
-		}
-		return r
-	}
-	r.Session = c.session.Session
-	_, failedTold := c.announced(c.invited, failed)
-	t := newTruth(c.session, failedTold)
-	r.SamplesSent = t.sent()
-	check := &content{judge: j, call: c, truth: t, report: &r}
-	for _, m := range c.manifests {
-		check.manifest(m)
-	}
-	slices.SortFunc(check.stored, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
-	check.coverage()
-	check.joints()
-	check.outcomes()
-	return r
-}
-
-// content compares one call's recordings with the truth.
+// content compares one stream of audio, of all of a call's recordings, with the truth.
 type content struct {
 	*judge
 
 	call   *call
 	truth  *truth
 	report *CallReport
+	stream *StreamReport
 	// covered is what has been accounted for: stored, declared or already
 	// reported as missing.
 	covered []extent
-	stored  []extent // in their place, of all recordings
-	found   int      // violations of the current recording
+	stored  []extent   // in their place, of all recordings
+	absent  []extent   // declared as missing, of all recordings
+	others  []*content // the call's streams of audio
+	whole   *truth     // of all streams together
+	tracks  int
+	found   int // violations of the current recording
 }
 
 // breach reports, up to a bound.
 func (c *content) breach(law int, kind string, m *manifest, format string, args ...any) {
 	if c.found++; c.found <= maxFindings {
-		c.add(law, kind, c.call.id, "%s: %s", m.folder, fmt.Sprintf(format, args...))
+		c.add(law, kind, c.call.id, "%s: %s%s", m.folder, c.name(), fmt.Sprintf(format, args...))
 	}
 }
 
-func (c *content) manifest(m *manifest) {
-	c.found = 0
-	if err := m.checkFiles(); err != nil {
-		c.breach(4, KindArchiveBroken, m, "%v", err)
+// name says whose stream it is, where there are several.
+func (c *content) name() string {
+	if c.truth.of.Source == 0 {
+		return ""
 	}
-	var samples, stored, gaps int64
-	for _, tr := range m.Tracks {
-		samples, stored, gaps = samples+tr.Samples, stored+tr.StoredSamples, gaps+tr.GapSamples
-		pcm, err := m.decode(tr.File)
-		if err != nil {
-			c.breach(4, KindArchiveBroken, m, "%v", err)
-			continue
-		}
-		if !c.counts(m, tr, int64(len(pcm))) {
-			continue // the gaps can't be used to find one's way
-		}
-		c.track(m, tr, pcm)
-	}
-	if m.Samples != samples || m.StoredSamples != stored || m.GapSamples != gaps {
-		c.breach(4, KindManifestCounts, m, "the manifest says %d samples = %d stored + %d missing, its tracks %d = %d + %d",
-			m.Samples, m.StoredSamples, m.GapSamples, samples, stored, gaps)
-	}
+	return fmt.Sprintf("source %d: ", c.truth.of.Source)
 }
+
+// unmixed tells whether the stream is one speaker's, who is not always there.
+func (c *content) unmixed() bool { return c.truth.of.Kind == host.KindUnmixed }
 
 // counts holds the track's numbers against the file and the gaps. It returns
 // false where the gaps make no sense.
@@ -105,6 +64,7 @@ func (c *content) counts(m *manifest, tr track, n int64) bool {
 }
 
 func (c *content) track(m *manifest, tr track, pcm []int16) {
+	c.tracks++
 	if len(pcm) == 0 {
 		return
 	}
@@ -114,7 +74,7 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 		if z := zeros(pcm); z < len(pcm) {
 			c.breach(4, KindGapNotSilent, m, "sample %d lies in a declared gap and is not zero", z)
 		}
-		c.report.GapSamples += tr.GapSamples
+		c.stream.GapSamples += tr.GapSamples
 		return
 	}
 	if len(hints) == 0 {
@@ -123,11 +83,18 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 	}
 	at, ok := c.truth.locate(pcm, tr.Gaps, hints)
 	if !ok {
+		if other := c.whose(tr, pcm); other != nil {
+			c.breach(4, KindSourceWrong, m, "%s holds what source %d said", tr.File, other.truth.of.Source)
+			return
+		}
 		c.breach(4, KindSamplesWrong, m, "nothing in %s (%d samples) is what the session sent", tr.File, len(pcm))
 		return
 	}
 	if off := (at - hints[0]) % frameSamples; off != 0 {
 		c.breach(4, KindSamplesShifted, m, "%s begins %d samples off the start of a frame", tr.File, off)
+	}
+	if told := c.position(tr); c.unmixed() && told >= 0 && told != at {
+		c.breach(4, KindTrackTime, m, "%s begins at position %d by its media time, and its samples at %d", tr.File, told, at)
 	}
 	w := &walk{content: c, m: m, stored: pcm, gaps: tr.Gaps, p: at}
 	w.run()
@@ -135,9 +102,33 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 	c.stored = append(c.stored, w.placed...)
 }
 
+// whose finds the stream that a track is of in truth; nil where it is none.
+func (c *content) whose(tr track, pcm []int16) *content {
+	for _, o := range c.others {
+		if hints := o.hints(tr); o != c && len(hints) > 0 {
+			if _, ok := o.truth.locate(pcm, tr.Gaps, hints); ok {
+				return o
+			}
+		}
+	}
+	return nil
+}
+
+// position is where the track begins by its media time; negative where that can't be
+// held against the clock, which was set anew or told absurd times.
+func (c *content) position(tr track) int64 {
+	if tr.MediaTime == 0 || has(c.truth.rec, host.FaultClockStep, host.FaultAbsurdTime) {
+		return -1
+	}
+	return (tr.MediaTime - c.truth.rec.MediaStart) / host.TicksPerSample
+}
+
 // hints are positions at which a recording may begin, the likeliest first.
 func (c *content) hints(tr track) []int64 {
 	var hints []int64
+	if p := c.position(tr); c.unmixed() && p >= 0 && p < int64(len(c.truth.pcm)) {
+		hints = append(hints, p)
+	}
 	for i := range c.truth.rec.Periods {
 		if start, ok := c.truth.start(i); ok {
 			if rest := uncovered(extent{start, start + 1}, c.covered); len(rest) > 0 {
@@ -159,8 +150,9 @@ func (c *content) hints(tr track) []int64 {
 	return hints
 }
 
-// coverage looks for what is in no recording.
+// coverage looks for what is in no recording, and for what is in several.
 func (c *content) coverage() {
+	slices.SortFunc(c.stored, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
 	for i, p := range c.truth.rec.Periods {
 		var missing []extent
 		whole := true
@@ -174,12 +166,17 @@ func (c *content) coverage() {
 				missing = append(missing, c.unaccounted(s, e)...)
 			}
 		}
+		missing = joined(missing)
 		if len(missing) == 0 {
 			continue
 		}
-		if whole && len(c.call.manifests) == 0 {
-			c.add(4, KindArchiveMissing, c.call.id, "recording time %d: frames %d to %d were sent, %d acknowledged, none archived",
-				i+1, p.FirstSeq, p.LastSeq, p.AckSeq)
+		if whole && (len(c.call.manifests) == 0 || c.tracks == 0) {
+			if len(c.call.manifests) == 0 {
+				c.add(4, KindArchiveMissing, c.call.id, "%srecording time %d: frames %d to %d were sent, %d acknowledged, none archived",
+					c.name(), i+1, p.FirstSeq, p.LastSeq, p.AckSeq)
+			} else {
+				c.add(4, KindStreamMissing, c.call.id, "%srecording time %d: it was heard, and no recording has a track of it", c.name(), i+1)
+			}
 			for _, e := range missing {
 				c.lost(e.length())
 			}
@@ -191,9 +188,23 @@ func (c *content) coverage() {
 	}
 	for i := 1; i < len(c.stored); i++ {
 		if twice := c.stored[i-1].to - c.stored[i].from; twice > 0 {
-			c.add(4, KindArchiveExtra, c.call.id, "%d samples at %d are archived twice", twice, c.stored[i].from)
+			c.add(4, KindArchiveExtra, c.call.id, "%s%d samples at %d are archived twice", c.name(), twice, c.stored[i].from)
 		}
 	}
+	c.twice()
+}
+
+// joined makes one of extents that touch; they are in order.
+func joined(all []extent) []extent {
+	var out []extent
+	for _, e := range all {
+		if n := len(out); n > 0 && out[n-1].to == e.from {
+			out[n-1].to = e.to
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // inexcusable returns the parts of e, within s, that must not be declared as
@@ -262,6 +273,6 @@ func (c *content) missing(period int, e extent) {
 		kind = KindHeadLost
 	}
 	s, _, _ := c.truth.at(e.from)
-	c.add(4, kind, c.call.id, "recording time %d: %d samples at position %d (from frame %d on) are in no recording", period+1, e.length(), e.from, s.seqAt(e.from))
+	c.add(4, kind, c.call.id, "%srecording time %d: %d samples at position %d (from frame %d on) are in no recording", c.name(), period+1, e.length(), e.from, s.seqAt(e.from))
 	c.lost(e.length())
 }

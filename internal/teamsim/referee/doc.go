@@ -14,4 +14,16 @@
 // i of a recording that begins at position p is the one at p+i, because gaps are
 // filled with zeros of their exact length. So one number tells where a sample
 // belongs, and everything that is lost, doubled or shifted shows.
+//
+// Where audio is unmixed, each source's track is held against what was sent of that
+// source alone. It begins where its media time says. Where the source was silent there
+// are zeros, and a gap of the cause "idle" says so; what the host has told as lost is
+// not told as silence. Whoever was heard has a track. A mix is the sum of the tracks,
+// clipped, from where the first of them begins.
+//
+// Of video every frame that was sent is in one track, to the byte of its slices and to
+// the tick of its media time, or counted as missing, and counted only for a reason: the
+// host held it no more, or nobody can show it, for the key frame that it builds on is not
+// there. A track begins with a key frame, and each key frame finds its parameter sets. MP4
+// is read by a reader of the referee's own, bare H.264 where there is no MP4.
 package referee

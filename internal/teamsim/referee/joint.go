@@ -12,22 +12,9 @@ import (
 // own, and what is missing between two of them is declared once.
 func (c *content) joints() {
 	c.found = 0
-	var missing []extent
 	for i, m := range c.call.manifests {
 		c.outlived(m)
 		c.part(i, m)
-		missing = append(missing, m.missing...)
-	}
-	slices.SortFunc(missing, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
-	for i, g := range missing {
-		if i > 0 && missing[i-1].to > g.from {
-			c.add(4, KindGapTwice, c.call.id, "%d samples at %d are declared as missing twice", missing[i-1].to-g.from, g.from)
-		}
-		for _, s := range c.stored {
-			if twice := min(s.to, g.to) - max(s.from, g.from); twice > 0 {
-				c.add(4, KindGapTwice, c.call.id, "%d samples at %d are declared as missing, and stored", twice, max(s.from, g.from))
-			}
-		}
 	}
 	grants := 0
 	for _, a := range c.call.announcements {
@@ -43,6 +30,21 @@ func (c *content) joints() {
 	}
 	if n > grants && grants > 0 {
 		c.add(1, KindArchiveWithoutPermit, c.call.id, "%d recordings were archived, success was told %d times", n, grants)
+	}
+}
+
+// twice: what is missing in a stream is declared once, and not stored either.
+func (c *content) twice() {
+	slices.SortFunc(c.absent, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
+	for i, g := range c.absent {
+		if i > 0 && c.absent[i-1].to > g.from {
+			c.add(4, KindGapTwice, c.call.id, "%s%d samples at %d are declared as missing twice", c.name(), c.absent[i-1].to-g.from, g.from)
+		}
+		for _, s := range c.stored {
+			if twice := min(s.to, g.to) - max(s.from, g.from); twice > 0 {
+				c.add(4, KindGapTwice, c.call.id, "%s%d samples at %d are declared as missing, and stored", c.name(), twice, max(s.from, g.from))
+			}
+		}
 	}
 }
 
@@ -79,7 +81,16 @@ func (c *content) pauseTold(a, b int) bool {
 }
 
 // position is where the frame lies; false where there is none of that number.
+// Of all streams together it is where the next frame of audio lies.
 func (t *truth) position(seq uint64) (int64, bool) {
+	if t.whole {
+		i := slices.IndexFunc(t.rec.Runs, func(r host.Run) bool { return r.FirstSeq+r.Count > seq && r.Picture == nil })
+		if i < 0 {
+			return 0, false
+		}
+		r := t.rec.Runs[i]
+		return r.Position + int64(max(seq, r.FirstSeq)-r.FirstSeq)*frameSamples, true //nolint:gosec // within the run
+	}
 	for _, s := range t.spans {
 		if n := uint64(s.length()) / frameSamples; seq >= s.seq && seq < s.seq+n { //nolint:gosec // positive
 			return s.from + int64(seq-s.seq)*frameSamples, true //nolint:gosec // within the span

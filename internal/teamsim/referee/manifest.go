@@ -20,6 +20,9 @@ import (
 
 const sampleRate = 16000
 
+// causeIdle is the cause of a gap in which nothing is lost: a speaker was silent.
+const causeIdle = "idle"
+
 // A manifest is what the referee wants to know of manifest.json. It is not the
 // recorder's own type.
 type manifest struct {
@@ -43,11 +46,15 @@ type manifest struct {
 	// those declared as missing; whether it ends with such a one.
 	stored, missing []extent
 	endsInGap       bool
+	frames          int64 // of video, declared as missing
 }
 
 type track struct {
 	File          string        `json:"file"`
 	Kind          string        `json:"kind"`
+	Mode          string        `json:"mode"`
+	SourceID      uint32        `json:"sourceId"`
+	Frames        uint64        `json:"frames"`
 	MediaTime     int64         `json:"mediaTime"`
 	Samples       int64         `json:"samples"`
 	StoredSamples int64         `json:"storedSamples"`
@@ -58,6 +65,7 @@ type track struct {
 type declaredGap struct {
 	AtSample int64  `json:"atSample"`
 	Samples  int64  `json:"samples"`
+	Frames   uint64 `json:"frames"`
 	Cause    string `json:"cause"`
 }
 

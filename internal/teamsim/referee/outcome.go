@@ -23,7 +23,7 @@ func (j *judge) judgeOutcome(c *call, r *CallReport) {
 func (c *content) outcomes() {
 	var samples int64
 	for _, m := range c.call.manifests {
-		var gaps int64
+		gaps := m.frames
 		samples += m.Samples
 		for _, e := range m.missing {
 			gaps += e.length()
@@ -36,26 +36,26 @@ func (c *content) outcomes() {
 	if len(catalogued) != 1 || len(c.call.manifests) == 0 {
 		return
 	}
-	if fault := c.unfit(catalogued[0], samples, c.report.GapSamples); fault != "" {
+	if fault := c.unfit(catalogued[0], samples, c.report.GapSamples+c.report.FramesInGaps); fault != "" {
 		c.add(4, KindOutcomes, c.call.id, "the catalogue says %q, %s", catalogued[0], fault)
 	}
 }
 
 // unfit says why an outcome does not go with that many samples, and that many of
-// them in gaps. An empty recording shows that there was leave, and nothing else.
+// them, or frames of video, in gaps. An empty recording shows that there was leave, and nothing else.
 func (c *content) unfit(outcome string, samples, gaps int64) string {
 	switch outcome {
 	case "recorded":
 		if gaps > 0 {
-			return fmt.Sprintf("though %d samples are missing", gaps)
+			return fmt.Sprintf("though %d samples or frames are missing", gaps)
 		}
 	case "recordedWithGaps":
-		if gaps == 0 && c.report.GapSamples == 0 && !c.truth.excuse {
+		if gaps == 0 && c.report.GapSamples+c.report.FramesInGaps == 0 && !c.truth.excuse {
 			return "though nothing is missing"
 		}
 	case failed:
 	case "notRecorded":
-		if c.report.SamplesSent > 0 || c.report.SamplesStored > 0 {
+		if c.report.SamplesSent > 0 || c.report.SamplesStored > 0 || c.report.FramesStored > 0 {
 			return "though there was something to record"
 		}
 	default:

@@ -67,6 +67,11 @@ type Report struct {
 	// open; SamplesStored those found in the archive, in their place;
 	// GapSamples those that the archive has as declared gaps.
 	SamplesSent, SamplesStored, GapSamples int64
+	// IdleSamples are those in which the speaker of a track of unmixed audio was silent.
+	IdleSamples int64
+	// FramesSent counts the frames of video that were captured while open, FramesStored
+	// those found in the archive, and FramesInGaps those that it says are missing.
+	FramesSent, FramesStored, FramesInGaps int64
 	// LostUnrecorded counts the samples that were sent and are nowhere, neither
 	// stored nor in a gap: GapSamples is what was lost and recorded as lost.
 	LostUnrecorded int64
@@ -86,13 +91,25 @@ type CallReport struct {
 	// archived.
 	Outcome string
 	// Catalogued is the one outcome of Input.
-	Catalogued                             string
-	Recordings                             []string // folders, relative
-	SamplesSent, SamplesStored, GapSamples int64
-	LostUnrecorded                         int64
+	Catalogued string
+	Recordings []string // folders, relative
+	// The sums of Streams: see Report.
+	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
+	FramesSent, FramesStored, FramesInGaps              int64
+	LostUnrecorded                                      int64
+	Streams                                             []StreamReport // by kind and source
 	// Failures are the faults that were told as failed.
 	Failures   []Failure
 	Violations int
+}
+
+// A StreamReport is about one stream of a call: samples of audio or frames of video.
+type StreamReport struct {
+	Kind   uint8 // as in host.Stream
+	Source uint32
+
+	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
+	FramesSent, FramesStored, FramesInGaps              int64
 }
 
 // A Failure is a fault that was told as failed. Took is from when it could be
@@ -162,6 +179,16 @@ const (
 	KindGapClosed       = "gapClosed"       // 4: a gap was not filled with zeros
 	KindGapNotSilent    = "gapNotSilent"    // 4: a declared gap holds something else than zeros
 	KindGapUnfounded    = "gapUnfounded"    // 4: a gap was declared where the host lost nothing
+	KindStreamMissing   = "streamMissing"   // 4: somebody was heard or seen, and no recording has a track of that
+	KindStreamUnknown   = "streamUnknown"   // 4: a track of a source that nothing was sent of
+	KindSourceWrong     = "sourceWrong"     // 4: a track holds what another source sent
+	KindTrackTime       = "trackTime"       // 4: a track begins at another time than its media time says
+	KindLossAsIdle      = "lossAsIdle"      // 4: something was lost, and is told as a speaker's silence
+	KindMixWrong        = "mixWrong"        // 4: the mix is not the sum of the tracks
+	KindPictureLost     = "pictureLost"     // 4: frames of video are neither stored nor counted as missing
+	KindPictureWrong    = "pictureWrong"    // 4: a stored frame of video is none that was sent, or is there twice
+	KindPictureTime     = "pictureTime"     // 4: a stored frame of video has another time
+	KindPictureKey      = "pictureKey"      // 4: a track of video does not begin with a key frame, or lacks its parameter sets
 	KindAckedButLost    = "ackedButLost"    // 5: acknowledged as durable, and not in the archive
 	KindContext         = "clientContext"   // 1: not fresh, not ours, too long or missing
 	KindAnswerTooLate   = "answerTooLate"   // 8
@@ -220,6 +247,10 @@ func Judge(in Input) Report {
 		j.report.SamplesSent += r.SamplesSent
 		j.report.SamplesStored += r.SamplesStored
 		j.report.GapSamples += r.GapSamples
+		j.report.IdleSamples += r.IdleSamples
+		j.report.FramesSent += r.FramesSent
+		j.report.FramesStored += r.FramesStored
+		j.report.FramesInGaps += r.FramesInGaps
 		j.report.LostUnrecorded += r.LostUnrecorded
 		j.report.Recordings += len(r.Recordings)
 	}

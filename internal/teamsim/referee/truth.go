@@ -9,12 +9,15 @@ import (
 
 const frameSamples = host.FrameSamples
 
-// A truth is what one session's media was, by position.
+// A truth is what one stream of audio of a session was, by position.
 type truth struct {
 	rec   *host.SessionRecord
+	of    host.Stream
+	whole bool    // of all streams together
 	pcm   []int16 // samples from position 0 to the last frame, and a little more
 	spans []span  // frames, by position, without overlap
 	lost  []extent
+	told  []extent // those of lost that the host has announced
 	// excuse: frames that were never acknowledged may be missing, if that is
 	// declared or at the end; something broke on the way.
 	excuse bool
@@ -38,28 +41,67 @@ type extent struct{ from, to int64 }
 
 func (e extent) length() int64 { return e.to - e.from }
 
-// newTruth collects what is known. failedTold: the recorder announced failed.
-func newTruth(rec *host.SessionRecord, failedTold bool) *truth {
-	t := &truth{rec: rec}
+// newTruth collects what is known of a stream. failedTold: the recorder announced
+// failed.
+func newTruth(rec *host.SessionRecord, of host.StreamRecord, failedTold bool) *truth {
+	t := &truth{rec: rec, of: of.Stream}
 	for _, r := range rec.Runs {
-		t.spans = append(t.spans, spansOf(r, rec.Periods)...)
+		if r.Stream == of.Stream {
+			t.spans = append(t.spans, spansOf(r, rec.Periods)...)
+		}
 	}
 	slices.SortFunc(t.spans, func(a, b span) int { return int(a.from - b.from) })
 	if n := len(t.spans); n > 0 {
 		t.pcm = make([]int16, t.spans[n-1].to+10*sampleRate)
-		rec.Audio.Samples(0, t.pcm)
+		of.Audio.Samples(0, t.pcm)
 	}
 	for _, g := range rec.Gaps {
-		from := (g.From - rec.MediaStart) / host.TicksPerSample
-		t.lost = append(t.lost, extent{from, from + g.Samples})
+		if g.Stream != of.Stream {
+			continue
+		}
+		e := extent{g.Position, g.Position + g.Samples}
+		t.lost = append(t.lost, e)
+		if g.Announced {
+			t.told = append(t.told, e)
+		}
 	}
+	t.excuses(failedTold)
+	return t
+}
+
+// wholeTruth is that of all streams together: one span for each time of being open.
+// Of samples it knows nothing.
+func wholeTruth(rec *host.SessionRecord, failedTold bool) *truth {
+	t := &truth{rec: rec, whole: true}
+	for _, r := range rec.Runs {
+		for _, s := range spansOf(r, rec.Periods) {
+			n := len(t.spans)
+			switch {
+			case s.outside:
+			case n == 0 || t.spans[n-1].period != s.period:
+				if n > 0 { // a pause may be shorter than a frame
+					s.from = max(s.from, t.spans[n-1].to)
+					s.to = max(s.to, s.from)
+				}
+				t.spans = append(t.spans, s)
+			default:
+				t.spans[n-1].to = max(t.spans[n-1].to, s.to)
+			}
+		}
+	}
+	t.excuses(failedTold)
+	return t
+}
+
+// excuses finds out what may be missing through nobody's fault.
+func (t *truth) excuses(failedTold bool) {
+	rec := t.rec
 	t.cutOff = failedTold || slices.Contains([]string{"killed", "platform", "orphaned"}, rec.ClosedFor) ||
 		has(rec, host.FaultNeverPaused, host.FaultStreamFailure, host.FaultDetached)
 	if n := len(rec.Breaks); n > 0 && !rec.Breaks[n-1].Orderly && rec.Breaks[n-1].Up.IsZero() {
 		t.cutOff = true // a link that is back again brings all that the host still holds
 	}
 	t.excuse = t.cutOff || has(rec, host.FaultMalformed)
-	return t
 }
 
 // spansOf are the frames of a run, by period: in a pause that is shorter than a frame
@@ -107,15 +149,12 @@ func (s span) seqAt(p int64) uint64 {
 
 // excused tells whether the frame may be missing.
 func (t *truth) excused(s span, seq uint64) bool {
-	if s.malformed {
-		return true
-	}
-	for _, o := range t.rec.Overflows {
-		if seq >= o.FirstSeq && seq < o.FirstSeq+o.Count {
-			return true
-		}
-	}
-	return t.excuse && seq > t.rec.Acked
+	return s.malformed || overflown(t.rec, seq) || (t.excuse && seq > t.rec.Acked)
+}
+
+// overflown tells whether the host has said that it holds the frame no more.
+func overflown(rec *host.SessionRecord, seq uint64) bool {
+	return slices.ContainsFunc(rec.Overflows, func(o host.GapRecord) bool { return seq >= o.FirstSeq && seq < o.FirstSeq+o.Count })
 }
 
 // between returns the two times of being open that the position lies between; false

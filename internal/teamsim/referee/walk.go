@@ -22,6 +22,10 @@ func (w *walk) run() {
 		limit := len(w.stored)
 		if len(w.gaps) > 0 {
 			if int64(w.a) >= w.gaps[0].AtSample {
+				if w.unmixed() {
+					w.silence(w.touching())
+					continue
+				}
 				w.gap(int(w.gaps[0].AtSample + w.gaps[0].Samples - int64(w.a)))
 				continue
 			}
@@ -66,8 +70,9 @@ func (w *walk) gap(n int) {
 		}
 		p = next
 	}
-	w.report.GapSamples += int64(n)
+	w.stream.GapSamples += int64(n)
 	w.m.missing = append(w.m.missing, extent{w.p, end})
+	w.absent = append(w.absent, extent{w.p, end})
 	w.m.endsInGap = w.a+n == len(w.stored)
 	w.step(n)
 }
@@ -150,7 +155,7 @@ func (w *walk) frames(s span, n, limit int) {
 		w.early(s)
 		for _, e := range uncovered(extent{w.p, w.p + int64(same)}, w.placed) { // a frame that is there twice counts once
 			w.placed = append(w.placed, e)
-			w.report.SamplesStored += e.length()
+			w.stream.SamplesStored += e.length()
 		}
 		w.step(same)
 	}
