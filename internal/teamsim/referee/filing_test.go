@@ -29,6 +29,7 @@ type filed struct {
 	Stored    int64  `json:"storedSamples"`
 	Missing   int64  `json:"gapSamples"`
 	Frames    uint64 `json:"frames"`
+	Unshown   uint64 `json:"undecodableFrames,omitempty"`
 	Gaps      []hole `json:"gaps"`
 
 	pcm    []int16
@@ -188,7 +189,10 @@ func (g *gatherer) line(s host.Stream) *filed {
 	}
 	for len(tr.frames) > 0 && !tr.frames[0].key { // nobody can show them
 		tr.frames = tr.frames[1:]
-		n++
+		tr.Unshown++
+	}
+	if g.is("counts as missing what can't be shown") {
+		n, tr.Unshown = n+tr.Unshown, 0
 	}
 	if n > 0 {
 		tr.Gaps = []hole{{Frames: n, Cause: "overflow"}}
@@ -207,7 +211,7 @@ func (tr *filed) write(t *testing.T) {
 		tr.Stored = tr.Samples - tr.Missing
 		return
 	}
-	tr.Frames = uint64(len(tr.frames))
+	tr.Frames = uint64(len(tr.frames)) + tr.Unshown
 	if len(tr.frames) > 0 && tr.MediaTime == 0 {
 		tr.MediaTime = tr.frames[0].time
 	}
@@ -358,6 +362,8 @@ func spoilSight(fault string, tr *filed) {
 		}
 	case "frames counted that are there":
 		tr.Gaps = append(tr.Gaps, counted(3))
+	case "frame of video told as undecodable":
+		tr.frames, tr.Unshown = slices.Delete(f, at, at+1), 1
 	case "frame of video twice":
 		tr.frames = slices.Insert(slices.Clone(f), at, f[at])
 	case "frame of video damaged":

@@ -87,8 +87,9 @@ func (g *gallery) track(m *manifest, tr track) error {
 			return err
 		}
 	}
-	if uint64(len(f.pictures)) != tr.Frames {
-		g.breach(4, KindManifestCounts, m, "%s holds %d frames, the manifest says %d", tr.File, len(f.pictures), tr.Frames)
+	g.report.FramesUndecodable += int64(tr.Undecodable) //nolint:gosec // as above
+	if n := uint64(len(f.pictures)); n != tr.Frames-tr.Undecodable && n != tr.Frames {
+		g.breach(4, KindManifestCounts, m, "%s holds %d frames, the manifest says %d, of which %d can't be shown", tr.File, n, tr.Frames, tr.Undecodable)
 	}
 	if len(f.pictures) == 0 {
 		return nil

@@ -182,6 +182,7 @@ func (h *holding) sum() {
 		r.FramesSent += s.FramesSent
 		r.FramesStored += s.FramesStored
 		r.FramesInGaps += s.FramesInGaps
+		r.FramesUndecodable += s.FramesUndecodable
 	}
 	slices.SortFunc(r.Streams, func(a, b StreamReport) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))

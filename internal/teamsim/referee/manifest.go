@@ -55,6 +55,7 @@ type track struct {
 	Mode          string        `json:"mode"`
 	SourceID      uint32        `json:"sourceId"`
 	Frames        uint64        `json:"frames"`
+	Undecodable   uint64        `json:"undecodableFrames"` // of Frames, those that are not in the file
 	MediaTime     int64         `json:"mediaTime"`
 	Samples       int64         `json:"samples"`
 	StoredSamples int64         `json:"storedSamples"`

@@ -1,6 +1,7 @@
 package referee
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/host"
@@ -11,6 +12,14 @@ type absence struct {
 	due  int64  // frames that must be counted as missing
 	free int64  // frames that may be
 	bad  []shot // frames that had to be stored
+}
+
+// first says which frame had to be stored.
+func (a absence) first() string {
+	if len(a.bad) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; the first that had to be stored is frame %d", a.bad[0].FirstSeq)
 }
 
 // coverage looks for frames that are neither stored nor counted as missing.
@@ -25,17 +34,13 @@ func (g *gallery) coverage() {
 			a.free += int64(gap.Count) //nolint:gosec // as above
 		}
 	}
-	declared := g.report.FramesInGaps
+	declared := g.report.FramesInGaps + g.report.FramesUndecodable
 	switch {
 	case a.due == 0 && declared <= a.free:
 	case g.tracks == 0 && len(g.call.manifests) > 0:
 		g.add(4, KindStreamMissing, g.call.id, "%s: %d frames were sent, and no recording has a track of them", g.name(), a.due)
 	case declared < a.due:
-		from := uint64(0)
-		if len(a.bad) > 0 {
-			from = a.bad[0].FirstSeq
-		}
-		g.add(4, KindPictureLost, g.call.id, "%s: %d frames are not stored, %d are counted as missing; the first that had to be stored is %d", g.name(), a.due, declared, from)
+		g.add(4, KindPictureLost, g.call.id, "%s: %d frames are not stored, %d are counted as missing%s", g.name(), a.due, declared, a.first())
 	case len(a.bad) > 0 && a.bad[0].FirstSeq <= g.rec.Acked:
 		g.add(5, KindAckedButLost, g.call.id, "%s: %d frames are counted as missing, the first is %d; up to %d all were acknowledged",
 			g.name(), len(a.bad), a.bad[0].FirstSeq, g.rec.Acked)

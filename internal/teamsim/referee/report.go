@@ -72,6 +72,9 @@ type Report struct {
 	// FramesSent counts the frames of video that were captured while open, FramesStored
 	// those found in the archive, and FramesInGaps those that it says are missing.
 	FramesSent, FramesStored, FramesInGaps int64
+	// FramesUndecodable are those that came, and are not in the archive because nobody
+	// could show them: it says so.
+	FramesUndecodable int64
 	// LostUnrecorded counts the samples that were sent and are nowhere, neither
 	// stored nor in a gap: GapSamples is what was lost and recorded as lost.
 	LostUnrecorded int64
@@ -96,6 +99,7 @@ type CallReport struct {
 	// The sums of Streams: see Report.
 	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
 	FramesSent, FramesStored, FramesInGaps              int64
+	FramesUndecodable                                   int64
 	LostUnrecorded                                      int64
 	Streams                                             []StreamReport // by kind and source
 	// Failures are the faults that were told as failed.
@@ -110,6 +114,7 @@ type StreamReport struct {
 
 	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
 	FramesSent, FramesStored, FramesInGaps              int64
+	FramesUndecodable                                   int64
 }
 
 // A Failure is a fault that was told as failed. Took is from when it could be
@@ -251,6 +256,7 @@ func Judge(in Input) Report {
 		j.report.FramesSent += r.FramesSent
 		j.report.FramesStored += r.FramesStored
 		j.report.FramesInGaps += r.FramesInGaps
+		j.report.FramesUndecodable += r.FramesUndecodable
 		j.report.LostUnrecorded += r.LostUnrecorded
 		j.report.Recordings += len(r.Recordings)
 	}

@@ -19,29 +19,30 @@ func TestCorrectGathererHasNoViolations(t *testing.T) {
 		change func(*host.Options, *host.Cast)
 		faults []host.Fault
 	}{
-		"plain":           {"", nil, nil},
-		"bare video":      {"bare video", nil, nil},
-		"no mix":          {"no mix", nil, nil},
-		"paused":          {"paused and resumed", nil, nil},
-		"taken over":      {"taken over", nil, nil},
-		"no key frame":    {"", noKey, nil},
-		"gap":             {"", nil, []host.Fault{{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms}}},
-		"gap of one":      {"", nil, []host.Fault{{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms, Source: ada}}},
-		"gap of a camera": {"", nil, []host.Fault{{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms, Source: bobSeen}}},
-		"skip":            {"", nil, []host.Fault{{Kind: host.FaultSkip, At: 900 * ms, For: 400 * ms}}},
-		"silent skip":     {"", nil, []host.Fault{{Kind: host.FaultSilentSkip, At: 900 * ms, For: 400 * ms, Source: bob}}},
-		"hole":            {"", nil, []host.Fault{{Kind: host.FaultHole, At: 900 * ms, For: 60 * ms, Source: bob}}},
-		"duplicate":       {"", nil, []host.Fault{{Kind: host.FaultDuplicate, At: 900 * ms, Frames: 9}}},
-		"malformed":       {"", nil, []host.Fault{{Kind: host.FaultMalformed, At: 900 * ms, Frames: 2}}},
-		"absurd":          {"", nil, []host.Fault{{Kind: host.FaultAbsurdTime, At: 900 * ms, Frames: 3, Source: bob}}},
-		"stray":           {"", nil, []host.Fault{{Kind: host.FaultUnknownHandle, At: 900 * ms, Frames: 5}}},
-		"early, late":     {"", nil, []host.Fault{{Kind: host.FaultEarly}, {Kind: host.FaultLate}}},
-		"cut":             {"", nil, []host.Fault{{Kind: host.FaultCut, At: 900 * ms, For: 50 * ms}}},
-		"long cut":        {"", func(o *host.Options, _ *host.Cast) { o.Speed, o.VideoMemory = 5, time.Second }, []host.Fault{{Kind: host.FaultCut, At: 900 * ms, For: 400 * ms}}},
-		"longer cut":      {"", func(o *host.Options, _ *host.Cast) { o.Speed, o.VideoMemory, o.Memory = 5, time.Second, 2*time.Second }, []host.Fault{{Kind: host.FaultCut, At: 900 * ms, For: 600 * ms}}},
-		"stall":           {"", nil, []host.Fault{{Kind: host.FaultStall, At: 900 * ms, For: 60 * ms}}},
-		"failure":         {"", nil, []host.Fault{{Kind: host.FaultStreamFailure, At: 1500 * ms}}},
-		"killed":          {"", nil, []host.Fault{{Kind: host.FaultKill, At: 1500 * ms, For: 10 * ms}}},
+		"plain":                 {"", nil, nil},
+		"bare video":            {"bare video", nil, nil},
+		"no mix":                {"no mix", nil, nil},
+		"paused":                {"paused and resumed", nil, nil},
+		"taken over":            {"taken over", nil, nil},
+		"no key frame":          {"", noKey, nil},
+		"no key frame, counted": {"counts as missing what can't be shown", noKey, nil},
+		"gap":                   {"", nil, []host.Fault{{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms}}},
+		"gap of one":            {"", nil, []host.Fault{{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms, Source: ada}}},
+		"gap of a camera":       {"", nil, []host.Fault{{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms, Source: bobSeen}}},
+		"skip":                  {"", nil, []host.Fault{{Kind: host.FaultSkip, At: 900 * ms, For: 400 * ms}}},
+		"silent skip":           {"", nil, []host.Fault{{Kind: host.FaultSilentSkip, At: 900 * ms, For: 400 * ms, Source: bob}}},
+		"hole":                  {"", nil, []host.Fault{{Kind: host.FaultHole, At: 900 * ms, For: 60 * ms, Source: bob}}},
+		"duplicate":             {"", nil, []host.Fault{{Kind: host.FaultDuplicate, At: 900 * ms, Frames: 9}}},
+		"malformed":             {"", nil, []host.Fault{{Kind: host.FaultMalformed, At: 900 * ms, Frames: 2}}},
+		"absurd":                {"", nil, []host.Fault{{Kind: host.FaultAbsurdTime, At: 900 * ms, Frames: 3, Source: bob}}},
+		"stray":                 {"", nil, []host.Fault{{Kind: host.FaultUnknownHandle, At: 900 * ms, Frames: 5}}},
+		"early, late":           {"", nil, []host.Fault{{Kind: host.FaultEarly}, {Kind: host.FaultLate}}},
+		"cut":                   {"", nil, []host.Fault{{Kind: host.FaultCut, At: 900 * ms, For: 50 * ms}}},
+		"long cut":              {"", func(o *host.Options, _ *host.Cast) { o.Speed, o.VideoMemory = 5, time.Second }, []host.Fault{{Kind: host.FaultCut, At: 900 * ms, For: 400 * ms}}},
+		"longer cut":            {"", func(o *host.Options, _ *host.Cast) { o.Speed, o.VideoMemory, o.Memory = 5, time.Second, 2*time.Second }, []host.Fault{{Kind: host.FaultCut, At: 900 * ms, For: 600 * ms}}},
+		"stall":                 {"", nil, []host.Fault{{Kind: host.FaultStall, At: 900 * ms, For: 60 * ms}}},
+		"failure":               {"", nil, []host.Fault{{Kind: host.FaultStreamFailure, At: 1500 * ms}}},
+		"killed":                {"", nil, []host.Fault{{Kind: host.FaultKill, At: 1500 * ms, For: 10 * ms}}},
 		"inactive": {"", func(_ *host.Options, c *host.Cast) {
 			c.Receive = append(c.Receive, host.Receive{Socket: 1, At: time.Second}, host.Receive{Socket: 1, At: 1300 * ms, Active: true})
 		}, nil},
@@ -58,7 +59,7 @@ func TestCorrectGathererHasNoViolations(t *testing.T) {
 			if len(c.faults) == 0 && c.change == nil && c.way != "taken over" && c.way != "paused and resumed" {
 				whole(t, r)
 			}
-			if cuts := c.way == "taken over" || c.way == "paused and resumed"; cuts && (r.Recordings != 2 || r.SamplesStored != r.SamplesSent || r.FramesStored+r.FramesInGaps != r.FramesSent) {
+			if cuts := c.way == "taken over" || c.way == "paused and resumed"; cuts && (r.Recordings != 2 || r.SamplesStored != r.SamplesSent || r.FramesStored+r.FramesUndecodable != r.FramesSent) {
 				t.Errorf("report %+v", r)
 			}
 		})
@@ -116,6 +117,7 @@ func TestEveryFaultOfAGathererIsFound(t *testing.T) {
 		{"mix lacks one", []string{referee.KindMixWrong}, nil},
 		{"frame of video lost", []string{referee.KindPictureLost}, nil},
 		{"frame of video lost, and counted", []string{referee.KindAckedButLost}, nil},
+		{"frame of video told as undecodable", []string{referee.KindAckedButLost}, nil},
 		{"frames counted that are there", []string{referee.KindGapUnfounded}, nil},
 		{"frame of video twice", []string{referee.KindPictureWrong}, nil},
 		{"frame of video damaged", []string{referee.KindPictureWrong, referee.KindPictureLost}, nil},
