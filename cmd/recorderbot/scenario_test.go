@@ -54,6 +54,7 @@ func TestScenarios(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]int{
 		"ended-before-consent":   {"notRecorded": 4},
+		"everything":             {"recorded": 2},
 		"forged":                 {"recorded": 1},
 		"gaps":                   {"recordedWithGaps": 4},
 		"grouping":               {"recorded": 2},
@@ -67,6 +68,7 @@ func TestScenarios(t *testing.T) {
 		"one-call":               {"recorded": 1},
 		"overload":               {"recorded": 20, "rejected": 20},
 		"refused":                {"failed": 3},
+		"streams-lost":           {"recordedWithGaps": 3},
 		"running-then-completed": {"failed": 1, "recorded": 3},
 		"throttled":              {"recorded": 2},
 		"unknown-outcome":        {"recorded": 7},
