@@ -14,6 +14,7 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
 	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
+	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
 )
 
 // everything is a call of two speakers, a third whom no roster names, a camera and a
@@ -47,6 +48,10 @@ func TestEverythingACallCarries(t *testing.T) {
 		t.Errorf("the simulation itself: %s", f)
 	}
 	r.stop(t)
+	report := r.sim.Judge(r.config.Archive, nil, referee.Limits{Bridge: r.cfg.bridge})
+	for _, v := range report.Violations {
+		t.Error(v)
+	}
 	r.proof(t)
 	folder, m := r.onlyRecording(t)
 	who := map[string]int{}
