@@ -23,7 +23,7 @@ const demoLimit = 3 * time.Minute
 
 type demoCommand struct {
 	Out    string        `help:"Folder to write to; it must be empty or not exist. Default: a new one in the working folder."`
-	Length time.Duration `default:"20s" help:"How long the two people speak."`
+	Length time.Duration `default:"20s" help:"How long the people speak."`
 }
 
 // Run records one simulated call, judges it, and shows what came of it.
@@ -106,7 +106,7 @@ func (d *demo) play(ctx context.Context) error {
 }
 
 func (d *demo) startSim() error {
-	scenario, err := teamsim.Builtin("one-call")
+	scenario, err := teamsim.Builtin("demo")
 	if err != nil {
 		return err
 	}

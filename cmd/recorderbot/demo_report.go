@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,21 +20,24 @@ import (
 
 // demoReport is DIR/report.json. It may grow; its names stay.
 type demoReport struct {
-	OK            bool                `json:"ok"`
-	Violations    []demoViolation     `json:"violations"`
-	SamplesSent   int64               `json:"samplesSent"`
-	SamplesStored int64               `json:"samplesStored"`
-	GapSamples    int64               `json:"gapSamples"`
-	SampleRate    int                 `json:"sampleRate"`
-	Outcome       string              `json:"outcome"`
-	Cause         string              `json:"cause"`
-	Call          string              `json:"call"`
-	Recording     string              `json:"recording"`
-	Archive       string              `json:"archive"` // folder of the recording, relative to the report
-	Files         []string            `json:"files"`
-	Times         map[string]*seconds `json:"times"`     // seconds since the invite
-	StartedAt     time.Time           `json:"startedAt"` // the invite
-	Version       string              `json:"version"`
+	OK            bool            `json:"ok"`
+	Violations    []demoViolation `json:"violations"`
+	SamplesSent   int64           `json:"samplesSent"`
+	SamplesStored int64           `json:"samplesStored"`
+	GapSamples    int64           `json:"gapSamples"`
+	SampleRate    int             `json:"sampleRate"`
+	// FramesSent and FramesStored are of video.
+	FramesSent   int64               `json:"framesSent"`
+	FramesStored int64               `json:"framesStored"`
+	Outcome      string              `json:"outcome"`
+	Cause        string              `json:"cause"`
+	Call         string              `json:"call"`
+	Recording    string              `json:"recording"`
+	Archive      string              `json:"archive"` // folder of the recording, relative to the report
+	Files        []string            `json:"files"`
+	Times        map[string]*seconds `json:"times"`     // seconds since the invite
+	StartedAt    time.Time           `json:"startedAt"` // the invite
+	Version      string              `json:"version"`
 }
 
 // demoViolation is one breach of a law, as the referee sees it.
@@ -77,6 +82,7 @@ func (d *demo) report() error {
 	})
 	r := &demoReport{
 		Violations: []demoViolation{}, SamplesSent: d.verdict.SamplesSent, SamplesStored: d.verdict.SamplesStored, GapSamples: d.verdict.GapSamples,
+		FramesSent: d.verdict.FramesSent, FramesStored: d.verdict.FramesStored,
 		SampleRate: 16000, Call: facts.ID, StartedAt: facts.InviteSent, Version: buildVersion(), Times: map[string]*seconds{},
 	}
 	for _, v := range d.verdict.Violations {
@@ -190,12 +196,15 @@ func (d *demo) tell(r *demoReport, m *archive.Manifest, folder string) {
 		}
 		fmt.Fprintf(w, "  %s\t%s\n", s.text, at)
 	}
-	fmt.Fprintf(w, "\nThe referee\t\n  samples sent after consent\t%d (%.2f s)\n  of them stored\t%d\n  recorded as gaps\t%d\n",
-		r.SamplesSent, float64(r.SamplesSent)/16000, r.SamplesStored, r.GapSamples)
+	fmt.Fprintf(w, "\nThe referee\t\n  samples sent after consent\t%d (%.2f s)\n  of them stored\t%d\n  recorded as gaps\t%d\n  video frames sent\t%d\n  of them stored\t%d\n",
+		r.SamplesSent, float64(r.SamplesSent)/16000, r.SamplesStored, r.GapSamples, r.FramesSent, r.FramesStored)
 	if m != nil {
 		fmt.Fprintf(w, "  frames discarded before consent\t%d\n", m.FramesDiscarded)
 	}
 	fmt.Fprintf(w, "  outcome\t%s (%s)\n  violations\t%d\n", r.Outcome, r.Cause, len(r.Violations))
+	if m != nil {
+		tellTracks(w, m)
+	}
 	_ = w.Flush()
 	for _, v := range r.Violations {
 		fmt.Fprintf(d.console.out, "  VIOLATION of law %d, %s: %s\n", v.Law, v.Kind, v.Detail)
@@ -212,10 +221,42 @@ func (d *demo) tell(r *demoReport, m *archive.Manifest, folder string) {
 	ours, config := ourName(), pasted(d.config.File)
 	fmt.Fprintf(d.console.out, `
 Play it:      ffplay -autoexit -nodisp %s
+Watch it:     %s
 Look closer:  %s recordings show --config %s %s
 Prove it:     %s check --config %s
 Report:       %s
-`, pasted(filepath.Join(folder, "audio-mixed.flac")), ours, config, quoted(r.Recording), ours, config, shortPath(filepath.Join(d.dir, "report.json")))
+`, pasted(filepath.Join(folder, archive.MixName)), watch(m, folder), ours, config, quoted(r.Recording), ours, config, shortPath(filepath.Join(d.dir, "report.json")))
+}
+
+// watch is how a person sees what was shown.
+func watch(m *archive.Manifest, folder string) string {
+	for i := range m.Tracks {
+		if t := &m.Tracks[i]; strings.HasSuffix(t.File, ".mp4") {
+			return "ffplay -autoexit " + pasted(filepath.Join(folder, t.File)) + ", or any browser"
+		}
+	}
+	return "nothing was shown"
+}
+
+// tellTracks shows who and what was recorded.
+func tellTracks(w io.Writer, m *archive.Manifest) {
+	names := map[string]string{}
+	for _, p := range m.Participants {
+		names[p.ID] = cmp.Or(p.Name, p.ID)
+	}
+	fmt.Fprintln(w, "\nThe tracks\t")
+	for i := range m.Tracks {
+		t := &m.Tracks[i]
+		who := "somebody whom no roster names"
+		if len(t.Participants) > 0 {
+			who = names[t.Participants[0].ID]
+		}
+		what := length(t.Samples)
+		if t.Kind != "audio" {
+			what = fmt.Sprintf("%d frames, %dx%d", t.Frames, t.Width, t.Height)
+		}
+		fmt.Fprintf(w, "  %s\t%s, of %s\n", t.ID, what, who)
+	}
 }
 
 // ourName is what a person types to start this program again.
