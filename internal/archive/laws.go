@@ -234,7 +234,7 @@ func (c *orderCheck) loud() {
 	}
 	permit, ok := c.at[StepPermit]
 	for i, s := range c.m.Order {
-		if ok && i > permit && s.Step == StepAnnouncing && s.Status == recorder.StatusFailed.String() {
+		if ok && c.m.Cause != CauseContinues && i > permit && s.Step == StepAnnouncing && s.Status == recorder.StatusFailed.String() {
 			c.found(FindingSilent, lawLoud, "outcome %s, but failed was announced after the permit", o)
 			return
 		}

@@ -1,6 +1,7 @@
 package referee
 
 import (
+	"slices"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/host"
@@ -127,7 +128,12 @@ func (c *call) takeovers(l *lives) []takeover {
 				highest = max(highest, a.lease)
 				continue
 			}
-			// Beside the new process, the old one may still come back under its lease.
+			// Beside the new process, the old one may still come back: under its lease, or,
+			// where its link had broken, under one of its own that is higher.
+			if s.handover && c.backAt(a.at) && !c.successIn(s.at, a.at) {
+				highest = max(highest, a.lease)
+				continue
+			}
 			if a.lease > highest || !s.handover {
 				if !c.unsealed(a.at) || c.pausedBefore(s.at) {
 					break // sealed by the old process, perhaps beside the new one: held for a pause
@@ -140,6 +146,13 @@ func (c *call) takeovers(l *lives) []takeover {
 		}
 	}
 	return out
+}
+
+// backAt tells whether an attach ends a break of the session's link.
+func (c *call) backAt(at time.Time) bool {
+	return slices.ContainsFunc(c.session.Breaks, func(b host.Break) bool {
+		return !b.Orderly && b.Down.Before(at) && !b.Up.IsZero() && b.Up.Sub(at).Abs() < 20*time.Millisecond
+	})
 }
 
 // pausedBefore tells whether the host had said by then that the last period is over.

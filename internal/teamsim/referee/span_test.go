@@ -120,3 +120,31 @@ func TestClosedIsNotOpen(t *testing.T) {
 		t.Error("open until it was closed, and no longer")
 	}
 }
+
+// TestBackBesideItsHeir: a process whose link was cut comes back under a higher lease; where
+// that is beside its heir it is not taken for the heir, unless the heir has leave.
+func TestBackBesideItsHeir(t *testing.T) {
+	t.Parallel()
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	l := lives{starts: []start{{at: at(0)}, {at: at(20), handover: true}}}
+	open := host.Period{OpenAsked: at(1), FirstSeq: 1, LastSeq: 9}
+	leave := func(s int64) announcement { return announcement{status: recording, at: at(s), success: at(s)} }
+	for name, tt := range map[string]struct {
+		leaves []announcement
+		breaks []host.Break
+		want   int
+	}{
+		"a cut":                  {[]announcement{leave(1)}, []host.Break{{Down: at(24), Up: at(25)}}, 0},
+		"no cut":                 {[]announcement{leave(1)}, nil, 1},
+		"a cut, and leave":       {[]announcement{leave(1), leave(22)}, []host.Break{{Down: at(24), Up: at(25)}}, 1},
+		"a cut before, and back": {[]announcement{leave(1)}, []host.Break{{Down: at(14), Up: at(15)}}, 1},
+	} {
+		c := &call{
+			session:  &host.SessionRecord{Periods: []host.Period{open}, Breaks: tt.breaks},
+			attaches: []attach{{at(2), 1, 1}, {at(25), 2, 1}}, announcements: tt.leaves,
+		}
+		if got := len(c.takeovers(&l)); got != tt.want {
+			t.Errorf("%s: %d takeovers, want %d", name, got, tt.want)
+		}
+	}
+}
