@@ -41,8 +41,8 @@ func TestTakeoverOfPaused(t *testing.T) {
 			}
 			late := audio(uint64(101 + tt.held))
 			late.MediaTime = last + 11*frame.TicksPerFrame + frame.TicksPerFrame/4
-			hs.raw(late)
 			hs.skip(1)
+			hs.raw(late)
 			n.stored(n.service.session("c"), late.Seq)
 			report, err := n.service.Seal(t.Context(), end(true))
 			missing := (tt.lost + 10) * frame.AudioSamples
@@ -96,8 +96,8 @@ func TestStrayOfAPause(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the seal", s.isSealed)
-	hs.raw(audio(4), audio(4+maxLate))
 	hs.skip(1)
+	hs.raw(audio(4), audio(4+maxLate))
 	w.refused(s, afterSeal, 2)
 	if _, err := w.registry.Resume(t.Context(), "c"); err != nil {
 		t.Fatal(err)
