@@ -1,0 +1,155 @@
+package media
+
+import (
+	"testing"
+	"time"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+)
+
+// picture is an access unit without a place in time.
+func picture(seq uint64, socket uint8, flags frame.Flags) frame.Frame {
+	f := unit(seq, 7, flags)
+	f.Socket = socket
+	return f
+}
+
+// TestStrays: which numbers of a pause are believed to be used up.
+func TestStrays(t *testing.T) {
+	t.Parallel()
+	for seq, want := range map[uint64]uint64{9: 0, 10: 10, 11: 11, 10 + maxLate - 1: 10 + maxLate - 1, 10 + maxLate: 0} {
+		s := &session{next: 10}
+		if s.strays(seq); s.lateSeq != want {
+			t.Errorf("frame %d: %d, want %d", seq, s.lateSeq, want)
+		}
+	}
+	s := &session{next: 10}
+	s.strays(12)
+	if s.strays(11); s.lateSeq != 12 {
+		t.Errorf("the highest is %d, want 12", s.lateSeq)
+	}
+}
+
+// TestStraysAreThoseOfAPause: what is refused for another reason uses up no number.
+func TestStraysAreThoseOfAPause(t *testing.T) {
+	t.Parallel()
+	for gate, want := range map[gate]uint64{gateClosed: 0, gateArmed: 0, gatePaused: 5, gateShut: 5} {
+		w := newWorld(t, worldOptions{})
+		s := w.openedAgo(t, time.Second)
+		w.feed(s, audio(1))
+		s.mu.Lock()
+		s.gate, s.last = gate, 1
+		s.mu.Unlock()
+		w.feed(s, audio(5))
+		if s.lateSeq != want {
+			t.Errorf("gate %d: %d, want %d", gate, s.lateSeq, want)
+		}
+	}
+}
+
+// TestReopenedTellsAudio: that the host had closed its gate is told by the first frame of
+// audio behind it, whatever video comes before.
+func TestReopenedTellsAudio(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: Streams{Cameras: 1, Height: 360}})
+	s := w.openedAgo(t, 10*time.Second)
+	s.streams = Streams{Cameras: 1, Height: 360}
+	w.feed(s, audio(1))
+	s.mu.Lock()
+	s.resumed, s.shutBy = true, frame.CauseLink
+	s.mu.Unlock()
+	w.feed(s, picture(2, 0, frame.KeyFrame))
+	if !s.resumed {
+		t.Error("video has told how long the audio was away")
+	}
+	f := audio(3)
+	f.MediaTime = audio(1 + 50).MediaTime
+	w.feed(s, f)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, missing := s.line.Totals(); s.resumed || missing != 49*frame.AudioSamples {
+		t.Errorf("%d samples are missing, want %d", missing, 49*frame.AudioSamples)
+	}
+}
+
+// TestVideoIsNoAudio: frames of video and what is announced as missing of them say nothing
+// of the audio's time.
+func TestVideoIsNoAudio(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	s.streams = Streams{Cameras: 1, Height: 360}
+	w.feed(s, audio(1))
+	at, heard, onTime := s.lastTime, s.lastAt, s.onTime
+	late := picture(2, 0, 0)
+	late.MediaTime += 5 * frame.TicksPerFrame
+	w.feed(s, late)
+	if s.lastTime != at || s.lastAt != heard || s.onTime != onTime {
+		t.Error("a frame of video is taken for one of audio")
+	}
+	s.Gap(frame.Gap{Kind: frame.Video, Source: 7, FirstSeq: 3, FromTime: at, ToTime: at + 50*frame.TicksPerFrame, Cause: frame.CausePlatform})
+	if s.skipped != 0 {
+		t.Errorf("%v of the audio are taken for missing", s.skipped)
+	}
+	s.Gap(frame.Gap{Kind: frame.MixedAudio, FirstSeq: 3, FromTime: at, ToTime: at + 50*frame.TicksPerFrame, Cause: frame.CausePlatform})
+	if s.skipped != time.Second {
+		t.Errorf("%v of the audio are taken for missing, want a second", s.skipped)
+	}
+}
+
+// TestSeen: what the frames of video say of those behind them.
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	s := &session{}
+	for i, tt := range []struct {
+		socket       uint8
+		flags        frame.Flags
+		hole         bool
+		keyed, holed uint32
+	}{
+		{1, 0, false, 0, 0},
+		{1, frame.AfterGap, false, 0, 2},
+		{2, 0, true, 0, 6},
+		{1, frame.KeyFrame, false, 2, 4},
+		{2, frame.KeyFrame, true, 6, 0},
+		{200, 0, true, 6, 1 << 31},
+	} {
+		f := picture(1, tt.socket, tt.flags)
+		if s.seen(&f, tt.hole); s.keyed != tt.keyed || s.holed != tt.holed {
+			t.Errorf("step %d: keys %b, holes %b; want %b, %b", i, s.keyed, s.holed, tt.keyed, tt.holed)
+		}
+	}
+}
+
+// TestHolesAreSeen: a number that is missing before a frame of video is a hole for it.
+func TestHolesAreSeen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	s.streams = Streams{Cameras: 1, Height: 360}
+	w.feed(s, audio(1))
+	w.feed(s, picture(2, 0, 0))
+	if s.holed != 0 {
+		t.Error("a hole where none is")
+	}
+	w.feed(s, picture(4, 0, 0))
+	if s.holed != 1 || s.missing != 1 {
+		t.Errorf("holes %b, %d missing", s.holed, s.missing)
+	}
+}
+
+// TestStuckByVideo: any frame that is taken ends the time in which all are refused.
+func TestStuckByVideo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	s.streams = Streams{Cameras: 1, Height: 360}
+	w.feed(s, audio(1))
+	w.feed(s, audio(1))
+	if s.stuckAt.IsZero() {
+		t.Fatal("nothing was refused")
+	}
+	if w.feed(s, picture(2, 0, 0)); !s.stuckAt.IsZero() {
+		t.Error("a frame was taken, and all pass for refused")
+	}
+}
