@@ -20,6 +20,18 @@
 // stable storage, and for no others. After Seal has returned nothing of the call
 // is stored.
 //
+// # Streams
+//
+// What of a call is recorded ([Streams]) is its policy's: mixed audio, or each speaker
+// apart, cameras, a shared screen. All frames of a session have one row of numbers. Where
+// mixed audio is alone, a missing number is 20 ms of it; beside other streams nobody can
+// tell whose it was, unless the host says so, and the media clock decides what the audio
+// misses. Whose video is received is package subscription's business, by the rosters and
+// by who speaks, which is derived only while the gate is open.
+//
+// A recording that has become long goes on in another under the same permit (part.go):
+// between two frames, the evidence first.
+//
 // # Who owns what
 //
 //   - A [Service] owns the hosts and the map of sessions (Service.mu).
