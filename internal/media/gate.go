@@ -57,13 +57,11 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		return afterSeal, false
 	}
 	s.line.Frame(f.Header)
-	hole := f.Seq > s.next
-	if hole {
-		s.missing += f.Seq - s.next
-	}
+	missing := f.Seq - s.next // admits has seen to it that there are none too few
+	s.missing += missing
 	s.next = f.Seq + 1
 	if !audio {
-		s.seen(f, hole)
+		s.seen(f, missing > 0)
 		s.stuckAt = time.Time{}
 		return 0, true
 	}
@@ -113,7 +111,7 @@ func (s *session) admits(f *frame.Frame, now time.Time) (reason, bool) {
 // it is no frame of the recording that follows. More than a second of such is not
 // believed. Under mu.
 func (s *session) strays(seq uint64) {
-	if seq >= s.next && seq-s.next < maxLate {
+	if seq-s.next < maxLate { // of a number below it is more than anything
 		s.lateSeq = max(s.lateSeq, seq)
 	}
 }

@@ -1,10 +1,12 @@
 package media
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/subscription"
 )
 
 // picture is an access unit without a place in time.
@@ -80,6 +82,7 @@ func TestVideoIsNoAudio(t *testing.T) {
 	s := w.openedAgo(t, 10*time.Second)
 	s.streams = Streams{Cameras: 1, Height: 360}
 	w.feed(s, audio(1))
+	s.onTime = 7
 	at, heard, onTime := s.lastTime, s.lastAt, s.onTime
 	late := picture(2, 0, 0)
 	late.MediaTime += 5 * frame.TicksPerFrame
@@ -94,6 +97,45 @@ func TestVideoIsNoAudio(t *testing.T) {
 	s.Gap(frame.Gap{Kind: frame.MixedAudio, FirstSeq: 3, FromTime: at, ToTime: at + 50*frame.TicksPerFrame, Cause: frame.CausePlatform})
 	if s.skipped != time.Second {
 		t.Errorf("%v of the audio are taken for missing, want a second", s.skipped)
+	}
+}
+
+// TestAudioIsHeard: a frame of audio says when something was heard last, and that what was
+// told to be missing lies before it.
+func TestAudioIsHeard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	w.feed(s, audio(1))
+	s.lastAt, s.skipped = s.lastAt.Add(-time.Second), time.Second
+	before := s.lastAt
+	w.feed(s, audio(2))
+	if s.skipped != 0 || !s.lastAt.After(before) {
+		t.Errorf("skipped %v, heard last at %v", s.skipped, s.lastAt)
+	}
+}
+
+// TestGapAsksForAKeyFrame: what is announced as missing of a camera makes what follows of it
+// undecodable; what is missing of a speaker does not, be it one of the same number.
+func TestGapAsksForAKeyFrame(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[frame.Kind]bool{frame.Video: true, frame.UnmixedAudio: false} {
+		w := newWorld(t, worldOptions{})
+		s := w.openedAgo(t, 10*time.Second)
+		s.streams = Streams{Unmixed: true, Cameras: 1, Height: 360}
+		s.kind = frame.UnmixedAudio
+		p := subscription.New(1, false, 360)
+		p.Open(true)
+		p.Roster([]subscription.Camera{{Source: 7}})
+		p.Next(time.Now())
+		p.Result(0, 7, true, time.Now())
+		p.Keys(1)
+		s.viewer.plan = p
+		s.Gap(frame.Gap{Kind: kind, Source: 7, FirstSeq: 1, Count: 1, Cause: frame.CauseOverflow})
+		asked := slices.ContainsFunc(p.Next(time.Now().Add(time.Hour)), func(a subscription.Action) bool { return a.What == subscription.KeyFrame })
+		if asked != want {
+			t.Errorf("a gap of %v: asked for a key frame %v, want %v", kind, asked, want)
+		}
 	}
 }
 

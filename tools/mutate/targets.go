@@ -54,7 +54,7 @@ func targets() []target {
 			dir: "internal/media",
 			files: []scope{
 				{file: "gate.go", brief: regexp.MustCompile(`^session\.(take|admits|hole)$`)},
-				{file: "session.go", funcs: regexp.MustCompile(`^session\.(shut|Opened|opens|Paused|Lost|Attached)$`), brief: never},
+				{file: "session.go", funcs: regexp.MustCompile(`^session\.(shut|Opened|opens|openAt|Paused|Lost|Attached)$`), brief: never},
 				{file: "open.go", funcs: regexp.MustCompile(`^(Service\.Open|session\.(open|isEnding|awaitOr|begin))$`), brief: never},
 				{file: "silence.go", funcs: regexp.MustCompile(`^session\.unconfirmed$`), brief: never},
 				{file: "seal.go", funcs: regexp.MustCompile(`^(Service\.(Seal|sealRest)|session\.(letOpen|seal|drain|close|ended))$`), brief: never},
