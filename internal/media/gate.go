@@ -184,10 +184,12 @@ func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
 	g := frame.Gap{
 		Kind: f.Kind, Source: f.Source, FirstSeq: f.Seq, FromTime: s.due(), ToTime: f.MediaTime, Cause: s.shutBy,
 	}
-	frames := (length(g) + frameLength/2) / frameLength
+	// What was announced since the last frame is recorded already.
+	frames := max(length(g)-s.skipped+frameLength/2, 0) / frameLength
 	if s.lastTime == 0 || f.Seq != s.next || frames == 0 {
 		return
 	}
+	g.FromTime += int64(s.skipped / 100)
 	g.ToTime = g.FromTime + int64(frames)*frame.TicksPerFrame
 	if !s.spend(g, now) {
 		v := &s.host.visit // said behind the locks

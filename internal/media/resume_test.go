@@ -78,3 +78,21 @@ func TestHostHadClosedItsGate(t *testing.T) {
 		})
 	}
 }
+
+// TestAnnouncedWhileTheGateWasClosed: what the host says is missing behind its closed gate
+// is part of the time that was away, and counts once.
+func TestAnnouncedWhileTheGateWasClosed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	w.run(s, 1, 100, 0)
+	s.Cut("test")
+	s.Attached(link.Attached{Next: 101, Again: true})
+	s.Opened(101)
+	from := audio(100).MediaTime + frame.TicksPerFrame
+	s.Gap(frame.Gap{Kind: frame.MixedAudio, FirstSeq: 101, FromTime: from, ToTime: from + 2*frame.TicksPerFrame, Cause: frame.CausePlatform})
+	w.run(s, 101, 200, time.Second)
+	if n := s.gapped(t); n != 50 {
+		t.Errorf("%d frames are missing, want 50", n)
+	}
+}
