@@ -70,7 +70,7 @@ func (g *gatherer) recording(dir, name string) {
 	var tracks []*filed
 	begin := int64(1) << 62 // of all tracks of audio
 	for _, f := range g.frames {
-		if f.stream.Kind == host.KindUnmixed && f.time >= g.h.Records()[0].MediaStart {
+		if f.stream.Kind == host.KindUnmixed && f.time >= g.start {
 			begin = min(begin, f.time)
 		}
 	}

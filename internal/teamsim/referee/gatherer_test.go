@@ -5,8 +5,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +50,7 @@ type gatherer struct {
 	lease   uint64
 	cuts    []uint64 // last number of each recording but the last
 	kill    func()   // breaks the link
+	start   int64    // media time of the beginning
 }
 
 type gathered struct {
@@ -65,22 +68,28 @@ const (
 	slides        = 31
 )
 
+// voices are decoded once for all tests. They begin in the middle of a word.
+var voices = sync.OnceValues(func() (heard [2]*host.Audio, err error) {
+	for i, who := range []speech.Speaker{speech.A, speech.B} {
+		pcm, e := speech.Voice(who)
+		heard[i], err = host.NewAudio(pcm).From(8000), errors.Join(err, e)
+	}
+	return heard, err
+})
+
 // scene is about three seconds: Ada is heard twice, Bob in between, Cyd beeps; Ada's
 // camera flashes, Bob's changes its size, and a screen is shared for a while.
 func scene(t *testing.T) host.Cast {
 	t.Helper()
-	voice := func(who speech.Speaker) *host.Audio {
-		pcm, err := speech.Voice(who)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return host.NewAudio(pcm).From(8000) // in the middle of a word
+	heard, err := voices()
+	if err != nil {
+		t.Fatal(err)
 	}
 	turns := func(spans ...host.Span) host.Turns { return host.Turns{Spans: spans} }
 	return host.Cast{
 		Speakers: []host.Speaker{
-			{Source: ada, Voice: voice(speech.A), Turns: turns(host.Span{To: 1200 * ms}, host.Span{From: 2000 * ms})},
-			{Source: bob, Voice: voice(speech.B), Turns: turns(host.Span{From: 800 * ms, To: 1800 * ms})},
+			{Source: ada, Voice: heard[0], Turns: turns(host.Span{To: 1200 * ms}, host.Span{From: 2000 * ms})},
+			{Source: bob, Voice: heard[1], Turns: turns(host.Span{From: 800 * ms, To: 1800 * ms})},
 			{Source: cyd, Voice: host.NewAudio(footage.Beep()), Turns: host.Turns{Spans: []host.Span{{To: 100 * ms}}, Every: time.Second}},
 		},
 		Cameras: []host.Camera{
@@ -103,6 +112,7 @@ func gather(t *testing.T, fault string, change func(*host.Options, *host.Cast), 
 		change(&opt, &cast)
 	}
 	opt.Cast = func(string) (host.Cast, error) { return cast, nil }
+	opt.Audio = func(string) *host.Audio { return cast.Speakers[0].Voice } // of mixed audio, which there is none of
 	h, err := host.New(opt)
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +168,7 @@ func (g *gatherer) begin() {
 	if err := g.h.Connect(g.blob); err != nil {
 		g.t.Fatal(err)
 	}
+	g.start = g.h.Records()[0].MediaStart
 	g.attach()
 }
 
@@ -230,7 +241,7 @@ func (g *gatherer) until(media time.Duration) {
 func (g *gatherer) media() time.Duration {
 	least, most := int64(1)<<62, int64(0)
 	for _, f := range g.frames {
-		if r := g.h.Records()[0].MediaStart; f.time >= r && f.time < r+int64(time.Minute/100) {
+		if r := g.start; f.time >= r && f.time < r+int64(time.Minute/100) {
 			least, most = min(least, f.time), max(most, f.time)
 		}
 	}
