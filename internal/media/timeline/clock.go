@@ -1,6 +1,10 @@
 package timeline
 
-import "github.com/recorderbot/recorderbot/internal/media/frame"
+import (
+	"slices"
+
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+)
 
 // Lengths of time, in ticks of 100 ns.
 const (
@@ -164,10 +168,10 @@ func (tr *track) settle() {
 	c := &tr.clock
 	run, flagged := c.run, c.flagged
 	c.run, c.flagged = c.run[:0], false
-	if len(run) == 0 || (len(run) < enough && !flagged) {
+	base := c.base >> 8
+	if len(run) == 0 || (len(run) < enough && !flagged && !c.spokeAgain(run, base)) {
 		return
 	}
-	base := c.base >> 8
 	if c.bursts {
 		base = 0 // back to the common clock
 	}
@@ -189,6 +193,13 @@ func (tr *track) settle() {
 	case c.bursts:
 		c.base, c.seen = 0, 0
 	}
+}
+
+// spokeAgain reports whether a short run at the end is a source's that had been silent, and
+// said no more than that: all of it is later than jitter makes, and silence needs no other
+// proof, for nothing is lost in it.
+func (c *clock) spokeAgain(run []late, base int64) bool {
+	return c.bursts && !slices.ContainsFunc(run, func(l late) bool { return l.by-base < lateAtFirst })
 }
 
 func (tr *track) cause(l late) frame.GapCause {

@@ -55,3 +55,28 @@ func TestGapBesideVideo(t *testing.T) {
 		t.Errorf("%+v", tr)
 	}
 }
+
+// TestLastWord: a source that says a short word at the end, after a silence, has said it
+// where it did, and not right behind what it had said before.
+func TestLastWord(t *testing.T) {
+	t.Parallel()
+	for _, word := range []int64{1, 3, 9, 10, 30} {
+		line := New()
+		line.Start(1)
+		seq := uint64(0)
+		say := func(nth int64) {
+			seq++
+			line.Frame(spoken(seq, 1, nth))
+		}
+		for i := range int64(50) {
+			say(i)
+		}
+		for i := range word {
+			say(100 + i)
+		}
+		tr := line.Finish(seq).Tracks[0]
+		if tr.Samples != (100+word)*frame.AudioSamples || tr.IdleSamples != 50*frame.AudioSamples || len(tr.Gaps) != 1 || tr.Gaps[0].AtSample != 50*frame.AudioSamples {
+			t.Errorf("a word of %d frames: %+v", word, tr)
+		}
+	}
+}
