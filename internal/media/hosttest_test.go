@@ -3,7 +3,6 @@ package media
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -262,26 +261,6 @@ func (h *testHost) hear(l *testLink, m *pb.ToHost) error {
 		s.link = nil
 	}
 	return nil
-}
-
-// hearVideo notes what is asked of a session's video sockets, as words. Under mu.
-func (h *testHost) hearVideo(l *testLink, m *pb.ToHost) bool {
-	var handle uint32
-	var asked string
-	switch m := m.GetMessage().(type) {
-	case *pb.ToHost_Subscribe:
-		handle, asked = m.Subscribe.GetHandle(), fmt.Sprintf("subscribe %d to %d, %d lines", m.Subscribe.GetSocket(), m.Subscribe.GetSourceId(), m.Subscribe.GetHeight())
-	case *pb.ToHost_Unsubscribe:
-		handle, asked = m.Unsubscribe.GetHandle(), fmt.Sprintf("unsubscribe %d", m.Unsubscribe.GetSocket())
-	case *pb.ToHost_RequestKeyFrame:
-		handle, asked = m.RequestKeyFrame.GetHandle(), fmt.Sprintf("key frame %d", m.RequestKeyFrame.GetSocket())
-	default:
-		return false
-	}
-	if s := h.byHandle(l, handle); s != nil {
-		s.asked = append(s.asked, asked)
-	}
-	return true
 }
 
 func (h *testHost) byHandle(l *testLink, handle uint32) *testSession {
