@@ -146,7 +146,7 @@ func TestSkew(t *testing.T) {
 // silence.
 func onsets(t *testing.T, name string, begins int64) (all []int64) {
 	t.Helper()
-	pcm, err := exec.Command("ffmpeg", "-v", "error", "-i", name, "-f", "s16le", "-").Output() //nolint:gosec // G204: our own file
+	pcm, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", name, "-f", "s16le", "-").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func onsets(t *testing.T, name string, begins int64) (all []int64) {
 // brightFrames are the media times, in ticks, of the frames that are white.
 func brightFrames(t *testing.T, name string, begins int64) (all []int64) {
 	t.Helper()
-	light, err := exec.Command("ffmpeg", "-v", "error", "-i", name, "-vf", "scale=1:1:flags=area,format=gray", "-vsync", "passthrough", "-f", "rawvideo", "-").Output() //nolint:gosec // G204: our own file
+	light, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-i", name, "-vf", "scale=1:1:flags=area,format=gray", "-vsync", "passthrough", "-f", "rawvideo", "-").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func brightFrames(t *testing.T, name string, begins int64) (all []int64) {
 // probe has real programs read a file.
 func probe(t *testing.T, name string) {
 	t.Helper()
-	out, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", name, "-f", "null", "-").CombinedOutput() //nolint:gosec // G204: our own file
+	out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", name, "-f", "null", "-").CombinedOutput()
 	if err != nil || len(strings.TrimSpace(string(out))) > 0 {
 		t.Errorf("ffmpeg on %s: %v, %s", filepath.Base(name), err, out)
 	}

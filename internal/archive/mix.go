@@ -75,7 +75,7 @@ func (a *assembly) readMix(ctx context.Context) error {
 	if a.mix == nil {
 		return nil
 	}
-	file, err := os.Open(filepath.Join(a.hidden, MixName)) //nolint:gosec // G304: a folder of ours
+	file, err := os.Open(filepath.Join(a.hidden, MixName))
 	if err != nil {
 		return fmt.Errorf("reading back: %w", err)
 	}
@@ -86,8 +86,8 @@ func (a *assembly) readMix(ctx context.Context) error {
 	}
 	got := make([]byte, 2*mixBlock)
 	again, err := sumUp(ctx, a.hidden, a.mixed(), func(want []byte) error {
-		if _, err := io.ReadFull(src, got[:len(want)]); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, err)
+		if _, short := io.ReadFull(src, got[:len(want)]); short != nil {
+			return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, short)
 		}
 		if !bytes.Equal(got[:len(want)], want) {
 			return fmt.Errorf("%w: %s is not the sum of its tracks", ErrReadBack, MixName)
@@ -105,16 +105,15 @@ func (a *assembly) readMix(ctx context.Context) error {
 
 // sumUp mixes the tracks of a folder, all of which begin at the same instant.
 func sumUp(ctx context.Context, dir string, names []string, out func(pcm []byte) error) (*Mix, error) {
+	var open opened
+	defer open.close()
 	tracks := make([]io.Reader, len(names))
 	for i, name := range names {
-		file, err := os.Open(filepath.Join(dir, name)) //nolint:gosec // G304: a folder of ours
+		r, err := open.track(filepath.Join(dir, name))
 		if err != nil {
-			return nil, fmt.Errorf("reading a track: %w", err)
+			return nil, err
 		}
-		defer file.Close() //nolint:errcheck // it was only read
-		if tracks[i], err = format.NewFLACReader(bufio.NewReaderSize(file, 64<<10)); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", name, err)
-		}
+		tracks[i] = r
 	}
 	m, err := format.NewMixer(out, len(names), mixBlock)
 	if err != nil {
@@ -149,4 +148,27 @@ func sumUp(ctx context.Context, dir string, names []string, out func(pcm []byte)
 			return &Mix{File: MixName, Samples: m.Samples(), ClippedSamples: m.Clipped()}, nil
 		}
 	}
+}
+
+// opened are files that are read beside each other.
+type opened []*os.File
+
+func (o *opened) close() {
+	for _, file := range *o {
+		_ = file.Close() // it was only read
+	}
+}
+
+// track opens a FLAC.
+func (o *opened) track(name string) (*format.FLACReader, error) {
+	file, err := os.Open(name) //nolint:gosec // G304: the caller names the folder
+	if err != nil {
+		return nil, fmt.Errorf("reading a track: %w", err)
+	}
+	*o = append(*o, file)
+	r, err := format.NewFLACReader(bufio.NewReaderSize(file, 64<<10))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Base(name), err)
+	}
+	return r, nil
 }

@@ -56,7 +56,7 @@ func TestMix(t *testing.T) {
 			if i == len(sums) {
 				sums = append(sums, 0)
 			}
-			sums[i] += int(int16(binary.LittleEndian.Uint16(pcm[2*i:]))) //nolint:gosec // s16le
+			sums[i] += int(int16(binary.LittleEndian.Uint16(pcm[2*i:])))
 		}
 	}
 	got, clipped := decodeFLAC(t, filepath.Join(r.Path, archive.MixName)), int64(0)
@@ -68,7 +68,7 @@ func TestMix(t *testing.T) {
 		if want != sum {
 			clipped++
 		}
-		if is := int(int16(binary.LittleEndian.Uint16(got[2*i:]))); is != want { //nolint:gosec // s16le
+		if is := int(int16(binary.LittleEndian.Uint16(got[2*i:]))); is != want {
 			t.Fatalf("sample %d is %d, want %d", i, is, want)
 		}
 	}

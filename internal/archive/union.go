@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -240,19 +239,16 @@ func (u *UnionTrack) copy(ctx context.Context, folders []string, both [2]*Track,
 }
 
 func (u *UnionTrack) pour(ctx context.Context, folders []string, both [2]*Track, begins [2]int64, flac *format.FLACWriter) error {
+	var open opened
+	defer open.close()
 	var src [2]*forward
 	for i, t := range both {
 		if t == nil {
 			continue
 		}
-		file, err := os.Open(filepath.Join(folders[i], t.File)) //nolint:gosec // G304: the caller names the folder
+		r, err := open.track(filepath.Join(folders[i], t.File))
 		if err != nil {
 			return err
-		}
-		defer file.Close() //nolint:errcheck // it was only read
-		r, err := format.NewFLACReader(bufio.NewReaderSize(file, 64<<10))
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", t.File, err)
 		}
 		src[i] = &forward{src: r}
 	}

@@ -89,9 +89,9 @@ func TestVideoBesideAudio(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range append(all, all[0]) {
-		got, err := movie.Next()
-		if err != nil || !bytes.Equal(got.Data, want) {
-			t.Fatalf("picture %d: %v", i, err)
+		got, short := movie.Next()
+		if short != nil || !bytes.Equal(got.Data, want) {
+			t.Fatalf("picture %d: %v", i, short)
 		}
 	}
 	if _, err = movie.Next(); !errors.Is(err, io.EOF) {

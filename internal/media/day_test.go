@@ -30,7 +30,7 @@ func TestADay(t *testing.T) {
 			hs.next = 1 << 40
 		}
 	})
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // G404: jitter
+	rng := rand.New(rand.NewPCG(1, 2))
 	const hour, ppm = 50 * 3600, 50
 	payload := make([]byte, frame.AudioBytes)
 	begin := audio(1).MediaTime
@@ -41,8 +41,8 @@ func TestADay(t *testing.T) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				for i := range uint64(100) {
-					nth := uint64(h)*hour + done + i          //nolint:gosec // small
-					ticks := int64(nth) * frame.TicksPerFrame //nolint:gosec // a day
+					nth := uint64(h)*hour + done + i
+					ticks := int64(nth) * frame.TicksPerFrame
 					f := frame.Frame{Header: frame.Header{
 						Seq: nth + 1, Kind: frame.MixedAudio, MediaTime: begin + ticks + ticks/1_000_000*ppm + rng.Int64N(50_000),
 					}, Payload: payload}

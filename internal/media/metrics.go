@@ -100,7 +100,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for r := range reasons {
 		m.discarded[r] = discarded.WithLabelValues(r.String())
 	}
-	// 0 from the start: a rate sees only what follows a first value.
+	m.begin()
+	return m
+}
+
+// begin has all series there from the start: a rate sees only what follows a first value.
+func (m *metrics) begin() {
 	for _, cause := range frame.GapCauses() {
 		m.gaps.WithLabelValues(string(cause))
 	}
@@ -122,7 +127,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	} {
 		m.faults.WithLabelValues(fault)
 	}
-	return m
 }
 
 // healths are the labels of media_hosts.

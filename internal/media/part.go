@@ -77,11 +77,11 @@ func (s *session) nextPart(ctx context.Context) {
 	}
 	p, ok := s.changeOver(next)
 	if !ok { // the gate has closed: the new recording is empty, and nobody's
-		if _, err := next.Seal(ctx, spool.Seal{Cause: sealUnused}); err == nil {
+		if _, err = next.Seal(ctx, spool.Seal{Cause: sealUnused}); err == nil {
 			err = s.service.opts.Spool.Release(next.ID())
-			if err != nil {
-				s.log.Warn("an unused part stays in the spool", zap.Error(err))
-			}
+		}
+		if err != nil {
+			s.log.Warn("an unused part stays in the spool", zap.Error(err))
 		}
 		return
 	}

@@ -14,9 +14,7 @@ import (
 // reports are the seals of a call that has ended, the oldest first.
 func (w *world) reports(id recorder.CallID) (all []recorder.SealReport) {
 	w.tb.Helper()
-	for _, r := range w.end(id).Recordings {
-		all = append(all, r)
-	}
+	all = append(all, w.end(id).Recordings...)
 	return all
 }
 
@@ -142,7 +140,7 @@ func TestDiesBetweenParts(t *testing.T) {
 				t.Fatal("not changed over")
 			}
 			hs.capture(frames)
-			w.stored(s, uint64(10+frames)) //nolint:gosec // small
+			w.stored(s, uint64(10+frames))
 			n := next(w)
 			hs.capture(5)
 			left := n.found(hs.id)
@@ -152,10 +150,10 @@ func TestDiesBetweenParts(t *testing.T) {
 			n.service.Adopt(left)
 			permit, end := n.leave()
 			opened, err := n.service.Open(t.Context(), permit)
-			if err != nil || opened.FirstSeq != uint64(11+frames) { //nolint:gosec // small
+			if err != nil || opened.FirstSeq != uint64(11+frames) {
 				t.Fatalf("%+v, %v", opened, err)
 			}
-			n.stored(n.service.session("c"), uint64(15+frames)) //nolint:gosec // small
+			n.stored(n.service.session("c"), uint64(15+frames))
 			report, err := n.service.Seal(t.Context(), end(true))
 			if err != nil || report.Frames != 5 || report.GapSamples != 0 || report.Previous == nil || report.Previous.Previous == nil {
 				t.Fatalf("%+v, %v", report, err)

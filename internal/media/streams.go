@@ -3,6 +3,7 @@ package media
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/link"
@@ -17,14 +18,14 @@ type Streams struct {
 }
 
 // heights are what the platform can be asked for (mediahost.proto, Subscribe).
-var heights = map[uint32]bool{180: true, 240: true, 360: true, 540: true, 720: true, 1080: true}
+func heights() []uint32 { return []uint32{180, 240, 360, 540, 720, 1080} }
 
 // check says what is wrong with streams.
 func (t Streams) check() error {
 	switch {
 	case t.Cameras < 0 || t.Cameras > link.MaxVideo:
 		return fmt.Errorf("media: %d cameras at a time; the platform has %d sockets at most", t.Cameras, link.MaxVideo)
-	case (t.Cameras > 0 || t.Screen) && !heights[t.Height]:
+	case (t.Cameras > 0 || t.Screen) && !slices.Contains(heights(), t.Height):
 		return fmt.Errorf("media: video of %d lines; the platform has 180, 240, 360, 540, 720 and 1080", t.Height)
 	}
 	return nil

@@ -46,7 +46,7 @@ func TestTakeoverOfPaused(t *testing.T) {
 			n.stored(n.service.session("c"), late.Seq)
 			report, err := n.service.Seal(t.Context(), end(true))
 			missing := (tt.lost + 10) * frame.AudioSamples
-			if err != nil || report.Frames != uint64(tt.held)-tt.lost+1 || report.GapSamples != missing { //nolint:gosec // a few
+			if err != nil || report.Frames != uint64(tt.held)-tt.lost+1 || report.GapSamples != missing {
 				t.Errorf("%+v, %v; want %d samples missing", report, err, missing)
 			}
 			for _, g := range n.kept(report.Recording).gaps {

@@ -102,7 +102,7 @@ func TestVideo(t *testing.T) {
 		if g.Gap.Cause != frame.CauseTail || g.Gap.Kind != frame.MixedAudio {
 			t.Errorf("gap %+v", g.Gap)
 		}
-		tail += uint64(g.Gap.ToTime-g.Gap.FromTime) / frame.TicksPerSample //nolint:gosec // positive
+		tail += uint64(g.Gap.ToTime-g.Gap.FromTime) / frame.TicksPerSample
 	}
 	if r.Frames != 7 || r.GapFrames != 3 || r.Samples != 4*frame.AudioSamples || r.GapSamples != tail || r.LastSeq != 10 {
 		t.Errorf("%+v, and %d samples are missing at the end", r, tail)

@@ -12,7 +12,7 @@ import (
 func pcm(samples []int16) []byte {
 	b := make([]byte, 0, 2*len(samples))
 	for _, s := range samples {
-		b = binary.LittleEndian.AppendUint16(b, uint16(s)) //nolint:gosec // its bits
+		b = binary.LittleEndian.AppendUint16(b, uint16(s))
 	}
 	return b
 }
@@ -88,7 +88,7 @@ func TestFind(t *testing.T) {
 func BenchmarkMeter(b *testing.B) {
 	frame := make([]int16, 320)
 	for i := range frame {
-		frame[i] = int16(i*97%4000 - 2000) //nolint:gosec // small
+		frame[i] = int16(i*97%4000 - 2000)
 	}
 	data := pcm(frame)
 	var m Meter

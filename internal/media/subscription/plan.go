@@ -86,7 +86,7 @@ type Plan struct {
 func New(cameras int, screen bool, height uint32) *Plan {
 	p := &Plan{height: height}
 	for i := range cameras {
-		p.sockets = append(p.sockets, socket{number: uint8(i)}) //nolint:gosec // G115: ten at most
+		p.sockets = append(p.sockets, socket{number: uint8(i)})
 	}
 	if screen {
 		// The platform numbers the sockets in the order in which they were made; what it

@@ -123,8 +123,8 @@ func TestAnyOrder(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "events") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 8000).Draw(t, "ms")) * time.Millisecond)
-			number := uint8(rapid.IntRange(0, sockets-1).Draw(t, "socket")) //nolint:gosec // small
-			source := uint32(rapid.IntRange(1, 8).Draw(t, "source"))        //nolint:gosec // small
+			number := uint8(rapid.IntRange(0, sockets-1).Draw(t, "socket"))
+			source := uint32(rapid.IntRange(1, 8).Draw(t, "source"))
 			switch rapid.IntRange(0, 7).Draw(t, "event") {
 			case 0, 1:
 				active := rapid.Bool().Draw(t, "active")
@@ -161,8 +161,8 @@ func TestAnyOrder(t *testing.T) {
 			apply()
 		}
 		for i := range sockets {
-			p.Status(uint8(i), false, true) //nolint:gosec // small
-			delete(inactive, uint8(i))      //nolint:gosec // small
+			p.Status(uint8(i), false, true)
+			delete(inactive, uint8(i))
 		}
 		for range 10 {
 			now = now.Add(10 * time.Second)

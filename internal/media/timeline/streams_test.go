@@ -17,11 +17,11 @@ func TestNobodyKnowsWhoIsMissing(t *testing.T) {
 	line := New()
 	line.Start(1)
 	for i := range int64(10) {
-		line.Frame(spoken(uint64(2*i+1), 1, i)) //nolint:gosec // small
-		line.Frame(spoken(uint64(2*i+2), 2, i)) //nolint:gosec // small
+		line.Frame(spoken(uint64(2*i+1), 1, i))
+		line.Frame(spoken(uint64(2*i+2), 2, i))
 	}
 	for i := range int64(40) {
-		line.Frame(spoken(uint64(21+i), 2, 10+i)) //nolint:gosec // small
+		line.Frame(spoken(uint64(21+i), 2, 10+i))
 	}
 	from := spoken(0, 0, 50).MediaTime
 	line.Gap(frame.Gap{Kind: frame.UnmixedAudio, FirstSeq: 61, FromTime: from, ToTime: from + 25*frame.TicksPerFrame, Cause: frame.CauseTail})

@@ -99,7 +99,7 @@ func TestSilencePlaced(t *testing.T) {
 	t.Parallel()
 	pcm := make([]int16, 20*frameSamples)
 	for i := 10 * frameSamples; i < len(pcm); i++ {
-		pcm[i] = int16(i) //nolint:gosec // small
+		pcm[i] = int16(i)
 	}
 	truth := &truth{pcm: pcm}
 	at, ok := truth.locate(make([]int16, 3*frameSamples), nil, []int64{10 * frameSamples, 4 * frameSamples})
