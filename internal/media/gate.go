@@ -189,7 +189,6 @@ func (s *session) silence(b *spool.Batch, f *frame.Frame, now time.Time) {
 	if s.lastTime == 0 || f.Seq != s.next || frames == 0 {
 		return
 	}
-	g.FromTime += int64(s.skipped / 100)
 	g.ToTime = g.FromTime + int64(frames)*frame.TicksPerFrame
 	if !s.spend(g, now) {
 		v := &s.host.visit // said behind the locks

@@ -113,7 +113,7 @@ func (s *session) open(ctx context.Context, permit recorder.Permit) (recorder.Op
 	err := s.awaitOr(ctx, func() bool { return s.gate != gateArmed && !s.hostShut })
 	s.mu.Lock()
 	opened := recorder.Opened{FirstSeq: s.first, At: s.openedAt, Recording: s.recording.ID()}
-	open, attached := s.gate == gateOpen && (err == nil || !s.hostShut), s.attached
+	open, attached := s.gate == gateOpen && !s.hostShut, s.attached
 	s.mu.Unlock()
 	switch {
 	case open:

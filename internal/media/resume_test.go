@@ -96,3 +96,43 @@ func TestAnnouncedWhileTheGateWasClosed(t *testing.T) {
 		t.Errorf("%d frames are missing, want 50", n)
 	}
 }
+
+// TestMoreAnnouncedThanAway: the host's word that more is missing than its gate was closed
+// for is all that is missing.
+func TestMoreAnnouncedThanAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	w.run(s, 1, 100, 0)
+	s.mu.Lock()
+	s.resumed, s.shutBy, s.skipped = true, frame.CauseLink, 2*time.Second
+	s.mu.Unlock()
+	w.run(s, 101, 101, time.Second)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sum := s.line.Finish(101); sum.AbsurdGaps != 0 || s.resumed {
+		t.Errorf("%+v", sum)
+	}
+}
+
+// TestHeldBehindACut: what a host holds whose gate is closed opens no gate that is open,
+// and none that no permit has opened.
+func TestHeldBehindACut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	w.run(s, 1, 100, 0)
+	opened := s.openedAt
+	s.Cut("test")
+	s.Attached(link.Attached{Oldest: 90, Next: 101, Again: true})
+	if s.next != 101 || s.first != 1 || !s.openedAt.Equal(opened) {
+		t.Errorf("first %d, next %d, opened at %v", s.first, s.next, s.openedAt)
+	}
+	for _, open := range []bool{false, true} {
+		fresh := newSession(w.service, w.service.hosts[0], s.call, "fresh", Streams{})
+		fresh.Attached(link.Attached{Oldest: 3, Next: 9, Open: open})
+		if fresh.gate != gateClosed || fresh.first != 0 {
+			t.Errorf("the gate of a call without leave is %d, from frame %d on", fresh.gate, fresh.first)
+		}
+	}
+}

@@ -218,8 +218,8 @@ func (s *session) Attached(a link.Attached) {
 	if !a.Open && (recording || s.interrupts(a.Oldest)) {
 		s.hostIsShut(recording) // until it is open again, however many cuts that takes
 	}
-	held, lost := !recording && s.hostShut && a.Oldest > 0, uint64(0)
-	if held {
+	lost := uint64(0)
+	if !recording && s.hostShut && a.Oldest > 0 { // it holds what is to be recorded
 		lost = s.openAt(a.Oldest)
 	}
 	behind := recording && a.Next < s.next
@@ -233,9 +233,8 @@ func (s *session) Attached(a link.Attached) {
 		s.fail(recorder.CauseMediaLost, "the media host counts its frames anew")
 	case recording: // so it was attached before
 		s.lostByCut(a)
-	case held:
-		s.lostByDeath(lost)
 	}
+	s.lostByDeath(lost)
 	s.replan((*subscription.Plan).Attached)
 }
 
@@ -271,7 +270,6 @@ func (s *session) opens(first uint64) (lost uint64) {
 		lost = s.openAt(first)
 	case gateOpen:
 	case gateClosed, gatePaused, gateShut:
-		s.tell()
 		return 0
 	}
 	// Where the host never closed its gate the numbers tell what is missing.

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
@@ -108,5 +109,76 @@ func TestStrayOfAPause(t *testing.T) {
 	}
 	if n.first != 5 {
 		t.Errorf("the recording begins at frame %d, want 5", n.first)
+	}
+}
+
+// TestTakeoverOfPausedThatDroppedAll: what a paused host holds no more is missing by its
+// numbers, at the beginning.
+func TestTakeoverOfPausedThatDroppedAll(t *testing.T) {
+	t.Parallel()
+	w, next := mortal(t)
+	n, hs := w.died(next)
+	hs.capture(5)
+	n.hosts[0].change(func() { hs.open, hs.ring = false, nil })
+	n.service.Adopt(n.found(hs.id))
+	permit, end := n.leave()
+	opened, err := n.service.Open(t.Context(), permit)
+	if err != nil || opened.FirstSeq != 101 {
+		t.Fatalf("%+v, %v", opened, err)
+	}
+	hs.capture(1)
+	n.stored(n.service.session("c"), 106)
+	report, err := n.service.Seal(t.Context(), end(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gaps := n.kept(report.Recording).gaps
+	if len(gaps) == 0 || gaps[0].Gap.Count != 5 || gaps[0].Gap.FirstSeq != 101 || gaps[0].Gap.Cause != frame.CauseCrash {
+		t.Errorf("gaps %+v", gaps)
+	}
+}
+
+// TestTakeoverOfPausedThatStays: a host that still holds something and never opens again
+// is no recording.
+func TestTakeoverOfPausedThatStays(t *testing.T) {
+	t.Parallel()
+	w, next := mortal(t)
+	n, hs := w.died(next)
+	hs.capture(5)
+	n.hosts[0].change(func() { hs.open, n.hosts[0].muteOpen = false, true })
+	n.service.Adopt(n.found(hs.id))
+	permit, end := n.leave()
+	if opened, err := n.service.Open(t.Context(), permit); err == nil {
+		t.Errorf("opened: %+v", opened)
+	}
+	if report, err := n.service.Seal(t.Context(), end(true)); err != nil || report.Frames != 5 {
+		t.Errorf("%+v, %v: what it held is stored all the same", report, err)
+	}
+}
+
+// TestEvidenceOfATakeover names the recording that it goes on with.
+func TestEvidenceOfATakeover(t *testing.T) {
+	t.Parallel()
+	w, next := mortal(t)
+	n, hs := w.died(next)
+	left := n.found(hs.id)
+	n.service.Adopt(left)
+	permit, end := n.leave()
+	opened, err := n.service.Open(t.Context(), permit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range n.spool.Read(opened.Recording) {
+		var m meta
+		if err != nil || json.Unmarshal(r.Permit.Meta, &m) != nil {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		if m.Part != 2 || m.Continues != left.Recordings[0].ID || m.Joint != jointTakeover {
+			t.Errorf("%+v", m)
+		}
+		break
+	}
+	if _, err = n.service.Seal(t.Context(), end(true)); err != nil {
+		t.Error(err)
 	}
 }
