@@ -92,7 +92,6 @@ func TestCommandLine(t *testing.T) {
 		"unknown flag":        {[]string{"serve", "--colour"}, 2, "--colour"},
 		"good config":         {[]string{"check-config", "--config", good}, 0, "https://bot.example.com/api/calls"},
 		"missing config":      {[]string{"check-config", "--config", "nowhere.yaml"}, 1, "nowhere.yaml: no such file"},
-		"serve without":       {[]string{"serve", "--config", "nowhere.yaml"}, 1, "no such file"},
 		"demo too long":       {[]string{"demo", "--length", "48h"}, 1, "between 1s and 1h"},
 		"simulate unknown":    {[]string{"simulate", "--scenario", "doom", "--dir", t.TempDir()}, 1, "--list"},
 		"simulate list":       {[]string{"simulate", "--list"}, 0, "hundred-calls"},
@@ -113,5 +112,15 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("%q is not in:\n%s", tt.want, &out)
 			}
 		})
+	}
+}
+
+// TestServeWithoutConfig: in a process of its own, for it forbids dumps for good, which
+// other tests want of their children.
+func TestServeWithoutConfig(t *testing.T) {
+	t.Parallel()
+	c := startChild(t, "serve", "--config", "nowhere.yaml")
+	if err := c.wait(t, 20*time.Second); err == nil || !strings.Contains(c.logs.String(), "no such file") {
+		t.Errorf("%v: %s", err, c.logs)
 	}
 }
