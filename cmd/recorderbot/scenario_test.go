@@ -54,6 +54,7 @@ func TestScenarios(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]int{
 		"ended-before-consent":   {"notRecorded": 4},
+		"demo":                   {"recorded": 1},
 		"everything":             {"recorded": 2},
 		"forged":                 {"recorded": 1},
 		"gaps":                   {"recordedWithGaps": 4},
