@@ -207,7 +207,7 @@ func TestChartRefuses(t *testing.T) {
 		"console: {tokens: {users: [{name: a, role: boss, key: a}]}}":                                            "/console/tokens/users/0/role",
 		"replica: 1":                                  "replica",
 		"config: {app: {id: bot}}":                    "/config/app/id",
-		"config: {recording: {audio: stereo}}":       "/config/recording/audio",
+		"config: {recording: {audio: stereo}}":        "/config/recording/audio",
 		"config: {spool: {dir: /tmp}}":                "dir",
 		"drain: {marginSeconds: 0}":                   "/drain/marginSeconds",
 		"credential: {type: password}":                "/credential/type",

@@ -63,7 +63,8 @@ func targets() []target {
 				"DiskHangsDuringSeal|NoLateSealOfWhatIsLost|OpenIsUnanswered|AttachIsUnanswered|NothingEverCame|RunawayNumbersFail|" +
 				"NothingFits|DiskHesitates|RunEndsWhileDiskHangs|LateStop|MadeButNotAttached|CutIsBridged|MuteFails|ManyCallsInOneCut|DiskStaysAway)$"),
 			brief: regexp.MustCompile("^Test(Admits|TakeRemembers|Hole|WithdrawnTakesNothing|FirstHoleHasNoTime|NumbersFollowTheClock|HearGap|" +
-				"PastGapsAreBounded|HostHadClosedItsGate|BridgedCutMissesNothing|OneBudget|UnmixedClock|Resumed|HeldFramesMayBeMissing|Ended)$"),
+				"PastGapsAreBounded|HostHadClosedItsGate|BridgedCutMissesNothing|OneBudget|UnmixedClock|Resumed|HeldFramesMayBeMissing|Ended|" +
+				"Strays|StraysAreThoseOfAPause|ReopenedTellsAudio|VideoIsNoAudio|AudioIsHeard|GapAsksForAKeyFrame|Seen|HolesAreSeen|StuckByVideo)$"),
 		},
 	}
 }
