@@ -38,14 +38,7 @@ func TestMix(t *testing.T) {
 		s.tick()
 	}
 	s.seal(s.seq)
-	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecorded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	for _, f := range findings {
-		t.Error(f)
-	}
+	r, m := s.archived(t, recorder.OutcomeRecorded)
 	if m.Mix == nil || m.Mix.File != archive.MixName {
 		t.Fatalf("mix %+v", m.Mix)
 	}

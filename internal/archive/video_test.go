@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
@@ -63,14 +62,7 @@ func TestVideoBesideAudio(t *testing.T) {
 	picture(all[0])
 	s.audio(2)
 	s.seal(s.seq)
-	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	for _, f := range findings {
-		t.Error(f)
-	}
+	r, m := s.archived(t, recorder.OutcomeRecordedWithGaps)
 	if !bytes.Equal(decodeFLAC(t, filepath.Join(r.Path, "audio-mixed.flac")), toBytes(s.want["audio-mixed"])) {
 		t.Error("the audio holds other samples")
 	}
@@ -110,14 +102,7 @@ func TestVideoWithoutKeyFrame(t *testing.T) {
 	s.frames++
 	s.add(spool.Record{Type: spool.FrameType, Payload: all[1], Header: frame.Header{Seq: s.seq, MediaTime: s.now, Kind: frame.Screen, Source: 4}})
 	s.seal(s.seq)
-	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecorded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	for _, f := range findings {
-		t.Error(f)
-	}
+	r, m := s.archived(t, recorder.OutcomeRecorded)
 	if tr := m.Tracks[1]; tr.File != "screen-4.h264" || tr.UndecodableFrames != 1 {
 		t.Errorf("%+v", tr)
 	}

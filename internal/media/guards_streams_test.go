@@ -16,6 +16,16 @@ func picture(seq uint64, socket uint8, flags frame.Flags) frame.Frame {
 	return f
 }
 
+// watching returns a session with a camera that has recorded a frame of audio.
+func watching(t *testing.T) (*world, *session) {
+	t.Helper()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	s.streams = Streams{Cameras: 1, Height: 360}
+	w.feed(s, audio(1))
+	return w, s
+}
+
 // TestStrays: which numbers of a pause are believed to be used up.
 func TestStrays(t *testing.T) {
 	t.Parallel()
@@ -78,10 +88,7 @@ func TestReopenedTellsAudio(t *testing.T) {
 // of the audio's time.
 func TestVideoIsNoAudio(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	s.streams = Streams{Cameras: 1, Height: 360}
-	w.feed(s, audio(1))
+	w, s := watching(t)
 	s.onTime = 7
 	at, heard, onTime := s.lastTime, s.lastAt, s.onTime
 	late := picture(2, 0, 0)
@@ -166,10 +173,7 @@ func TestSeen(t *testing.T) {
 // TestHolesAreSeen: a number that is missing before a frame of video is a hole for it.
 func TestHolesAreSeen(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	s.streams = Streams{Cameras: 1, Height: 360}
-	w.feed(s, audio(1))
+	w, s := watching(t)
 	w.feed(s, picture(2, 0, 0))
 	if s.holed != 0 {
 		t.Error("a hole where none is")
@@ -183,10 +187,7 @@ func TestHolesAreSeen(t *testing.T) {
 // TestStuckByVideo: any frame that is taken ends the time in which all are refused.
 func TestStuckByVideo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	s.streams = Streams{Cameras: 1, Height: 360}
-	w.feed(s, audio(1))
+	w, s := watching(t)
 	w.feed(s, audio(1))
 	if s.stuckAt.IsZero() {
 		t.Fatal("nothing was refused")
