@@ -75,30 +75,38 @@ func (a *assembly) readMix(ctx context.Context) error {
 	if a.mix == nil {
 		return nil
 	}
-	file, err := os.Open(filepath.Join(a.hidden, MixName))
-	if err != nil {
-		return fmt.Errorf("reading back: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	src, err := format.NewFLACReader(bufio.NewReaderSize(file, 64<<10))
-	if err != nil {
+	if err := holdMix(ctx, a.hidden, a.mixed(), *a.mix); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, err)
 	}
+	return nil
+}
+
+// holdMix mixes the tracks of a folder again, and holds its mix against that: sample by
+// sample, and what is said of it.
+func holdMix(ctx context.Context, dir string, names []string, said Mix) error {
+	var open opened
+	defer open.close()
+	src, err := open.track(filepath.Join(dir, MixName))
+	if err != nil {
+		return err
+	}
 	got := make([]byte, 2*mixBlock)
-	again, err := sumUp(ctx, a.hidden, a.mixed(), func(want []byte) error {
+	again, err := sumUp(ctx, dir, names, func(want []byte) error {
 		if _, short := io.ReadFull(src, got[:len(want)]); short != nil {
-			return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, short)
+			return fmt.Errorf("shorter than its tracks: %w", short)
 		}
 		if !bytes.Equal(got[:len(want)], want) {
-			return fmt.Errorf("%w: %s is not the sum of its tracks", ErrReadBack, MixName)
+			return errors.New("not the sum of its tracks")
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
-	case *again != *a.mix:
-		return fmt.Errorf("%w: %s is %+v, and mixed again %+v", ErrReadBack, MixName, *a.mix, *again)
+	case *again != said:
+		return fmt.Errorf("said to be %+v, and mixed again %+v", said, *again)
+	case src.Samples() != said.Samples:
+		return fmt.Errorf("%d samples, the tracks have %d", src.Samples(), said.Samples)
 	}
 	return nil
 }

@@ -31,8 +31,9 @@ type survey struct {
 	speaking        *roster.Speaking
 }
 
-// maxSources is how many sources one recording may have.
-const maxSources = 64
+// maxSources is how many sources one recording may have. The media side begins another
+// recording long before (part.go there), but for those of a second.
+const maxSources = 256
 
 // permitMeta is what the media side wrote beside the permit.
 type permitMeta struct {
