@@ -20,16 +20,19 @@ import (
 // is slower the part that is open grows.
 const partLimit = 2 * time.Second
 
-// parts ends recordings that have become long, one of each call: a call of a day is
-// archived while it goes on, and no more of it than a part is ever in memory, or in the
-// spool, as long as the archive keeps up.
+// manyTracks is how many tracks a recording has before its call goes on in another: of
+// a town hall hundreds speak, and each track is as long as the recording. The archive
+// takes eight times as many.
+const manyTracks = 32
+
+// parts ends recordings that have become long, or broad, one of each call: a call of a
+// day is archived while it goes on, and no more of it than a part is ever in memory, or
+// in the spool, as long as the archive keeps up.
 func (s *Service) parts(now time.Time) {
-	if s.opts.PartLength <= 0 {
-		return
-	}
 	for _, one := range s.all() {
 		one.mu.Lock()
-		due := one.gate == gateOpen && !one.parting && !one.failed && now.Sub(one.partAt()) >= s.opts.PartLength
+		long := s.opts.PartLength > 0 && now.Sub(one.partAt()) >= s.opts.PartLength
+		due := one.gate == gateOpen && !one.parting && !one.failed && (long || one.line.Tracks() >= manyTracks)
 		one.parting = one.parting || due
 		one.mu.Unlock()
 		if !due {

@@ -121,6 +121,44 @@ func TestPartsAreDue(t *testing.T) {
 	}
 }
 
+// TestPartsOfManySpeakers: a recording that many speak in goes on in another, however
+// short it is, and the one behind it has only those who go on speaking.
+func TestPartsOfManySpeakers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: Streams{Unmixed: true}})
+	s, hs := w.record("c")
+	speak := func(seq uint64) {
+		f := audio(seq)
+		f.Kind, f.Source = frame.UnmixedAudio, uint32(seq) //nolint:gosec // G115: small
+		hs.skip(1)
+		hs.raw(f)
+	}
+	for seq := uint64(1); seq < manyTracks; seq++ {
+		speak(seq)
+	}
+	w.stored(s, manyTracks-1)
+	w.service.parts(time.Now())
+	s.mu.Lock()
+	if s.parting || s.part != 1 {
+		t.Errorf("part %d with %d tracks", s.part, s.line.Tracks())
+	}
+	s.mu.Unlock()
+	speak(manyTracks)
+	w.stored(s, manyTracks)
+	w.service.parts(time.Now())
+	eventually(t, "the next part", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.part == 2 && !s.parting && s.line.Tracks() == 0
+	})
+	speak(manyTracks + 1)
+	w.stored(s, manyTracks+1)
+	w.hangUp("c")
+	if all := w.reports("c"); len(all) != 2 || all[0].Frames != manyTracks || all[1].Frames != 1 {
+		t.Errorf("%+v", all)
+	}
+}
+
 // TestDiesBetweenParts: the process dies when frames go to the new part and the old one is
 // not sealed: the next one goes on behind the last frame of both.
 func TestDiesBetweenParts(t *testing.T) {

@@ -361,6 +361,9 @@ func (t *Timeline) end(lastSeq uint64) {
 	}
 }
 
+// Tracks returns how many tracks there are so far.
+func (t *Timeline) Tracks() int { return len(t.tracks) }
+
 // Totals returns the samples stored and the samples known to be missing so far,
 // all tracks together, silence of unmixed sources left out. A gap that only the
 // clock shows appears when it is certain.
