@@ -22,6 +22,7 @@ type around struct {
 	kept                 bool // some recording of the call is sealed
 	left                 bool // a dead process has left a recording without a seal
 	goneOn               bool // and this one goes on with it
+	parted               bool // a part of it is sealed
 	crashes              int
 	gone                 bool
 	heard                int  // old requests to record that took effect, as bits
@@ -58,7 +59,7 @@ func (a around) key() string {
 	for _, s := range a.asked {
 		b.WriteByte(byte('0' + s))
 	}
-	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.kept, a.left, a.goneOn, a.concluded > 0} {
+	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.kept, a.left, a.goneOn, a.parted, a.concluded > 0} {
 		if is {
 			b.WriteByte('+')
 		} else {
@@ -70,6 +71,10 @@ func (a around) key() string {
 	b.WriteByte(byte('0' + a.crashes))
 	return b.String()
 }
+
+// aPart is the recording that was ended because it had become long. That there are more
+// of them makes no difference.
+const aPart = "part"
 
 // contextOf is the client context of an announcement.
 func (a around) contextOf(n int) string { return fmt.Sprintf("c/%d/%s", n, a.asked[n-1]) }
@@ -175,6 +180,9 @@ func (a around) unasked(most int) []Event {
 			o.Previous = &SealReport{Recording: "left", Frames: 5}
 		}
 		events = append(events, MediaOpened{o})
+		if !a.sealed { // a long recording goes on in another
+			events = append(events, MediaOpened{Opened{Previous: &SealReport{Recording: aPart, Frames: 5}}})
+		}
 	}
 	if n := len(a.asked); n > 0 {
 		events = append(events, PollFaulted{a.contextOf(n), Fault{Kind: FaultUnknown}})
@@ -266,8 +274,10 @@ func (a *around) saw(s state, ev Event) error {
 	case StopRequested:
 		a.endangered(recordingNow && ev.Abrupt)
 	case MediaOpened:
-		was := a.left
-		a.kept, a.left = a.kept || ev.Opened.Previous != nil, was && ev.Opened.Previous == nil
+		before := ev.Opened.Previous
+		a.kept = a.kept || before != nil
+		a.parted = a.parted || before != nil && before.Recording == aPart
+		a.left = a.left && (before == nil || before.Recording == aPart)
 		a.goneOn = a.left
 	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaClosed, SealFaulted, HungUp, Rejected,
 		PauseRequested, ResumeRequested, UnknownSource:

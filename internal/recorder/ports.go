@@ -55,8 +55,8 @@ type Opened struct {
 	Recording string    `json:"recording"` // recording ID, also the name of the archive folder
 	FirstSeq  uint64    `json:"firstSeq"`  // first frame that may be stored
 	At        time.Time `json:"at"`
-	// Previous is the recording of a dead process that this one goes on with, sealed
-	// now; nil where there is none.
+	// Previous is the recording that this one goes on with, sealed now: of a dead
+	// process, or a part that had become long. nil where there is none.
 	Previous *SealReport `json:"previous,omitempty"`
 }
 
