@@ -129,7 +129,7 @@ func TestPartsOfManySpeakers(t *testing.T) {
 	s, hs := w.record("c")
 	speak := func(seq uint64) {
 		f := audio(seq)
-		f.Kind, f.Source = frame.UnmixedAudio, uint32(seq) //nolint:gosec // G115: small
+		f.Kind, f.Source = frame.UnmixedAudio, uint32(seq)
 		hs.skip(1)
 		hs.raw(f)
 	}
