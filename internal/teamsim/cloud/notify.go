@@ -75,7 +75,7 @@ func (c *Call) inviteData() map[string]any {
 	d["applicationMetadata"] = map[string]any{"botData": c.botData()}
 	if c.style.Wire {
 		d["chatInfo"] = map[string]any{"@odata.type": "#microsoft.graph.chatInfo", "threadId": c.ids.thread, "messageId": "0"}
-		d["callbackUri"] = *c.cloud.webhook.Load()
+		d["callbackUri"] = c.webhook()
 	}
 	if c.style.Extras {
 		d["meetingCapability"] = map[string]any{"allowAnonymousUsersToDialOut": false}
