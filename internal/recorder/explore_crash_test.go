@@ -7,10 +7,6 @@ import "slices"
 func (a around) leftovers(m Memory) []Takeover {
 	session := &Session{ID: "s", Host: "h"}
 	bare := Takeover{Memory: m, Session: session, Unsealed: a.left}
-	part := []SealReport{{Recording: aPart, Frames: 5}}
-	if a.parted {
-		bare.Sealed = part
-	}
 	all := []Takeover{bare}
 	if m.State == "invited" {
 		none := bare
@@ -20,8 +16,7 @@ func (a around) leftovers(m Memory) []Takeover {
 	sealing := slices.Contains(a.work, work{name: "seal"})
 	if a.left && sealing { // what was left is sealed, and nobody was told
 		sealed := bare
-		sealed.Unsealed, sealed.Died = false, true
-		sealed.Sealed = append(slices.Clip(bare.Sealed), SealReport{Recording: "left", Frames: 5})
+		sealed.Unsealed, sealed.Died, sealed.Sealed = false, true, []SealReport{{Recording: "left", Frames: 5}}
 		all = append(all, sealed)
 	}
 	if !a.opened || a.sealed {
@@ -32,17 +27,15 @@ func (a around) leftovers(m Memory) []Takeover {
 	ways := []Takeover{unsealed}
 	if sealing { // it is done, and nobody was told
 		sealed := bare
-		sealed.Unsealed, sealed.Sealed = false, append(slices.Clip(bare.Sealed), SealReport{Recording: "r", Frames: 5})
+		sealed.Unsealed, sealed.Sealed = false, []SealReport{{Recording: "r", Frames: 5}}
 		ways = append(ways, sealed)
 	}
 	if m.State == "recording" { // the permit's evidence never got there
 		ways = append(ways, bare)
 	}
-	if !a.parted { // a part is sealed, and nobody was told
-		untold := unsealed
-		untold.Sealed = part
-		ways = append(ways, untold)
-	}
+	untold := unsealed // a part is sealed, and nobody was told
+	untold.Sealed = []SealReport{{Recording: aPart, Frames: 5}}
+	ways = append(ways, untold)
 	return ways
 }
 
@@ -52,6 +45,5 @@ func (a around) afterCrash(t Takeover) around {
 	return around{
 		asked: slices.Clone(a.asked), granted: a.granted, gone: a.gone, heard: a.heard, stale: a.stale, unheard: a.unheard,
 		fault: a.fault || t.Died, kept: a.kept || len(t.Sealed) > 0, left: t.Unsealed, crashes: a.crashes + 1,
-		parted: slices.ContainsFunc(t.Sealed, func(r SealReport) bool { return r.Recording == aPart }),
 	}
 }

@@ -22,7 +22,6 @@ type around struct {
 	kept                 bool // some recording of the call is sealed
 	left                 bool // a dead process has left a recording without a seal
 	goneOn               bool // and this one goes on with it
-	parted               bool // a part of it is sealed
 	crashes              int
 	gone                 bool
 	heard                int  // old requests to record that took effect, as bits
@@ -59,7 +58,7 @@ func (a around) key() string {
 	for _, s := range a.asked {
 		b.WriteByte(byte('0' + s))
 	}
-	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.kept, a.left, a.goneOn, a.parted, a.concluded > 0} {
+	for _, is := range []bool{a.taken, a.done, a.refused, a.live, a.opened, a.sealed, a.gone, a.fault, a.owed, a.stale, a.unheard, a.kept, a.left, a.goneOn, a.concluded > 0} {
 		if is {
 			b.WriteByte('+')
 		} else {
@@ -276,7 +275,6 @@ func (a *around) saw(s state, ev Event) error {
 	case MediaOpened:
 		before := ev.Opened.Previous
 		a.kept = a.kept || before != nil
-		a.parted = a.parted || before != nil && before.Recording == aPart
 		a.left = a.left && (before == nil || before.Recording == aPart)
 		a.goneOn = a.left
 	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaClosed, SealFaulted, HungUp, Rejected,
