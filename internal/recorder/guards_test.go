@@ -79,13 +79,11 @@ func TestEachStateHasItsLeg(t *testing.T) {
 
 // pausing reports that a call will record again, unless it is stopped.
 func pausing(s state) bool {
-	switch s := s.(type) {
-	case sealing:
-		return s.end.pause
-	case retracting:
-		return s.end.pause && !s.stopped
+	if at, is := s.(sealing); is {
+		return at.end.pause
 	}
-	return false
+	at, is := s.(retracting)
+	return is && at.end.pause && !at.stopped
 }
 
 func TestSealedEachOnce(t *testing.T) {

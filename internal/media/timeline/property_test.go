@@ -249,7 +249,7 @@ func TestADayOfTurns(t *testing.T) {
 				}
 				seq++
 				stored[who] += frame.AudioSamples
-				tl.Frame(frame.Header{Seq: seq, MediaTime: begin + at, Kind: frame.UnmixedAudio, Source: uint32(who + 1)}) //nolint:gosec // G115: four
+				tl.Frame(frame.Header{Seq: seq, MediaTime: begin + at, Kind: frame.UnmixedAudio, Source: uint32(who + 1)})
 			}
 		}
 		s := tl.Finish(seq)
