@@ -102,9 +102,11 @@ type assembly struct {
 	hidden string // the folder in the making
 	final  string
 	people *roster.History
-	films  map[string]mp4.Stats      // of the tracks of video that can be shown
-	mix    *Mix                      // nil: there is none
-	meters map[string]*quality.Meter // of the tracks of audio
+	films  map[string]mp4.Stats // of the tracks of video that can be shown
+	// mistimed counts the frames of video whose time was not believed.
+	mistimed uint64
+	mix      *Mix                      // nil: there is none
+	meters   map[string]*quality.Meter // of the tracks of audio
 }
 
 // Assemble makes, checks and publishes a recording's folder. If the folder is

@@ -20,7 +20,7 @@ func (a *assembly) manifest() *Manifest {
 		ApplicationInstance: f.ApplicationInstance, Policy: f.Policy, Direction: f.Direction, Region: f.Region, Parties: f.Parties, Invite: f.Fields,
 		Outcome: j.Conclusion.Outcome.String(), Cause: j.Conclusion.Cause, Detail: j.Conclusion.Detail,
 		SampleRate: frame.SampleRate, FramesDiscarded: j.report().Discarded,
-		RecordsDamaged: s.damaged, FramesRepeated: s.summary.Duplicates, FramesMistimed: s.summary.AbsurdTimes, FramesUnclaimed: s.summary.Unclaimed,
+		RecordsDamaged: s.damaged, FramesRepeated: s.summary.Duplicates, FramesMistimed: s.summary.AbsurdTimes + a.mistimed, FramesUnclaimed: s.summary.Unclaimed,
 		Permit: s.permit.Evidence,
 		Seal: Seal{
 			At: clean(s.sealAt), FirstSeq: s.seal.FirstSeq, StoredSeq: s.seal.StoredSeq, LastSeq: s.seal.LastSeq,

@@ -28,6 +28,7 @@ type survey struct {
 	damaged         int // records that the spool could not read
 	summary         timeline.Summary
 	feed            timeline.Feed
+	offsets         offsets
 	speaking        *roster.Speaking
 }
 
@@ -154,6 +155,7 @@ func (s *survey) add(r spool.Record) error {
 		if r.Header.Kind.Audio() && len(r.Payload) != frame.AudioBytes {
 			return fmt.Errorf("%w: frame %d has %d bytes, not %d", ErrJob, r.Header.Seq, len(r.Payload), frame.AudioBytes)
 		}
+		s.offsets.add(r.Header, r.At)
 		s.feed.Frame(r.Header)
 	case spool.GapType:
 		s.feed.Gap(r.Gap)

@@ -26,7 +26,7 @@ const openTracks = 32
 // A sink takes one track's media: a file in the making, or one that is compared.
 type sink interface {
 	silence(ctx context.Context, samples int64) error // may be a day: it heeds ctx
-	payload(h frame.Header, gap bool, p []byte) error // gap: something is missing before it
+	payload(r spool.Record, gap bool) error           // gap: something is missing before it
 	close() error                                     // whole, or an error
 	abandon()                                         // after an error of any sink
 }
@@ -80,7 +80,7 @@ func lay(ctx context.Context, cursor *timeline.Cursor, sinks []sink, r spool.Rec
 			return err
 		}
 	}
-	return sinks[i].payload(r.Header, cursor.Gap(), r.Payload)
+	return sinks[i].payload(r, cursor.Gap())
 }
 
 // A flacSink writes a track of audio.
@@ -134,9 +134,9 @@ func (k *flacSink) silence(ctx context.Context, n int64) error {
 	return k.flac.Silence(ctx, n)
 }
 
-func (k *flacSink) payload(_ frame.Header, _ bool, p []byte) error {
-	k.meter.Add(p)
-	return k.flac.PCM(p)
+func (k *flacSink) payload(r spool.Record, _ bool) error {
+	k.meter.Add(r.Payload)
+	return k.flac.PCM(r.Payload)
 }
 
 func (k *flacSink) abandon() { _ = k.file.Discard() }
@@ -152,8 +152,8 @@ func (k *flacSink) close() error {
 }
 
 func (k *rawSink) silence(context.Context, int64) error { return nil }
-func (k *rawSink) payload(_ frame.Header, _ bool, p []byte) error {
-	_, err := k.buf.Write(p)
+func (k *rawSink) payload(r spool.Record, _ bool) error {
+	_, err := k.buf.Write(r.Payload)
 	return err
 }
 func (k *rawSink) abandon() { _ = k.file.Discard() }
@@ -215,7 +215,7 @@ func (c *comparer) silence(ctx context.Context, samples int64) error {
 	return nil
 }
 
-func (c *comparer) payload(_ frame.Header, _ bool, p []byte) error { return c.equal(p) }
+func (c *comparer) payload(r spool.Record, _ bool) error { return c.equal(r.Payload) }
 
 func (c *comparer) equal(want []byte) error {
 	for len(want) > 0 {

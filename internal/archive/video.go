@@ -13,30 +13,23 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
 
-// nominalFrame is how long a frame lasts of which no time is known: a thirtieth of a
-// second, in ticks of 100 ns.
-const nominalFrame = mp4.Timescale / 30
-
 // A film gives the frames of a track to an mp4 writer, each time the same.
 type film struct {
-	w    *mp4.Writer
-	last int64 // media time of the frame before
+	w     *mp4.Writer
+	place place
 }
 
 // frame gives one. gap: something is missing before it.
-func (f *film) frame(h frame.Header, gap bool, p []byte) (mp4.Frame, mp4.Result, error) {
-	at := h.MediaTime
-	if at <= 0 {
-		at = f.last + nominalFrame
-	}
-	f.last = at
+func (f *film) frame(rec spool.Record, gap bool) (mp4.Frame, mp4.Result, error) {
+	h := rec.Header
 	if gap || h.Flags&frame.AfterGap != 0 {
 		f.w.Discontinuity()
 	}
-	one := mp4.Frame{Time: at, Data: p, Key: h.Flags&frame.KeyFrame != 0, Width: int(h.Width), Height: int(h.Height)}
+	one := mp4.Frame{Time: f.place.next(h, rec.At), Data: rec.Payload, Key: h.Flags&frame.KeyFrame != 0, Width: int(h.Width), Height: int(h.Height)}
 	r, err := f.w.Frame(one)
 	if err != nil {
 		err = fmt.Errorf("writing video: %w", err)
@@ -48,8 +41,11 @@ func (f *film) frame(h frame.Header, gap bool, p []byte) (mp4.Frame, mp4.Result,
 // anything: without a key frame there is nothing to be shown.
 type preview struct {
 	film
-	keep func(mp4.Stats, error)
+	keep func(mp4.Stats, uint64, error)
 }
+
+// film is one that is given to w.
+func (a *assembly) film(w *mp4.Writer) film { return film{w, place{offset: a.survey.offsets.median()}} }
 
 // openPreview looks at tracks of video; the others have none.
 func (a *assembly) openPreview(t *timeline.Track) (sink, error) {
@@ -61,7 +57,8 @@ func (a *assembly) openPreview(t *timeline.Track) (sink, error) {
 		return nil, fmt.Errorf("looking at video: %w", err)
 	}
 	id, _ := trackID(t)
-	return &preview{film{w: w}, func(s mp4.Stats, err error) {
+	return &preview{a.film(w), func(s mp4.Stats, strays uint64, err error) {
+		a.mistimed += strays
 		if a.films == nil {
 			a.films = map[string]mp4.Stats{}
 		}
@@ -74,14 +71,14 @@ func (a *assembly) openPreview(t *timeline.Track) (sink, error) {
 func (k *preview) silence(context.Context, int64) error { return nil }
 func (k *preview) abandon()                             {}
 
-func (k *preview) payload(h frame.Header, gap bool, p []byte) error {
-	_, _, err := k.frame(h, gap, p)
+func (k *preview) payload(rec spool.Record, gap bool) error {
+	_, _, err := k.frame(rec, gap)
 	return err
 }
 
 func (k *preview) close() error {
 	err := k.w.Close(0)
-	k.keep(k.w.Stats(), err)
+	k.keep(k.w.Stats(), k.place.strays, err)
 	if errors.Is(err, mp4.ErrNoVideo) {
 		return nil
 	}
@@ -108,14 +105,14 @@ func (a *assembly) openFilm(id string, file *durable.Hidden) (sink, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("beginning track %s: %w", id, err), file.Discard())
 	}
-	return &filmSink{film{w: w}, file}, nil
+	return &filmSink{a.film(w), file}, nil
 }
 
 func (k *filmSink) silence(context.Context, int64) error { return nil }
 func (k *filmSink) abandon()                             { _ = k.file.Discard() }
 
-func (k *filmSink) payload(h frame.Header, gap bool, p []byte) error {
-	_, _, err := k.frame(h, gap, p)
+func (k *filmSink) payload(rec spool.Record, gap bool) error {
+	_, _, err := k.frame(rec, gap)
 	return err
 }
 
@@ -152,19 +149,19 @@ func (a *assembly) openFilmComparer(id, name string) (sink, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrReadBack, name, err), file.Close())
 	}
-	return &filmComparer{film: film{w: w}, name: name, file: file, src: src, zero: a.films[id].Zero}, nil
+	return &filmComparer{film: a.film(w), name: name, file: file, src: src, zero: a.films[id].Zero}, nil
 }
 
 func (k *filmComparer) silence(context.Context, int64) error { return nil }
 func (k *filmComparer) abandon()                             { _ = k.file.Close() }
 
-func (k *filmComparer) payload(h frame.Header, gap bool, p []byte) error {
-	f, r, err := k.frame(h, gap, p)
+func (k *filmComparer) payload(rec spool.Record, gap bool) error {
+	f, r, err := k.frame(rec, gap)
 	switch {
 	case err != nil:
 		return err
 	case r.Verdict == mp4.Held:
-		k.held, err = mp4.Canonical(k.held, p)
+		k.held, err = mp4.Canonical(k.held, rec.Payload)
 		return err
 	case !r.Verdict.Stored():
 		if k.n == 0 {
@@ -172,7 +169,7 @@ func (k *filmComparer) payload(h frame.Header, gap bool, p []byte) error {
 		}
 		return nil
 	}
-	if k.want, err = mp4.Canonical(append(k.want[:0], k.held...), p); err != nil {
+	if k.want, err = mp4.Canonical(append(k.want[:0], k.held...), rec.Payload); err != nil {
 		return fmt.Errorf("reading back %s: %w", k.name, err)
 	}
 	k.held = k.held[:0]
