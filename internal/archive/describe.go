@@ -36,12 +36,15 @@ func (a *assembly) manifest() *Manifest {
 	m.Permit.At = clean(m.Permit.At)
 	m.StartedAt, m.EndedAt = s.started(), s.started()
 	for i := range s.summary.Tracks {
-		t := a.track(&s.summary.Tracks[i], m.StartedAt)
+		t := a.track(&s.summary.Tracks[i], s.started())
 		m.Tracks = append(m.Tracks, t)
 		m.Samples += t.Samples
 		m.StoredSamples += t.StoredSamples
 		m.GapSamples += t.GapSamples
-		if end := t.StartsAt.Add(length(t.Samples)); end.After(m.EndedAt) {
+		if t.StartsAt.Before(m.StartedAt) {
+			m.StartedAt = t.StartsAt // a camera may be there before anybody speaks
+		}
+		if end := t.StartsAt.Add(max(length(t.Samples), time.Duration(t.DurationTicks)*100)); end.After(m.EndedAt) {
 			m.EndedAt = end
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
@@ -108,5 +109,31 @@ func TestVideoWithoutKeyFrame(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(r.Path, "screen-4.h264")); err != nil || !bytes.Equal(got, all[1]) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestVideoWithoutAudio: a call in which nobody spoke is as long as its video, which is
+// nothing to complain of; with audio that comes later it begins with the video.
+func TestVideoWithoutAudio(t *testing.T) {
+	t.Parallel()
+	for name, spoken := range map[string]bool{"nobody speaks": false, "somebody does later": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := pictures(t)
+			s := apart(t)
+			for i := range 500 {
+				s.show(frame.Screen, 4, all[i%len(all)], s.now)
+				if spoken && i >= 100 && i < 200 {
+					s.speak(7)
+				}
+				s.tick()
+			}
+			s.seal(s.seq)
+			r, m := s.published(t, recorder.OutcomeRecorded)
+			if begin := after(2 * time.Second); !m.StartedAt.Equal(begin) || m.Duration() != 10*time.Second || len(m.Flags) > 0 ||
+				!r.StartedAt.Equal(begin) || !r.EndedAt.Equal(begin.Add(10*time.Second)) {
+				t.Errorf("from %v for %v, flags %v; %+v", m.StartedAt, m.Duration(), m.Flags, r)
+			}
+		})
 	}
 }
