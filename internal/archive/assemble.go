@@ -196,7 +196,11 @@ func (a *assembly) make(ctx context.Context) (Result, error) {
 		do   func() error
 	}{
 		{"sweep", func() error { return durable.RemoveAll(a.hidden) }},
-		{"survey", func() (err error) { a.survey, err = takeSurvey(ctx, a.job); return err }},
+		{"survey", func() (err error) {
+			a.people = historyOf(a.job.Events)
+			a.survey, err = takeSurvey(ctx, a.job)
+			return err
+		}},
 		{"folder", func() error { return durable.MkdirAll(a.hidden, dirPerm) }},
 		{"preview", func() error { return a.preview(ctx) }},
 		{"tracks", func() error { return a.pass(ctx, a.openSink) }},
@@ -254,7 +258,6 @@ func (a *assembly) pass(ctx context.Context, open func(*timeline.Track) (sink, e
 // writeManifest hashes the files as they are read back from the disk and writes
 // the manifest over them.
 func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error) {
-	a.people = historyOf(a.job.Events)
 	m := a.manifest()
 	names := []string{EventsName}
 	for i := range m.Tracks {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format"
@@ -42,6 +41,16 @@ func (a *assembly) mixed() (names []string) {
 	return names
 }
 
+// longest is how long the mix will be.
+func (a *assembly) longest() (samples int64) {
+	for i := range a.survey.summary.Tracks {
+		if t := &a.survey.summary.Tracks[i]; t.Kind == frame.UnmixedAudio {
+			samples = max(samples, t.Samples)
+		}
+	}
+	return samples
+}
+
 // makeMix writes the mix, where there is something to be mixed.
 func (a *assembly) makeMix(ctx context.Context) error {
 	names := a.mixed()
@@ -52,12 +61,7 @@ func (a *assembly) makeMix(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("beginning the mix: %w", err)
 	}
-	flac, err := format.NewFLACWriter(file, []format.Tag{
-		{Name: "RECORDING", Value: a.job.Recording},
-		{Name: "CALL", Value: string(a.job.Facts.Call)},
-		{Name: "TRACK", Value: "mix"},
-		{Name: "DATE", Value: a.survey.started().Format(time.RFC3339Nano)},
-	})
+	flac, err := format.NewFLACWriterSized(file, a.tagsOf("mix", nil), a.longest())
 	if err == nil {
 		a.mix, err = sumUp(ctx, a.hidden, names, flac.PCM)
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format"
@@ -111,14 +110,7 @@ func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 	if !t.Kind.Audio() {
 		return &rawSink{file, bufio.NewWriterSize(file, 64<<10)}, nil
 	}
-	started := a.survey.started()
-	flac, err := format.NewFLACWriterSized(file, []format.Tag{
-		{Name: "RECORDING", Value: a.job.Recording},
-		{Name: "CALL", Value: string(a.job.Facts.Call)},
-		{Name: "PARTICIPANT", Value: a.job.Facts.ObservedParticipant},
-		{Name: "TRACK", Value: id},
-		{Name: "DATE", Value: started.Format(time.RFC3339Nano)},
-	}, t.Samples)
+	flac, err := format.NewFLACWriterSized(file, a.tagsOf(id, t), t.Samples)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("beginning track %s: %w", id, err), file.Discard())
 	}
