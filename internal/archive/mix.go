@@ -21,6 +21,10 @@ const MixName = "mix.flac"
 // mixBlock is how many samples are mixed at a time.
 const mixBlock = 4096
 
+// readAhead is how many bytes of all tracks together are read at a time, but for the
+// least that is of use.
+const readAhead = 1 << 20
+
 // A Mix is the sum of all unmixed tracks: sample n of the mix is the sum of sample n of
 // each, or, where that does not fit 16 bits, the largest or smallest number that does.
 // Anybody can compute it again.
@@ -121,7 +125,7 @@ func sumUp(ctx context.Context, dir string, names []string, out func(pcm []byte)
 	defer open.close()
 	tracks := make([]io.Reader, len(names))
 	for i, name := range names {
-		r, err := open.track(filepath.Join(dir, name))
+		r, err := open.track(filepath.Join(dir, name), max(readAhead/len(names), 4<<10))
 		if err != nil {
 			return nil, err
 		}
@@ -171,14 +175,14 @@ func (o *opened) close() {
 	}
 }
 
-// track opens a FLAC.
-func (o *opened) track(name string) (*format.FLACReader, error) {
+// track opens a FLAC, of which so many bytes are read at a time.
+func (o *opened) track(name string, ahead int) (*format.FLACReader, error) {
 	file, err := os.Open(name) //nolint:gosec // G304: the caller names the folder
 	if err != nil {
 		return nil, fmt.Errorf("reading a track: %w", err)
 	}
 	*o = append(*o, file)
-	r, err := format.NewFLACReader(bufio.NewReaderSize(file, 64<<10))
+	r, err := format.NewFLACReader(bufio.NewReaderSize(file, ahead))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(name), err)
 	}

@@ -69,3 +69,21 @@ func TestMix(t *testing.T) {
 		t.Errorf("%d samples clipped, the manifest says %d", clipped, m.Mix.ClippedSamples)
 	}
 }
+
+// TestManySpeakers: whoever spoke in a large meeting has a track, and is in the mix.
+func TestManySpeakers(t *testing.T) {
+	t.Parallel()
+	s := apart(t)
+	const people = 150
+	for i := range uint32(people) {
+		for range 2 {
+			s.speak(100 + i)
+			s.tick()
+		}
+	}
+	s.seal(s.seq)
+	_, m := s.published(t, recorder.OutcomeRecorded)
+	if len(m.Tracks) != people || m.Mix == nil || m.Mix.Samples != 2*people*frame.AudioSamples {
+		t.Errorf("%d tracks, mix %+v", len(m.Tracks), m.Mix)
+	}
+}

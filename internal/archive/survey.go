@@ -32,9 +32,9 @@ type survey struct {
 	speaking        *roster.Speaking
 }
 
-// maxSources is how many sources one recording may have. The media side begins another
-// recording long before (part.go there), but for those of a second.
-const maxSources = 256
+// maxSources is how many sources one recording may have: those that the gate lets in,
+// and as many of which only gaps are told.
+const maxSources = 2 * timeline.MaxTracks
 
 // permitMeta is what the media side wrote beside the permit.
 type permitMeta struct {

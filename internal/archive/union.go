@@ -246,7 +246,7 @@ func (u *UnionTrack) pour(ctx context.Context, folders []string, both [2]*Track,
 		if t == nil {
 			continue
 		}
-		r, err := open.track(filepath.Join(folders[i], t.File))
+		r, err := open.track(filepath.Join(folders[i], t.File), 64<<10)
 		if err != nil {
 			return err
 		}

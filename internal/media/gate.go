@@ -103,6 +103,8 @@ func (s *session) admits(f *frame.Frame, now time.Time) (reason, bool) {
 		return implausible, false
 	case !s.streams.has(f.Kind):
 		return unwanted, false
+	case !s.line.Room(f.Kind, f.Source):
+		return implausible, false // missing by its number, then
 	}
 	return 0, true
 }

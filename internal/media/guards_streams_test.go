@@ -7,6 +7,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/subscription"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
 
 // picture is an access unit without a place in time.
@@ -194,5 +195,35 @@ func TestStuckByVideo(t *testing.T) {
 	}
 	if w.feed(s, picture(2, 0, 0)); !s.stuckAt.IsZero() {
 		t.Error("a frame was taken, and all pass for refused")
+	}
+}
+
+// TestSourcesWithoutEnd: a host that names ever more sources costs no more than there is
+// room for; those that are known go on, and what was refused is missing by its number.
+func TestSourcesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, time.Minute)
+	s.streams, s.kind, s.line = Streams{Unmixed: true}, frame.UnmixedAudio, timeline.New()
+	s.line.Start(1)
+	said := func(seq uint64, source uint32) {
+		f := audio(seq)
+		f.Kind, f.Source = frame.UnmixedAudio, source
+		w.feed(s, f)
+	}
+	for i := range uint64(timeline.MaxTracks) {
+		said(i+1, uint32(i)+1)
+	}
+	const next = timeline.MaxTracks + 1
+	said(next, next)
+	if s.next != next || s.discarded[implausible] != 1 {
+		t.Errorf("the next is %d, %v discarded", s.next, s.discards())
+	}
+	said(next+1, 5)
+	s.mu.Lock()
+	sum := s.line.Finish(next + 1)
+	s.mu.Unlock()
+	if s.next != next+2 || len(sum.Tracks) != timeline.MaxTracks || sum.Unclaimed != 1 {
+		t.Errorf("the next is %d, %d tracks, %d missing", s.next, len(sum.Tracks), sum.Unclaimed)
 	}
 }

@@ -18,6 +18,10 @@ const (
 	tail        frame.GapCause = "tail"
 )
 
+// MaxTracks is how many tracks a recording may have frames of: more than a meeting has
+// sources in a day, and few enough to be kept in memory and searched.
+const MaxTracks = 1 << 10
+
 // maxFrames bounds what is believed to be missing at one place: a day.
 const maxFrames = 24 * 60 * 60 * 50
 
@@ -147,6 +151,12 @@ func (t *Timeline) Gap(g frame.Gap) {
 		})
 		t.announced = slices.Insert(t.announced, at, g)
 	}
+}
+
+// Room reports whether there is a track for frames of a kind and source, or may be one
+// more.
+func (t *Timeline) Room(kind frame.Kind, source uint32) bool {
+	return len(t.tracks) < MaxTracks || t.find(kind, source) != nil
 }
 
 // Explains reports whether a gap with a count that lies wholly before the next
