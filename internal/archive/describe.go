@@ -61,8 +61,11 @@ func (a *assembly) manifest() *Manifest {
 // manifests of those behind it, and by the catalogue.
 const CauseContinues recorder.Cause = "continues"
 
-// ownOutcome is what the tracks alone say.
+// ownOutcome is what the recording alone says.
 func (m *Manifest) ownOutcome() recorder.Outcome {
+	if m.FramesUnclaimed > 0 {
+		return recorder.OutcomeRecordedWithGaps
+	}
 	for _, t := range m.Tracks {
 		for _, g := range t.Gaps {
 			if g.Cause != timeline.Idle {

@@ -195,7 +195,7 @@ func (c *orderCheck) sealedBefore(i int) bool {
 
 // outcome: law 4. The outcome says what the tracks say.
 func (c *orderCheck) outcome() {
-	missing, stored := int64(0), c.m.StoredSamples
+	missing, stored := int64(min(c.m.FramesUnclaimed, 1)), c.m.StoredSamples
 	for _, o := range c.m.Others {
 		if c.m.Cause == CauseContinues {
 			break // the outcome is the recording's own

@@ -137,3 +137,36 @@ func TestVideoWithoutAudio(t *testing.T) {
 		})
 	}
 }
+
+// TestNobodysFrame: of a frame that is missing nobody can tell whose it was. The recording
+// says that something is missing, and so does the picture that may refer to it.
+func TestNobodysFrame(t *testing.T) {
+	t.Parallel()
+	all := pictures(t)
+	s := apart(t)
+	for i := range 200 {
+		s.speak(7)
+		if i == 6 { // before a picture that is no key frame
+			s.seq++
+		}
+		s.show(frame.Video, 12, all[i%len(all)], s.now)
+		s.tick()
+	}
+	s.seq++ // behind the last picture: nothing of it is missing
+	s.speak(7)
+	s.seal(s.seq)
+	_, m := s.published(t, recorder.OutcomeRecordedWithGaps)
+	tr := m.Tracks[1]
+	if m.FramesUnclaimed != 2 || tr.DamagedFrames == 0 || len(tr.Gaps) != 1 || tr.Gaps[0].Cause != frame.CauseUnannounced {
+		t.Errorf("%d are nobody's; %+v", m.FramesUnclaimed, tr)
+	}
+	job := s.job(t, recorder.OutcomeRecordedWithGaps)
+	job.GoesOn, job.Conclusion.Outcome = true, 0
+	r, err := open(t).Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part := readManifest(t, r.Path); part.Outcome != recorder.OutcomeRecordedWithGaps.String() {
+		t.Errorf("of the part the outcome is %s", part.Outcome)
+	}
+}

@@ -157,6 +157,7 @@ func (s *session) hole(b *spool.Batch, f *frame.Frame) {
 			}
 		}
 		if !known {
+			s.holed = allSockets // nobody knows whose it was
 			s.keepGap(b, frame.Gap{
 				Kind: f.Kind, Source: f.Source, FirstSeq: at, Count: end - at,
 				FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseUnannounced,

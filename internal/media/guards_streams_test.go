@@ -171,7 +171,8 @@ func TestSeen(t *testing.T) {
 	}
 }
 
-// TestHolesAreSeen: a number that is missing before a frame of video is a hole for it.
+// TestHolesAreSeen: a number that is missing is a hole for each camera, unless a key frame
+// comes right behind it, or the host says whose it was.
 func TestHolesAreSeen(t *testing.T) {
 	t.Parallel()
 	w, s := watching(t)
@@ -179,9 +180,18 @@ func TestHolesAreSeen(t *testing.T) {
 	if s.holed != 0 {
 		t.Error("a hole where none is")
 	}
-	w.feed(s, picture(4, 0, 0))
-	if s.holed != 1 || s.missing != 1 {
+	w.feed(s, voice(4, 2))
+	if s.holed != allSockets || s.missing != 1 {
 		t.Errorf("holes %b, %d missing", s.holed, s.missing)
+	}
+	s.holed = 0
+	if w.feed(s, picture(6, 0, frame.KeyFrame)); s.holed != allSockets-1 {
+		t.Errorf("before a key frame: holes %b", s.holed)
+	}
+	s.holed = 0
+	s.Gap(frame.Gap{Kind: frame.Video, Source: 8, FirstSeq: 7, Count: 1, Cause: frame.CauseOverflow})
+	if w.feed(s, voice(8, 3)); s.holed != 0 || s.missing != 3 {
+		t.Errorf("of another camera: holes %b, %d missing", s.holed, s.missing)
 	}
 }
 

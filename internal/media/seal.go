@@ -282,9 +282,11 @@ func (s *session) sayLastAck(ctx context.Context, last uint64) {
 	}
 }
 
-// framesLost are the frames of video that are missing, all tracks; where only times tell
-// of them, one at least.
+// framesLost are the frames that no samples tell to be missing: those of video, of all
+// tracks, where only times tell of them one at least; and those of which nobody can tell
+// whose they were.
 func framesLost(sum timeline.Summary) (lost uint64) {
+	lost = sum.Unclaimed
 	for _, t := range sum.Tracks {
 		for _, g := range t.Gaps {
 			if !t.Kind.Audio() {

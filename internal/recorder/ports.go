@@ -85,7 +85,7 @@ type SealReport struct {
 	Frames     uint64    `json:"frames"`
 	Samples    uint64    `json:"samples"`             // audio samples stored, all tracks
 	GapSamples uint64    `json:"gapSamples"`          // samples known to be missing, all tracks
-	GapFrames  uint64    `json:"gapFrames,omitempty"` // frames of video known to be missing, all tracks
+	GapFrames  uint64    `json:"gapFrames,omitempty"` // frames known to be missing, of video or of nobody knows whom
 	Discarded  uint64    `json:"discarded"`           // frames refused before consent or after the gate shut
 	LastSeq    uint64    `json:"lastSeq"`
 	FirstAt    time.Time `json:"firstAt,omitzero"` // first frame durable

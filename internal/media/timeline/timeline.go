@@ -285,10 +285,16 @@ func (t *Timeline) claimant(kind frame.Kind, source uint32, cause frame.GapCause
 	return nil
 }
 
+// suspectAll is told that something is missing, and not of whom. The clock says it of
+// audio. Video has none to be held against: each track of it may have lost the picture
+// that the next one refers to, and says so.
 func (t *Timeline) suspectAll(cause frame.GapCause) {
 	for _, tr := range t.tracks {
-		if tr.audio {
+		switch {
+		case tr.audio:
 			tr.suspect = cause
+		case !slices.ContainsFunc(tr.owed, func(d debt) bool { return d.perhaps }):
+			tr.owe(debt{cause: cause, perhaps: true})
 		}
 	}
 }

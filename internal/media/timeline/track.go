@@ -29,6 +29,7 @@ type debt struct {
 	first, count uint64
 	samples      int64
 	cause        frame.GapCause
+	perhaps      bool // of another track, for all that is known: nothing is missing at its end
 }
 
 func newTrack(t *Timeline, kind frame.Kind, source uint32) *track {
@@ -190,6 +191,7 @@ func (tr *track) finish() {
 	if tr.audio {
 		tr.settle()
 	}
+	tr.owed = slices.DeleteFunc(tr.owed, func(d debt) bool { return d.perhaps })
 	// The numbers say what is missing next; times, what is missing behind that.
 	slices.SortStableFunc(tr.owed, func(a, b debt) int { return cmp.Compare(a.behind(), b.behind()) })
 	tr.pay(0)
