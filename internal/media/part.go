@@ -12,6 +12,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/subscription"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -88,6 +89,7 @@ func (s *session) nextPart(ctx context.Context) {
 		}
 		return
 	}
+	s.replan(func(*subscription.Plan) {})
 	report, err := s.sealPart(ctx, p)
 	if err != nil {
 		// The disk hangs for good, or we are closing: the next start seals it.
@@ -175,6 +177,7 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 		s.partBegan, s.since = now, now
 		s.held, s.missing, s.believed, s.onTime = 0, 0, math.MaxInt64, 0
 		clear(s.spent)
+		s.holed = allSockets // what comes next refers to pictures of the old one
 		ok = true
 	})
 	return p, ok

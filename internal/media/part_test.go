@@ -71,6 +71,31 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestPartsBeginWithKeyFrames: the pictures of a part refer to none of the one before for
+// longer than it takes to ask for key frames.
+func TestPartsBeginWithKeyFrames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: seen})
+	w.invite("c")
+	w.placed("c")
+	w.sends("c", 7, 9)
+	s, hs := w.opened("c")
+	asked := []string{"subscribe 0 to 7, 720 lines", "subscribe 2 to 9, 720 lines"}
+	w.awaitAsked(hs, asked...)
+	for _, r := range []*pb.SubscribeResult{{Handle: hs.handle, SourceId: 7}, {Handle: hs.handle, Socket: 2, SourceId: 9}} {
+		hs.say(&pb.FromHost{Message: &pb.FromHost_SubscribeResult{SubscribeResult: r}})
+	}
+	hs.skip(3)
+	screen := unit(3, 9, frame.KeyFrame)
+	screen.Kind, screen.Socket = frame.Screen, 2
+	hs.raw(voice(1, 1), unit(2, 7, frame.KeyFrame), screen)
+	w.stored(s, 3)
+	s.nextPart(t.Context())
+	w.awaitAsked(hs, append(asked, "key frame 0", "key frame 2")...)
+	w.hangUp("c")
+	w.end("c")
+}
+
 // TestNoPartAtTheEnd: a recording that ends meanwhile has no further part, and nothing of
 // the one that was begun stays.
 func TestNoPartAtTheEnd(t *testing.T) {
