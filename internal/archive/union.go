@@ -176,38 +176,64 @@ func unite(ctx context.Context, id string, folders []string, both [2]*Track, dir
 	return u, err
 }
 
-// partsOf says for each stretch of the union which track has it: the first one where it
-// can. An idle source misses nothing: its silence is as good as samples.
+// How little a recording has of a stretch of a track. An idle source misses nothing, as
+// far as that recording knows: its silence is as good as samples, but not where the other
+// one heard something.
+const (
+	lacksNothing = iota
+	lacksSound
+	lacksAll
+)
+
+// A lack is a stretch of a track of which there is little.
+type lack struct {
+	from, to int64
+	how      int
+}
+
+// lacks are those of a track, in order; t is nil where there is none.
+func lacks(t *Track, begin, samples int64) []lack {
+	if t == nil {
+		return []lack{{0, samples, lacksAll}}
+	}
+	all := []lack{{0, begin, lacksAll}}
+	for _, g := range t.Gaps {
+		one := lack{begin + g.AtSample, begin + g.AtSample + g.Samples, lacksAll}
+		if g.Cause == timeline.Idle {
+			one.how = lacksSound
+		}
+		if g.Samples > 0 {
+			all = append(all, one)
+		}
+	}
+	return append(all, lack{begin + t.Samples, samples, lacksAll})
+}
+
+// partsOf says for each stretch of the union which track has most of it, the first one
+// where both have as much.
 func partsOf(both [2]*Track, begins [2]int64, samples int64) (parts []UnionPart) {
-	var missing [2][][2]int64 // of each track, where it has nothing, in order
+	var little [2][]lack
 	edges := []int64{0, samples}
 	for i, t := range both {
-		if t == nil {
-			missing[i] = [][2]int64{{0, samples}}
-			continue
-		}
-		missing[i] = append(missing[i], [2]int64{0, begins[i]})
-		for _, g := range t.Gaps {
-			if g.Cause != timeline.Idle && g.Samples > 0 {
-				missing[i] = append(missing[i], [2]int64{begins[i] + g.AtSample, begins[i] + g.AtSample + g.Samples})
-			}
-		}
-		missing[i] = append(missing[i], [2]int64{begins[i] + t.Samples, samples})
-		for _, m := range missing[i] {
-			edges = append(edges, m[0], m[1])
+		little[i] = lacks(t, begins[i], samples)
+		for _, l := range little[i] {
+			edges = append(edges, l.from, l.to)
 		}
 	}
 	slices.Sort(edges)
 	edges = slices.Compact(edges)
-	var next [2]int
 	for k := 0; k+1 < len(edges); k++ {
-		at, end, from := edges[k], edges[k+1], -1
-		for i := 1; i >= 0; i-- {
-			for next[i] < len(missing[i]) && missing[i][next[i]][1] <= at {
-				next[i]++
+		at, end, from, least := edges[k], edges[k+1], -1, lacksAll
+		for i := range little {
+			for len(little[i]) > 0 && little[i][0].to <= at {
+				little[i] = little[i][1:]
 			}
-			if lacks := next[i] < len(missing[i]) && missing[i][next[i]][0] <= at; !lacks {
-				from = i
+			how := lacksNothing
+			if len(little[i]) > 0 && little[i][0].from <= at {
+				how = little[i][0].how
+			}
+			if how < least {
+				from, least = i, how
 			}
 		}
 		if n := len(parts); n > 0 && parts[n-1].From == from {
