@@ -20,6 +20,7 @@ type survey struct {
 	permit   *spool.PermitRecord
 	permitAt time.Time
 	meta     permitMeta
+	openedAt time.Time // zero: nobody noted it
 	seal     *spool.SealRecord
 	sealAt   time.Time
 	// firstAt and lastAt are the commits of the first and the last frame.
@@ -174,10 +175,12 @@ func (s *survey) note(r spool.Record) {
 	switch r.Note.Kind {
 	case openedNote:
 		var d struct {
-			FirstSeq uint64 `json:"firstSeq"`
+			FirstSeq uint64    `json:"firstSeq"`
+			At       time.Time `json:"at"`
 		}
 		if json.Unmarshal(r.Note.Data, &d) == nil {
 			s.feed.Begin(d.FirstSeq)
+			s.openedAt = d.At
 		}
 	case timeline.BeliefNote:
 		var belief timeline.Belief
@@ -200,6 +203,19 @@ func (s *survey) spokenUntil() time.Time {
 		return clean(s.sealAt)
 	}
 	return clean(s.lastAt)
+}
+
+// listened is from when until when whatever was sent was recorded, by our clock. Where
+// speakers are apart that is longer than the tracks are: nobody speaks at first, or at last.
+func (s *survey) listened() (from, to time.Time) {
+	from, to = s.openedAt, s.sealAt
+	if from.IsZero() {
+		from = s.permitAt
+	}
+	if s.seal.Recovered { // long after the end, perhaps
+		to = s.spokenUntil()
+	}
+	return clean(from), clean(to)
 }
 
 // started returns the instant of sample 0: the platform's time, where it is
