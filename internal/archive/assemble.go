@@ -289,7 +289,7 @@ func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error)
 
 func (a *assembly) result(m *Manifest, sum string) Result {
 	r := Result{
-		Path: a.final, ManifestSHA256: sum, Samples: m.Samples, GapSamples: m.GapSamples,
+		Path: a.final, ManifestSHA256: sum, Samples: m.Samples, GapSamples: m.missing(),
 		StartedAt: m.StartedAt, EndedAt: m.EndedAt, Tracks: m.Tracks, Flags: m.Flags,
 	}
 	for _, f := range m.Files {

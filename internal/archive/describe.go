@@ -56,6 +56,19 @@ func (a *assembly) manifest() *Manifest {
 	return m
 }
 
+// missing are the samples in gaps; a speaker who was silent misses nothing.
+func (m *Manifest) missing() int64 {
+	n := m.GapSamples
+	for i := range m.Tracks {
+		for _, g := range m.Tracks[i].Gaps {
+			if g.Cause == timeline.Idle {
+				n -= g.Samples
+			}
+		}
+	}
+	return n
+}
+
 // CauseContinues stands in the manifest of a recording that is archived while its call
 // goes on: the outcome is the recording's own then, and the call's is told by the
 // manifests of those behind it, and by the catalogue.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
@@ -85,5 +86,45 @@ func TestManySpeakers(t *testing.T) {
 	_, m := s.published(t, recorder.OutcomeRecorded)
 	if len(m.Tracks) != people || m.Mix == nil || m.Mix.Samples != 2*people*frame.AudioSamples {
 		t.Errorf("%d tracks, mix %+v", len(m.Tracks), m.Mix)
+	}
+}
+
+// TestSilenceIsNotMissing: of a call in two recordings in which speakers fall silent
+// nothing is missing, neither of the one nor, for the other, of the one before.
+func TestSilenceIsNotMissing(t *testing.T) {
+	t.Parallel()
+	part := func(change func(*archive.Job)) archive.Result {
+		s := apart(t)
+		for i := range 200 {
+			s.speak(7)
+			if i < 20 || i >= 150 {
+				s.speak(9)
+			}
+			s.tick()
+		}
+		s.seal(s.seq)
+		job := s.job(t, recorder.OutcomeRecorded)
+		change(&job)
+		r, err := open(t).Assemble(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	first := part(func(*archive.Job) {})
+	if first.GapSamples != 0 {
+		t.Errorf("%d samples are missing of silence", first.GapSamples)
+	}
+	second := part(func(j *archive.Job) {
+		j.Others = []archive.Other{{Recording: "first", Samples: first.Samples, GapSamples: first.GapSamples, EndedAt: first.EndedAt}}
+	})
+	for _, r := range []archive.Result{first, second} {
+		m, findings := archive.CheckFolder(r.Path)
+		for _, f := range findings {
+			t.Error(f)
+		}
+		if m.GapSamples != 130*frame.AudioSamples || m.Duration() != 4*time.Second {
+			t.Errorf("%d samples in gaps, for %v", m.GapSamples, m.Duration())
+		}
 	}
 }
