@@ -262,6 +262,9 @@ func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error)
 	names := []string{EventsName}
 	for i := range m.Tracks {
 		names = append(names, m.Tracks[i].File)
+		if rest := m.Tracks[i].UndecodableFile; rest != "" {
+			names = append(names, rest)
+		}
 	}
 	if m.Mix = a.mix; m.Mix != nil {
 		names = append(names, MixName)

@@ -127,6 +127,9 @@ func (a *assembly) track(t *timeline.Track, started time.Time) Track {
 		n.MediaTime, n.DurationTicks, n.Width, n.Height = f.Zero, f.Length, f.Width, f.Height
 		n.KeyFrames, n.DamagedFrames, n.UndecodableFrames = f.Keys, f.Damaged.Frames, f.Undecodable.Frames
 		n.StartsAt = frame.Time(f.Zero)
+		if f.Undecodable.Frames > 0 {
+			n.UndecodableFile = restFile(id)
+		}
 	} else if !t.Kind.Audio() {
 		n.UndecodableFrames = int64(t.Frames) //nolint:gosec // G115: counted one by one
 	}

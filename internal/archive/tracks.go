@@ -98,6 +98,10 @@ type rawSink struct {
 	buf  *bufio.Writer
 }
 
+func newRawSink(file *durable.Hidden) *rawSink {
+	return &rawSink{file, bufio.NewWriterSize(file, 64<<10)}
+}
+
 func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 	id, name := a.trackFile(t)
 	file, err := durable.CreateHidden(filepath.Join(a.hidden, name), filePerm)
@@ -108,7 +112,7 @@ func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 		return a.openFilm(id, file)
 	}
 	if !t.Kind.Audio() {
-		return &rawSink{file, bufio.NewWriterSize(file, 64<<10)}, nil
+		return newRawSink(file), nil
 	}
 	flac, err := format.NewFLACWriterSized(file, a.tagsOf(id, t), t.Samples)
 	if err != nil {
@@ -172,21 +176,29 @@ func (a *assembly) openComparer(t *timeline.Track) (sink, error) {
 	if _, shown := a.films[id]; shown {
 		return a.openFilmComparer(id, name)
 	}
+	c, err := a.rawComparer(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.Kind.Audio():
+		return c, nil
+	}
+	flac, err := format.NewFLACReader(c.file)
+	if err != nil {
+		c.abandon()
+		return nil, fmt.Errorf("reading back %s: %w", name, err)
+	}
+	c.src, c.raw = flac, false
+	return c, nil
+}
+
+// rawComparer compares a file that holds what came as it came.
+func (a *assembly) rawComparer(name string) (*comparer, error) {
 	file, err := os.Open(filepath.Join(a.hidden, name)) //nolint:gosec // G304: a folder of ours
 	if err != nil {
 		return nil, fmt.Errorf("reading back: %w", err)
 	}
-	c := &comparer{name: name, file: file, src: bufio.NewReaderSize(file, 64<<10), buf: make([]byte, frame.AudioBytes), raw: !t.Kind.Audio()}
-	if c.raw {
-		return c, nil
-	}
-	flac, err := format.NewFLACReader(file)
-	if err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("reading back %s: %w", name, err)
-	}
-	c.src = flac
-	return c, nil
+	return &comparer{name: name, file: file, src: bufio.NewReaderSize(file, 64<<10), buf: make([]byte, frame.AudioBytes), raw: true}, nil
 }
 
 func (c *comparer) silence(ctx context.Context, samples int64) error {

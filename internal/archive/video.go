@@ -94,10 +94,15 @@ func (a *assembly) videoFile(id string) string {
 	return id + ".h264"
 }
 
+// restFile names the file of those frames of a track that its mp4 can't hold: who has the
+// recording before can decode them behind it.
+func restFile(id string) string { return id + "-rest.h264" }
+
 // A filmSink writes a track of video, undecoded.
 type filmSink struct {
 	film
 	file *durable.Hidden
+	rest *rawSink // of the frames that can't be shown; nil: there are none
 }
 
 func (a *assembly) openFilm(id string, file *durable.Hidden) (sink, error) {
@@ -105,20 +110,42 @@ func (a *assembly) openFilm(id string, file *durable.Hidden) (sink, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("beginning track %s: %w", id, err), file.Discard())
 	}
-	return &filmSink{a.film(w), file}, nil
+	k := &filmSink{film: a.film(w), file: file}
+	if a.films[id].Undecodable.Frames > 0 {
+		rest, err := durable.CreateHidden(filepath.Join(a.hidden, restFile(id)), filePerm)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("beginning the rest of track %s: %w", id, err), file.Discard())
+		}
+		k.rest = newRawSink(rest)
+	}
+	return k, nil
 }
 
 func (k *filmSink) silence(context.Context, int64) error { return nil }
-func (k *filmSink) abandon()                             { _ = k.file.Discard() }
+
+func (k *filmSink) abandon() {
+	_ = k.file.Discard()
+	if k.rest != nil {
+		k.rest.abandon()
+	}
+}
 
 func (k *filmSink) payload(rec spool.Record, gap bool) error {
-	_, _, err := k.frame(rec, gap)
+	_, r, err := k.frame(rec, gap)
+	if err == nil && r.Verdict == mp4.Undecodable && k.rest != nil { // the preview saw the same
+		err = k.rest.payload(rec, gap)
+	}
 	return err
 }
 
 func (k *filmSink) close() error {
 	if err := k.w.Close(0); err != nil {
 		return fmt.Errorf("writing video: %w", err)
+	}
+	if k.rest != nil {
+		if err := k.rest.close(); err != nil {
+			return err
+		}
 	}
 	return k.file.Commit()
 }
@@ -130,6 +157,7 @@ type filmComparer struct {
 	name string
 	file *os.File
 	src  *mp4.Reader
+	rest *comparer // of what the file does not hold; nil: nothing
 	zero int64
 	held []byte // units that stand in front of the next frame's
 	want []byte
@@ -149,11 +177,23 @@ func (a *assembly) openFilmComparer(id, name string) (sink, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrReadBack, name, err), file.Close())
 	}
-	return &filmComparer{film: a.film(w), name: name, file: file, src: src, zero: a.films[id].Zero}, nil
+	k := &filmComparer{film: a.film(w), name: name, file: file, src: src, zero: a.films[id].Zero}
+	if a.films[id].Undecodable.Frames > 0 {
+		if k.rest, err = a.rawComparer(restFile(id)); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
+	return k, nil
 }
 
 func (k *filmComparer) silence(context.Context, int64) error { return nil }
-func (k *filmComparer) abandon()                             { _ = k.file.Close() }
+
+func (k *filmComparer) abandon() {
+	_ = k.file.Close()
+	if k.rest != nil {
+		k.rest.abandon()
+	}
+}
 
 func (k *filmComparer) payload(rec spool.Record, gap bool) error {
 	f, r, err := k.frame(rec, gap)
@@ -167,7 +207,10 @@ func (k *filmComparer) payload(rec spool.Record, gap bool) error {
 		if k.n == 0 {
 			k.held = k.held[:0]
 		}
-		return nil
+		if k.rest != nil {
+			return k.rest.payload(rec, gap)
+		}
+		return fmt.Errorf("%w: %s: a frame can't be shown, and was looked for in no file", ErrReadBack, k.name)
 	}
 	if k.want, err = mp4.Canonical(append(k.want[:0], k.held...), rec.Payload); err != nil {
 		return fmt.Errorf("reading back %s: %w", k.name, err)
@@ -189,6 +232,11 @@ func (k *filmComparer) payload(rec spool.Record, gap bool) error {
 func (k *filmComparer) close() error {
 	_, err := k.src.Next()
 	_ = k.file.Close()
+	if k.rest != nil {
+		if bad := k.rest.close(); bad != nil {
+			return bad
+		}
+	}
 	switch {
 	case err == nil:
 		return fmt.Errorf("%w: %s goes on after frame %d", ErrReadBack, k.name, k.n)

@@ -170,3 +170,32 @@ func TestNobodysFrame(t *testing.T) {
 		t.Errorf("of the part the outcome is %s", part.Outcome)
 	}
 }
+
+// TestVideoBeforeItsKeyFrame: a part of a long call begins with pictures that refer to the
+// part before. What the mp4 can't hold is kept beside it, as it came.
+func TestVideoBeforeItsKeyFrame(t *testing.T) {
+	t.Parallel()
+	all := pictures(t)
+	s := apart(t)
+	var rest []byte
+	for i := range 20 {
+		picture := all[(i+1)%len(all)] // the first is a key frame, and comes last of the first few
+		if i < 2 {
+			rest = append(rest, picture...)
+		}
+		s.show(frame.Video, 12, picture, s.now)
+		s.tick()
+	}
+	s.show(frame.Video, 12, []byte("no video"), s.now)
+	rest = append(rest, "no video"...)
+	s.seal(s.seq)
+	r, m := s.published(t, recorder.OutcomeRecorded)
+	tr := m.Tracks[0]
+	if tr.UndecodableFrames != 3 || tr.UndecodableFile != "video-12-rest.h264" || len(m.Files) != 3 {
+		t.Fatalf("%+v, %+v", tr, m.Files)
+	}
+	got, err := os.ReadFile(filepath.Join(r.Path, tr.UndecodableFile))
+	if err != nil || !bytes.Equal(got, rest) {
+		t.Errorf("%d bytes beside it, want %d; %v", len(got), len(rest), err)
+	}
+}
