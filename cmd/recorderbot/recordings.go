@@ -261,7 +261,7 @@ func brief(data json.RawMessage, whole bool) string {
 type recordingsExport struct {
 	Config    string `default:"recorderbot.yaml" help:"Configuration file."`
 	Recording string `arg:"" help:"The recording's ID, or that of a call with one."`
-	Track     string `default:"audio-mixed" help:"The track's ID in the manifest."`
+	Track     string `help:"The track's ID in the manifest, or mix. Without it: all speakers together."`
 	Out       string `required:"" help:"The WAV file to write; it must not exist."`
 }
 

@@ -323,6 +323,9 @@ func (m *Manifest) check() error {
 			fault = fmt.Sprintf("track %.140q: file %.140q is not listed", t.ID, rest)
 		}
 	}
+	if m.Mix != nil && (m.Mix.File != MixName || !files[MixName]) {
+		fault = fmt.Sprintf("the mix: file %.140q is not listed", m.Mix.File)
+	}
 	if fault != "" {
 		return &ManifestError{fault}
 	}

@@ -16,7 +16,10 @@ import (
 )
 
 // MixName is the file in which all speakers of an unmixed recording are heard together.
-const MixName = "mix.flac"
+const MixName = mixID + ".flac"
+
+// mixID stands for it where a track's ID is asked for.
+const mixID = "mix"
 
 // mixBlock is how many samples are mixed at a time.
 const mixBlock = 4096
@@ -65,7 +68,7 @@ func (a *assembly) makeMix(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("beginning the mix: %w", err)
 	}
-	flac, err := format.NewFLACWriterSized(file, a.tagsOf("mix", nil), a.longest())
+	flac, err := format.NewFLACWriterSized(file, a.tagsOf(mixID, nil), a.longest())
 	if err == nil {
 		a.mix, err = sumUp(ctx, a.hidden, names, flac.PCM)
 	}

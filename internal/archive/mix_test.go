@@ -1,8 +1,10 @@
 package archive_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -64,6 +66,16 @@ func TestMix(t *testing.T) {
 		}
 		if is := int(int16(binary.LittleEndian.Uint16(got[2*i:]))); is != want {
 			t.Fatalf("sample %d is %d, want %d", i, is, want)
+		}
+	}
+	for _, track := range []string{"", "mix"} {
+		dst := filepath.Join(t.TempDir(), "mix.wav")
+		if err = archive.ExportWAV(t.Context(), r.Path, r.ManifestSHA256, track, dst); err != nil {
+			t.Fatal(err)
+		}
+		wav, err := os.ReadFile(dst)
+		if err != nil || !bytes.HasSuffix(wav, got) || len(wav) != len(got)+44 {
+			t.Errorf("as WAV %q has %d bytes, want %d and a header: %v", track, len(wav), len(got), err)
 		}
 	}
 	if clipped == 0 || m.Mix.ClippedSamples != clipped {
