@@ -25,10 +25,11 @@ func (a *assembly) flags(m *Manifest, unnamed int) []string {
 		if meter == nil {
 			continue
 		}
-		one := quality.Track{Meter: *meter, Mixed: t.Mode == "mixed", All: t.Samples}
+		one := quality.Track{Meter: *meter, Mixed: t.Mode == "mixed", All: t.StoredSamples}
 		for _, g := range t.Gaps {
 			if g.Cause != timeline.Idle {
 				one.Missing += g.Samples
+				one.All += g.Samples
 			}
 		}
 		if one.Mixed {

@@ -5,8 +5,44 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recorderbot/recorderbot/internal/media/frame"
+	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
+
+// TestGapShareOfSpeakersApart: what is missing is held against what was said, however long
+// the silence is beside it.
+func TestGapShareOfSpeakersApart(t *testing.T) {
+	t.Parallel()
+	for lost, want := range map[int]bool{2: false, 4: true} {
+		s := apart(t)
+		for i := range 300 {
+			if i == 150 {
+				s.add(spool.Record{Type: spool.GapType, Gap: frame.Gap{
+					Kind: frame.UnmixedAudio, Source: 7, FirstSeq: s.seq + 1, Count: uint64(lost), Cause: frame.CauseOverflow,
+				}})
+				s.seq += uint64(lost)
+				for range lost {
+					s.tick()
+				}
+			}
+			s.speak(7)
+			s.tick()
+		}
+		for range 5000 {
+			s.tick()
+		}
+		s.speak(7)
+		s.seal(s.seq)
+		r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(r.Flags, "gapShare"); got != want || r.GapSamples != int64(lost)*frame.AudioSamples {
+			t.Errorf("%d of 300 frames lost: flagged %v, %d samples missing", lost, got, r.GapSamples)
+		}
+	}
+}
 
 // TestFlagsOfSpeakersApart: who could be heard, and was not, is asked of all the time in
 // which the gate was open, however short what was said.
