@@ -270,6 +270,7 @@ func (s *Service) watch(ctx context.Context) {
 		s.countHosts()
 		s.listen(now)
 		s.watchVideo()
+		s.watchSpeakers()
 		s.parts(now)
 	}
 }
