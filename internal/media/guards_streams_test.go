@@ -237,3 +237,19 @@ func TestSourcesWithoutEnd(t *testing.T) {
 		t.Errorf("the next is %d, %d tracks, %d missing", s.next, len(sum.Tracks), sum.Unclaimed)
 	}
 }
+
+// TestNobodysFramesAreCounted: what is missing of nobody knows whom has a metric too.
+func TestNobodysFramesAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, time.Second)
+	s.countGaps(timeline.Summary{Unclaimed: 2, Tracks: []timeline.Track{
+		{Kind: frame.Video, Gaps: []timeline.Gap{{Cause: frame.CauseHost}}},
+		{Kind: frame.UnmixedAudio, Gaps: []timeline.Gap{{Cause: timeline.Idle, Samples: 320}, {Cause: frame.CauseLink, Samples: 320}}},
+	}})
+	for cause, want := range map[frame.GapCause]float64{frame.CauseUnannounced: 2, frame.CauseHost: 1, frame.CauseLink: 0} {
+		if n := w.metric(`recorderbot_media_gap_frames_total{cause="` + string(cause) + `"}`); n != want {
+			t.Errorf("%s: %v, want %v", cause, n, want)
+		}
+	}
+}

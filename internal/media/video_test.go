@@ -149,6 +149,9 @@ func TestVideo(t *testing.T) {
 	if r.Frames != 7 || r.GapFrames != 3 || r.Samples != 4*frame.AudioSamples || r.GapSamples != tail || r.LastSeq != 10 {
 		t.Errorf("%+v, and %d samples are missing at the end", r, tail)
 	}
+	if n := w.metric(`recorderbot_media_gap_frames_total{cause="overflow"}`); n != 3 {
+		t.Errorf("%v frames of video are counted as missing, want 3", n)
+	}
 }
 
 // TestVideoThatNobodyWants is discarded, and takes no number from the audio.
