@@ -18,8 +18,6 @@ const (
 	// filmBehind is how long a frame may have been under way: what the media host held
 	// through a cut, and a disk that hung.
 	filmBehind = 600 * mp4.Timescale
-	// filmStep is how far apart two frames may be whose times agree with each other only.
-	filmStep = 600 * mp4.Timescale
 	// nominalFrame is how long a frame lasts of which no time is known: a thirtieth of a
 	// second, in ticks of 100 ns.
 	nominalFrame = mp4.Timescale / 30
@@ -68,6 +66,7 @@ type place struct {
 	offset int64 // of the media clock
 	last   int64 // of the frame before
 	stray  int64 // the time of the frame before, if it was not believed; 0: it was
+	before int64 // when the frame before became durable, by the media clock
 	strays uint64
 }
 
@@ -76,6 +75,8 @@ type place struct {
 // could not be either, for then the clock was set anew.
 func (p *place) next(h frame.Header, at time.Time) int64 {
 	expected, told := frame.Ticks(at)+p.offset, h.MediaTime
+	passed := expected - p.before
+	p.before = expected
 	if told > 0 && told >= expected-filmBehind && told <= expected+filmAhead {
 		p.last, p.stray = told, 0
 		return told
@@ -83,7 +84,7 @@ func (p *place) next(h frame.Header, at time.Time) int64 {
 	switch step := told - p.stray; {
 	case p.last == 0:
 		p.last = expected
-	case p.stray > 0 && told > p.stray && step <= filmStep:
+	case p.stray > 0 && step > 0 && step <= passed+filmAhead:
 		p.last += step
 	default:
 		p.last += nominalFrame

@@ -73,6 +73,9 @@ func TestVideoTimesThatCannotBe(t *testing.T) {
 		"one negative":       {only(5, func(int64) int64 { return -7 }), 1},
 		"the first of 1900":  {only(0, func(int64) int64 { return 1000 }), 1},
 		"the first without":  {only(0, func(int64) int64 { return 0 }), 1},
+		"two, far apart": {func(i int, at int64) int64 {
+			return at + map[int]int64{5: year, 6: year + 500*mp4.Timescale}[i]
+		}, 2},
 		"the clock set back": {func(i int, at int64) int64 { return at - int64(min(i/5, 1))*year }, n - 5},
 		"and set ahead":      {func(i int, at int64) int64 { return at + int64(min(i/5, 1))*year }, n - 5},
 		"all a year behind":  {func(_ int, at int64) int64 { return at - year }, n},
