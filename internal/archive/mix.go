@@ -97,7 +97,7 @@ func (a *assembly) readMix(ctx context.Context) error {
 func holdMix(ctx context.Context, dir string, names []string, said Mix) error {
 	var open opened
 	defer open.close()
-	src, err := open.track(filepath.Join(dir, MixName))
+	src, err := open.track(filepath.Join(dir, MixName), 64<<10)
 	if err != nil {
 		return err
 	}
