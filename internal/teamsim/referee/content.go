@@ -21,6 +21,7 @@ type content struct {
 	covered []extent
 	stored  []extent   // in their place, of all recordings
 	absent  []extent   // declared as missing, of all recordings
+	ledger  *ledger    // who accounts for each sample
 	others  []*content // the call's streams of audio
 	whole   *truth     // of all streams together
 	tracks  int
@@ -68,6 +69,7 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 	if len(pcm) == 0 {
 		return
 	}
+	c.ledger.wrong += int64(len(pcm)) - tr.GapSamples // until they are found in their place
 	hints := c.hints(tr)
 	if len(hints) == 0 && tr.GapSamples == int64(len(pcm)) {
 		// Leave was given and the host was never asked: nothing but what is missing.
@@ -75,6 +77,7 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 			c.breach(4, KindGapNotSilent, m, "sample %d lies in a declared gap and is not zero", z)
 		}
 		c.stream.GapSamples += tr.GapSamples
+		c.lostAll(m, tr)
 		return
 	}
 	if len(hints) == 0 {

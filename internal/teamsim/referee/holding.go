@@ -42,6 +42,7 @@ func (j *judge) judgeContent(c *call) CallReport {
 	}
 	for _, s := range h.sounds {
 		s.coverage()
+		s.settle()
 	}
 	for _, g := range h.sights {
 		g.coverage()
@@ -69,7 +70,7 @@ func (j *judge) hold(c *call, r *CallReport) *holding {
 			h.sights = append(h.sights, newGallery(j, c, s.Stream, report, failedTold))
 			continue
 		}
-		one := &content{judge: j, call: c, truth: newTruth(rec, s, failedTold), report: r, stream: report}
+		one := &content{judge: j, call: c, truth: newTruth(rec, s, failedTold), report: r, stream: report, ledger: newLedger(rec.Samples)}
 		report.SamplesSent = one.truth.sent()
 		h.sounds = append(h.sounds, one)
 	}
@@ -183,6 +184,7 @@ func (h *holding) sum() {
 		r.FramesStored += s.FramesStored
 		r.FramesInGaps += s.FramesInGaps
 		r.FramesUndecodable += s.FramesUndecodable
+		r.Account.add(s.Account)
 	}
 	slices.SortFunc(r.Streams, func(a, b StreamReport) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))
@@ -207,6 +209,18 @@ func (h *holding) mix(m *manifest, heard map[string][]int16) {
 	if at := equal(got, want); at < min(len(got), len(want)) {
 		h.breach(4, KindMixWrong, m, "sample %d of %s is %d, the tracks' sum is %d", at, name, got[at], want[at])
 	}
+	h.report.Account.Wrong += different(got, want)
+}
+
+// different counts the samples in which two differ.
+func different(a, b []int16) int64 {
+	n := max(len(a), len(b)) - min(len(a), len(b))
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return int64(n)
 }
 
 // mixed is the sum of a recording's tracks of audio, clipped to 16 bits, from where the

@@ -18,18 +18,16 @@ func (w *walk) touching() []declaredGap {
 func (w *walk) silence(gaps []declaredGap) {
 	last := gaps[len(gaps)-1]
 	n := int(last.AtSample + last.Samples - int64(w.a))
-	if z := zeros(w.stored[w.a : w.a+n]); z < n {
-		w.breach(4, KindGapNotSilent, w.m, "sample %d lies in a declared gap and is not zero", w.a+z)
-	}
 	var missing, idle int64
 	for _, g := range gaps {
+		at := w.p + g.AtSample - int64(w.a)
+		e := extent{at, at + g.Samples}
+		w.enter(e, g.Cause)
 		if g.Cause == causeIdle {
 			idle += g.Samples
 			continue
 		}
 		missing += g.Samples
-		at := w.p + g.AtSample - int64(w.a)
-		e := extent{at, at + g.Samples}
 		w.m.missing, w.absent = append(w.m.missing, e), append(w.absent, e)
 	}
 	e := extent{w.p, w.p + int64(n)}
@@ -42,6 +40,7 @@ func (w *walk) silence(gaps []declaredGap) {
 		w.breach(4, KindGapUnfounded, w.m, "%d samples from position %d on are declared as missing; the host lost %d there", missing, e.from, told+silent)
 	}
 	w.acrossPause(e)
+	w.silent(n)
 	w.stream.GapSamples += missing
 	w.stream.IdleSamples += idle
 	w.m.endsInGap = w.a+n == len(w.stored) && last.Cause != causeIdle

@@ -75,6 +75,8 @@ type Report struct {
 	// FramesUndecodable are those that came, and are not in the archive because nobody
 	// could show them: it says so.
 	FramesUndecodable int64
+	// Account is where each sample of each session has gone, at each track of audio.
+	Account Account
 	// LostUnrecorded counts the samples that were sent and are nowhere, neither
 	// stored nor in a gap: GapSamples is what was lost and recorded as lost.
 	LostUnrecorded int64
@@ -100,6 +102,7 @@ type CallReport struct {
 	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
 	FramesSent, FramesStored, FramesInGaps              int64
 	FramesUndecodable                                   int64
+	Account                                             Account
 	LostUnrecorded                                      int64
 	Streams                                             []StreamReport // by kind and source
 	// Failures are the faults that were told as failed.
@@ -115,6 +118,7 @@ type StreamReport struct {
 	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
 	FramesSent, FramesStored, FramesInGaps              int64
 	FramesUndecodable                                   int64
+	Account                                             Account
 }
 
 // A Failure is a fault that was told as failed. Took is from when it could be
@@ -194,6 +198,7 @@ const (
 	KindPictureWrong    = "pictureWrong"    // 4: a stored frame of video is none that was sent, or is there twice
 	KindPictureTime     = "pictureTime"     // 4: a stored frame of video has another time
 	KindPictureKey      = "pictureKey"      // 4: a track of video does not begin with a key frame, or lacks its parameter sets
+	KindAccounting      = "accounting"      // 4: a sample of a session is accounted for nowhere, or twice; or a gap has no cause
 	KindAckedButLost    = "ackedButLost"    // 5: acknowledged as durable, and not in the archive
 	KindContext         = "clientContext"   // 1: not fresh, not ours, too long or missing
 	KindAnswerTooLate   = "answerTooLate"   // 8
@@ -257,6 +262,7 @@ func Judge(in Input) Report {
 		j.report.FramesStored += r.FramesStored
 		j.report.FramesInGaps += r.FramesInGaps
 		j.report.FramesUndecodable += r.FramesUndecodable
+		j.report.Account.add(r.Account)
 		j.report.LostUnrecorded += r.LostUnrecorded
 		j.report.Recordings += len(r.Recordings)
 	}
