@@ -243,7 +243,7 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 		if end <= s.first {
 			return true
 		}
-		g.FirstSeq, g.Count = s.first, end-s.first
+		g = g.Behind(s.first)
 	}
 	switch {
 	case g.Count > 0 && !s.believable(g, now), !s.named(g.Source), g.Count == 0 && !s.spend(g, now):
@@ -274,7 +274,8 @@ func (s *session) announce(g frame.Gap) bool {
 		return s.line.Explains(g)
 	}
 	for _, old := range s.announced {
-		if old.FirstSeq <= first && end <= old.FirstSeq+old.Count {
+		// Of which nobody knows whose frames they were, the host may still tell it.
+		if vague := old.Kind == 0 && g.Kind != 0; !vague && old.FirstSeq <= first && end <= old.FirstSeq+old.Count {
 			return s.line.Explains(g)
 		}
 	}

@@ -167,9 +167,7 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 		}
 		for _, g := range s.announced { // what is to come and never will is the new one's
 			if end := g.FirstSeq + g.Count; end > s.next {
-				g.FirstSeq = max(g.FirstSeq, s.next)
-				g.Count = end - g.FirstSeq
-				s.keepGap(b, g)
+				s.keepGap(b, g.Behind(s.next))
 			}
 		}
 		s.part, s.after, s.joint = s.part+1, p.old.ID(), jointPart

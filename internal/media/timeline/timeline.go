@@ -83,6 +83,7 @@ type Timeline struct {
 	// FirstSeq. The host may announce one while earlier frames are on their way.
 	announced []frame.Gap
 	first     *track // the first track of audio with a time: the common clock
+	zero      int64  // media time at which the first of unmixed audio was lost, where that was before all frames of audio; 0: not
 	most      int64  // by so many ticks a frame's time may be ahead of its place; see Believe
 	sum       Summary
 	finished  bool
@@ -146,10 +147,7 @@ func (t *Timeline) Gap(g frame.Gap) {
 			tr.explains(g, func(p *Gap) { p.Cause = g.Cause })
 		}
 	default:
-		at, _ := slices.BinarySearchFunc(t.announced, g, func(a, b frame.Gap) int {
-			return cmp.Compare(a.FirstSeq, b.FirstSeq)
-		})
-		t.announced = slices.Insert(t.announced, at, g)
+		t.await(g)
 	}
 }
 
@@ -192,9 +190,13 @@ func (t *Timeline) skipped(g frame.Gap) {
 		t.sum.AbsurdGaps++
 		tr.suspect, tr.atLeast = g.Cause, 1
 	default:
-		samples = tr.explainTime(g.FirstSeq, samples, g.Cause)
-		if samples > 0 && !tr.foretold(g.FirstSeq, samples, g.Cause) {
-			tr.owe(debt{fromSeq: g.FirstSeq, samples: samples, cause: g.Cause})
+		left := tr.explainTime(g, samples)
+		if left > 0 && !tr.foretold(g.FirstSeq, left, g.Cause) {
+			d := debt{fromSeq: g.FirstSeq, samples: left, cause: g.Cause}
+			if left == samples {
+				d.from = g.FromTime
+			}
+			tr.owe(d)
 		}
 	}
 }
@@ -228,13 +230,15 @@ func (t *Timeline) resolve(hi uint64, cause frame.GapCause) {
 			at = lo
 		}
 		if e := min(end, hi); e > at {
-			t.lose(frame.Gap{Kind: g.Kind, Source: g.Source, FirstSeq: at, Count: e - at, Cause: g.Cause})
+			one := frame.Gap{Kind: g.Kind, Source: g.Source, FirstSeq: at, Count: e - at, Cause: g.Cause}
+			if at == g.FirstSeq {
+				one.FromTime = g.FromTime
+			}
+			t.lose(one)
 			at = e
 		}
 		if end > hi+1 { // the number hi itself is there
-			first := max(g.FirstSeq, hi+1)
-			g.FirstSeq, g.Count = first, end-first
-			t.announced[later] = g
+			t.announced[later] = g.Behind(hi + 1)
 			later++
 		}
 	}
@@ -261,7 +265,7 @@ func (t *Timeline) lose(g frame.Gap) {
 		t.sum.AbsurdGaps++
 		tr.suspect, tr.atLeast = g.Cause, 1
 	default:
-		d := debt{first: g.FirstSeq, count: g.Count, cause: g.Cause}
+		d := debt{first: g.FirstSeq, count: g.Count, cause: g.Cause, from: g.FromTime}
 		if tr.audio {
 			d.samples = int64(g.Count) * frame.AudioSamples
 		}
@@ -273,7 +277,7 @@ func (t *Timeline) lose(g frame.Gap) {
 // A gap that only we noticed says nothing of its kind: it belongs to mixed audio
 // if nothing else was ever on the link.
 func (t *Timeline) claimant(kind frame.Kind, source uint32, cause frame.GapCause) *track {
-	noticed := kind == 0 || cause == unannounced || (kind == frame.UnmixedAudio && source == 0)
+	noticed := cause == unannounced || anybody(frame.Gap{Kind: kind, Source: source})
 	switch {
 	case !noticed:
 		return t.track(kind, source)

@@ -29,7 +29,8 @@ type debt struct {
 	first, count uint64
 	samples      int64
 	cause        frame.GapCause
-	perhaps      bool // of another track, for all that is known: nothing is missing at its end
+	perhaps      bool  // of another track, for all that is known: nothing is missing at its end
+	from         int64 // media time at which it begins; 0: unknown
 }
 
 func newTrack(t *Timeline, kind frame.Kind, source uint32) *track {
@@ -50,7 +51,12 @@ func (d debt) behind() uint64 {
 	return d.first
 }
 
-func (tr *track) owe(d debt) { tr.owed = append(tr.owed, d) }
+func (tr *track) owe(d debt) {
+	tr.owed = append(tr.owed, d)
+	if tr.Kind == frame.UnmixedAudio && tr.t.first == nil && tr.t.zero == 0 && d.from > 0 && d.from <= maxTime {
+		tr.t.zero = d.from
+	}
+}
 
 // add takes the track's next frame.
 func (tr *track) add(h frame.Header) {
@@ -89,6 +95,9 @@ func (tr *track) pay(seq uint64) bool {
 			continue
 		}
 		paid = true
+		if seq == 0 {
+			tr.await(d)
+		}
 		tr.Lost += d.count
 		tr.clock.paused(d.samples)
 		tr.place(len(tr.Gaps), Gap{
@@ -97,6 +106,29 @@ func (tr *track) pay(seq uint64) bool {
 	}
 	tr.owed = tr.owed[:kept]
 	return paid
+}
+
+// await fills a track of unmixed audio up to a gap at its end: until then the source was
+// silent. Before a frame that frame's time tells how much of both there is.
+func (tr *track) await(d debt) {
+	if tr.Kind != frame.UnmixedAudio || d.from <= 0 || d.from > maxTime {
+		return
+	}
+	begin := tr.clock.origin
+	switch {
+	case tr.clock.set:
+	case tr.t.first != nil:
+		begin = tr.t.first.clock.start
+	default:
+		begin = tr.t.zero
+	}
+	if !tr.clock.set && tr.Samples == 0 {
+		tr.FirstTime = begin // nothing of it came
+	}
+	idle := (d.from-begin)/frame.TicksPerSample - tr.Samples
+	if idle >= frame.AudioSamples && idle <= maxFrames*frame.AudioSamples {
+		tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: idle, Cause: Idle})
+	}
 }
 
 // place puts a gap into the list at index i; what lies behind it moves.
@@ -153,12 +185,14 @@ func (tr *track) explains(g frame.Gap, fn func(*Gap)) (found bool) {
 // explainTime gives a gap that the clock has found the cause that an announcement
 // brought late, and returns how many samples of the announcement are not in it.
 // The clock places a gap by jittering times, and at the earliest a window of
-// frames behind it: so much may the numbers differ.
-func (tr *track) explainTime(seq uint64, samples int64, cause frame.GapCause) int64 {
+// frames behind it: so much may the numbers differ. A silence that was at another time
+// is none of it.
+func (tr *track) explainTime(said frame.Gap, samples int64) int64 {
+	seq, cause := said.FirstSeq, said.Cause
 	best, off := -1, uint64(window)
 	for i := len(tr.Gaps) - 1; i >= 0 && tr.Gaps[i].BeforeSeq+window > seq; i-- {
 		g := &tr.Gaps[i]
-		if g.Frames > 0 || (g.Cause != byClock && g.Cause != Idle) || cause == g.Cause {
+		if g.Frames > 0 || (g.Cause != byClock && g.Cause != Idle) || cause == g.Cause || (g.Cause == Idle && !tr.during(g, said)) {
 			continue
 		}
 		if d := max(g.BeforeSeq, seq) - min(g.BeforeSeq, seq); d < off {
@@ -184,6 +218,13 @@ func (tr *track) explainTime(seq uint64, samples int64, cause frame.GapCause) in
 		return left
 	}
 	return 0
+}
+
+// during reports whether a gap lies where another one is said to be, by their times.
+func (tr *track) during(g *Gap, said frame.Gap) bool {
+	from := tr.clock.origin + g.AtSample*frame.TicksPerSample
+	to := from + g.Samples*frame.TicksPerSample
+	return said.FromTime < to+spread && said.ToTime > from-spread
 }
 
 // finish places what is left.
