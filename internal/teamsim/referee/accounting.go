@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
 )
 
 // An Account is where the samples of a session have gone, at one track or at several:
@@ -23,6 +26,10 @@ type Account struct {
 	Idle     int64 `json:"idle"`
 	Paused   int64 `json:"paused"`
 	AfterEnd int64 `json:"afterEnd"`
+	// Untold are the last words of a speaker in a recording that the host lost without
+	// telling: by numbers alone nobody knows whose they were, and by time nobody knows
+	// that he had not ended.
+	Untold int64 `json:"untold"`
 	// Error counts the samples that are in none of the places, or in several.
 	Error int64 `json:"error"`
 	// Wrong counts the samples in files, outside of gaps, that are not what was sent at
@@ -30,14 +37,15 @@ type Account struct {
 	Wrong int64 `json:"wrong"`
 }
 
-// add adds up.
-func (a *Account) add(b Account) {
+// Add adds up.
+func (a *Account) Add(b Account) {
 	a.Samples += b.Samples
 	a.BeforeConsent += b.BeforeConsent
 	a.Stored += b.Stored
 	a.Idle += b.Idle
 	a.Paused += b.Paused
 	a.AfterEnd += b.AfterEnd
+	a.Untold += b.Untold
 	a.Error += b.Error
 	a.Wrong += b.Wrong
 	if a.Gaps == nil {
@@ -58,16 +66,21 @@ func (a *Account) Missing() (n int64) {
 
 // Sum is that of all places.
 func (a *Account) Sum() int64 {
-	return a.BeforeConsent + a.Stored + a.Missing() + a.Idle + a.Paused + a.AfterEnd
+	return a.BeforeConsent + a.Stored + a.Missing() + a.Idle + a.Paused + a.AfterEnd + a.Untold
 }
 
 // String is one line for a person.
 func (a *Account) String() string {
-	s := fmt.Sprintf("%d samples = %d before consent + %d stored", a.Samples, a.BeforeConsent, a.Stored)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d samples = %d before consent + %d stored", a.Samples, a.BeforeConsent, a.Stored)
 	for _, cause := range slices.Sorted(maps.Keys(a.Gaps)) {
-		s += fmt.Sprintf(" + %d missing (%s)", a.Gaps[cause], cause)
+		fmt.Fprintf(&b, " + %d missing (%s)", a.Gaps[cause], cause)
 	}
-	return s + fmt.Sprintf(" + %d silent + %d paused + %d after the end; error %d, wrong %d", a.Idle, a.Paused, a.AfterEnd, a.Error, a.Wrong)
+	if a.Untold > 0 {
+		fmt.Fprintf(&b, " + %d lost untold", a.Untold)
+	}
+	fmt.Fprintf(&b, " + %d silent + %d paused + %d after the end; error %d, wrong %d", a.Idle, a.Paused, a.AfterEnd, a.Error, a.Wrong)
+	return b.String()
 }
 
 // causes are all that a gap may have. The last one is of a speaker's silence.
@@ -182,6 +195,7 @@ const (
 	neverSent uint8 = iota
 	due             // it was sent, or told as lost: it has to be somewhere
 	underWay        // it was sent, and an end that nobody chose came first
+	untold          // it was lost, and nobody can know
 )
 
 // facts are what is known of each sample of the session.
@@ -198,7 +212,10 @@ func (c *content) facts() []uint8 {
 	}
 	for _, l := range c.truth.lost {
 		what := due
-		if l.from >= end && (c.truth.cutOff || c.diedLast()) {
+		if c.unmixed() && !slices.Contains(c.truth.told, l) && !c.heardAgain(l) {
+			what = untold
+		}
+		if l.from >= end && (c.truth.cutOff || c.diedLast() || c.unmixed() && c.diedAlone(c.call)) {
 			what = underWay
 		}
 		set(l, what)
@@ -216,6 +233,16 @@ func (c *content) facts() []uint8 {
 		}
 	}
 	return facts
+}
+
+// heardAgain tells whether the speaker said something behind a loss while the host was still
+// open.
+func (c *content) heardAgain(lost extent) bool {
+	return slices.ContainsFunc(c.truth.rec.Periods, func(p host.Period) bool {
+		return lost.from >= p.From && lost.from < p.To && slices.ContainsFunc(c.truth.spans, func(s span) bool {
+			return !s.outside && s.from >= lost.to && s.from < p.To
+		})
+	})
 }
 
 // settle closes the ledger: what no recording accounts for was before consent, in a
@@ -284,6 +311,8 @@ func (c *content) open(e extent, facts []uint8, a *Account, behind *int64) {
 			c.ledger.count(what)
 		case facts[p] == underWay:
 			a.AfterEnd++
+		case facts[p] == untold:
+			a.Untold++
 		case facts[p] == neverSent && c.unmixed():
 			a.Idle++
 		case p >= last: // the platform delivered nothing any more

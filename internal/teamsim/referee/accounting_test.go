@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/host"
@@ -25,28 +24,31 @@ func balanced(t *testing.T, r referee.Report) {
 func TestAccount(t *testing.T) {
 	t.Parallel()
 	early := host.Fault{Kind: host.FaultEarly} // there is something before consent
+	gap := host.Fault{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms, Source: ada}
 	for name, c := range map[string]struct {
-		r      func(t *testing.T) referee.Report
-		gaps   map[string]int64
-		paused bool
+		way     string
+		unmixed bool
+		host    host.Fault
+		gaps    map[string]int64
 	}{
-		"mixed": {r: func(t *testing.T) referee.Report { return referee.Judge(play(t, "", early)) }},
-		"mixed, a gap": {
-			r: func(t *testing.T) referee.Report { return referee.Judge(play(t, "", early, platformGap())) }, gaps: map[string]int64{"time": 3200},
-		},
-		"mixed, paused": {r: func(t *testing.T) referee.Report { return referee.Judge(play(t, "paused and resumed", early)) }, paused: true},
-		"unmixed":       {r: func(t *testing.T) referee.Report { return referee.Judge(gather(t, "", nil)) }},
-		"unmixed, a gap": {r: func(t *testing.T) referee.Report {
-			return referee.Judge(gather(t, "", nil, host.Fault{Kind: host.FaultGap, At: 900 * ms, For: 200 * ms, Source: ada}))
-		}, gaps: map[string]int64{"overflow": 3200}},
-		"unmixed, paused": {r: func(t *testing.T) referee.Report { return referee.Judge(gather(t, "paused and resumed", nil)) }, paused: true},
+		"mixed":           {host: early},
+		"mixed, a gap":    {host: platformGap(), gaps: map[string]int64{"time": 3200}},
+		"mixed, paused":   {way: "paused and resumed", host: early},
+		"unmixed":         {unmixed: true, host: early},
+		"unmixed, a gap":  {unmixed: true, host: gap, gaps: map[string]int64{"overflow": 3200}},
+		"unmixed, paused": {unmixed: true, way: "paused and resumed", host: early},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := c.r(t)
+			judged := play
+			if c.unmixed {
+				judged = gatherAsIs
+			}
+			r := referee.Judge(judged(t, c.way, c.host))
 			balanced(t, r)
 			a := r.Account
-			if strings.HasPrefix(name, "mixed") && a.BeforeConsent <= 0 || a.Stored <= 0 || c.paused != (a.Paused > 0) {
+			early := c.unmixed || c.gaps != nil || a.BeforeConsent > 0
+			if !early || a.Stored <= 0 || (c.way != "") != (a.Paused > 0) || c.unmixed != (a.Idle > 0) {
 				t.Error(&a)
 			}
 			for cause, n := range c.gaps {

@@ -70,7 +70,7 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 		return
 	}
 	c.ledger.wrong += int64(len(pcm)) - tr.GapSamples // until they are found in their place
-	hints := c.hints(tr)
+	hints := c.hints(m, tr)
 	if len(hints) == 0 && tr.GapSamples == int64(len(pcm)) {
 		// Leave was given and the host was never asked: nothing but what is missing.
 		if z := zeros(pcm); z < len(pcm) {
@@ -86,7 +86,7 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 	}
 	at, ok := c.truth.locate(pcm, tr.Gaps, hints)
 	if !ok {
-		if other := c.whose(tr, pcm); other != nil {
+		if other := c.whose(m, tr, pcm); other != nil {
 			c.breach(4, KindSourceWrong, m, "%s holds what source %d said", tr.File, other.truth.of.Source)
 			return
 		}
@@ -106,9 +106,9 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 }
 
 // whose finds the stream that a track is of in truth; nil where it is none.
-func (c *content) whose(tr track, pcm []int16) *content {
+func (c *content) whose(m *manifest, tr track, pcm []int16) *content {
 	for _, o := range c.others {
-		if hints := o.hints(tr); o != c && len(hints) > 0 {
+		if hints := o.hints(m, tr); o != c && len(hints) > 0 {
 			if _, ok := o.truth.locate(pcm, tr.Gaps, hints); ok {
 				return o
 			}
@@ -127,10 +127,17 @@ func (c *content) position(tr track) int64 {
 }
 
 // hints are positions at which a recording may begin, the likeliest first.
-func (c *content) hints(tr track) []int64 {
+func (c *content) hints(m *manifest, tr track) []int64 {
 	var hints []int64
 	if p := c.position(tr); c.unmixed() && p >= 0 && p < int64(len(c.truth.pcm)) {
 		hints = append(hints, p)
+	}
+	var end int64
+	for _, e := range c.covered {
+		end = max(end, e.to)
+	}
+	if i := c.nearest(m); i >= 0 && !c.unmixed() && tr.StoredSamples == 0 && m.Joint != "takeover" {
+		hints = append(hints, c.truth.rec.Periods[i].From) // nothing of it came, and that is what the recording says
 	}
 	for i := range c.truth.rec.Periods {
 		if start, ok := c.truth.start(i); ok {
@@ -140,10 +147,6 @@ func (c *content) hints(tr track) []int64 {
 		}
 	}
 	// A recording that was taken over begins in the middle.
-	var end int64
-	for _, e := range c.covered {
-		end = max(end, e.to)
-	}
 	if end > 0 {
 		hints = append(hints, end)
 	}
@@ -151,6 +154,18 @@ func (c *content) hints(tr track) []int64 {
 		hints = append(hints, p)
 	}
 	return hints
+}
+
+// nearest is the time of being open that began when a recording says that it did, as far as
+// there is one; -1: there is none.
+func (c *content) nearest(m *manifest) int {
+	best := -1
+	for i, p := range c.truth.rec.Periods {
+		if off := p.OpenAsked.Sub(m.StartedAt).Abs(); best < 0 || off < c.truth.rec.Periods[best].OpenAsked.Sub(m.StartedAt).Abs() {
+			best = i
+		}
+	}
+	return best
 }
 
 // coverage looks for what is in no recording, and for what is in several.
@@ -221,7 +236,7 @@ func (c *content) inexcusable(s span, e extent) []extent {
 // way when there was an end that nobody chose.
 func (c *content) unaccounted(s span, e extent) []extent {
 	tail := len(c.stored) == 0 || e.from >= c.stored[len(c.stored)-1].to
-	tail = tail && (c.truth.cutOff || c.diedLast())
+	tail = tail && (c.truth.cutOff || c.diedLast() || c.unmixed() && c.diedAlone(c.call))
 	return c.parts(s, e, func(seq uint64) bool { return !s.malformed && (!tail || seq <= c.truth.rec.Acked) })
 }
 
@@ -240,6 +255,15 @@ func (c *content) died() bool {
 		}
 	}
 	return false
+}
+
+// diedAlone tells whether the process of a call died while the host was open, and nobody
+// had the session afterwards. Of speakers, who may be silent, and of cameras nobody can
+// know then what was under way.
+func (j *judge) diedAlone(c *call) bool {
+	return slices.ContainsFunc(j.lives.downs, func(d down) bool {
+		return openAt(c.session, d.from) && !slices.ContainsFunc(c.attaches, func(a attach) bool { return a.at.After(d.from) })
+	})
 }
 
 // parts returns the parts of e, within s, of which pick is true, in whole frames.

@@ -25,7 +25,8 @@
 // place: before consent, stored, in a gap of a cause of the closed set, a speaker's
 // silence, a pause, or behind the end. The media host's record tells when it was open, the
 // archive what it has; [Account] adds them up, and a sample in no place or in two of
-// them is a breach.
+// them is a breach. One place is the host's fault alone: what it lost of a speaker's last
+// words without telling.
 //
 // Of video every frame that was sent is in one track, to the byte of its slices and to
 // the tick of its media time, or counted as missing, and counted only for a reason: the

@@ -61,6 +61,11 @@ func (j *judge) hold(c *call, r *CallReport) *holding {
 	if !rec.Unmixed && !slices.ContainsFunc(streams, func(s host.StreamRecord) bool { return s.Kind == host.KindMixed }) {
 		streams = append(streams, host.StreamRecord{Stream: host.Stream{Kind: host.KindMixed}, Audio: rec.Audio})
 	}
+	for _, g := range rec.Gaps { // of whom all was lost is to be told, too
+		if g.Announced && g.Stream.Kind == host.KindUnmixed && !slices.ContainsFunc(streams, func(s host.StreamRecord) bool { return s.Stream == g.Stream }) {
+			streams = append(streams, host.StreamRecord{Stream: g.Stream})
+		}
+	}
 	r.Streams = make([]StreamReport, len(streams))
 	h := &holding{unmixed: rec.Unmixed}
 	for i, s := range streams {
@@ -103,11 +108,13 @@ func (h *holding) manifest(m *manifest) {
 	for _, tr := range m.Tracks {
 		switch {
 		case tr.isMix():
+			continue
 		case tr.Kind == "video" || tr.Kind == "screen":
 			h.sight(m, tr)
 		default:
 			heard[tr.File] = h.sound(m, tr)
 		}
+		h.report.Tracks++
 	}
 	h.totals(m)
 	h.mix(m, heard)
@@ -184,7 +191,7 @@ func (h *holding) sum() {
 		r.FramesStored += s.FramesStored
 		r.FramesInGaps += s.FramesInGaps
 		r.FramesUndecodable += s.FramesUndecodable
-		r.Account.add(s.Account)
+		r.Account.Add(s.Account)
 	}
 	slices.SortFunc(r.Streams, func(a, b StreamReport) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))

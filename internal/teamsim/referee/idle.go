@@ -80,10 +80,10 @@ func (w *walk) lostIn(e extent) (told, silent int64) {
 
 // acrossPause: a recording ends where it is paused.
 func (w *walk) acrossPause(e extent) {
-	open := w.whole.spans
-	for i := 1; i < len(open); i++ {
-		pause := extent{open[i-1].to, open[i].from}
-		if pause.length() > 0 && pause.from < e.to && pause.to > e.from && w.pauseTold(open[i-1].period, open[i].period) {
+	periods := w.truth.rec.Periods
+	for i := 1; i < len(periods); i++ {
+		pause := extent{periods[i-1].To, periods[i].From}
+		if pause.length() > 0 && pause.from < e.to && pause.to > e.from && w.pauseTold(i-1, i) {
 			w.breach(4, KindPauseInGap, w.m, "silence is declared from position %d to %d; recording was paused from %d to %d", e.from, e.to, pause.from, pause.to)
 		}
 	}

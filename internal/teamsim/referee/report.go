@@ -80,6 +80,8 @@ type Report struct {
 	// LostUnrecorded counts the samples that were sent and are nowhere, neither
 	// stored nor in a gap: GapSamples is what was lost and recorded as lost.
 	LostUnrecorded int64
+	// Tracks counts those of all recordings, of audio and of video, but for the mix.
+	Tracks int
 	// Recordings counts folders, WithoutOutcome calls that the recorder took on and
 	// that have not exactly one outcome; 0 where Input has no outcomes.
 	Recordings, WithoutOutcome int
@@ -104,6 +106,7 @@ type CallReport struct {
 	FramesUndecodable                                   int64
 	Account                                             Account
 	LostUnrecorded                                      int64
+	Tracks                                              int
 	Streams                                             []StreamReport // by kind and source
 	// Failures are the faults that were told as failed.
 	Failures   []Failure
@@ -262,8 +265,9 @@ func Judge(in Input) Report {
 		j.report.FramesStored += r.FramesStored
 		j.report.FramesInGaps += r.FramesInGaps
 		j.report.FramesUndecodable += r.FramesUndecodable
-		j.report.Account.add(r.Account)
+		j.report.Account.Add(r.Account)
 		j.report.LostUnrecorded += r.LostUnrecorded
+		j.report.Tracks += r.Tracks
 		j.report.Recordings += len(r.Recordings)
 	}
 	return j.report
