@@ -22,9 +22,9 @@ func TestWhatIsStoredOrMissing(t *testing.T) {
 		"nothing":          {Manifest{}, 1, 0},
 		"a camera":         {Manifest{Tracks: []Track{seen}}, 0, 0},
 		"a camera before":  {Manifest{Others: []Other{{Frames: 3}}}, 0, 0},
-		"a silent speaker": {Manifest{StoredSamples: 320, Tracks: []Track{quiet}}, 0, 0},
+		"a silent speaker": {Manifest{StoredSamples: 320, GapSamples: 320, Tracks: []Track{quiet}}, 0, 0},
 		"a lost frame": {
-			Manifest{StoredSamples: 320, Tracks: []Track{quiet, {Kind: "audio", Gaps: []Gap{{Samples: 320, Cause: frame.CauseLink}}}}}, 1, 320,
+			Manifest{StoredSamples: 320, GapSamples: 640, Tracks: []Track{quiet, {Kind: "audio", Gaps: []Gap{{Samples: 320, Cause: frame.CauseLink}}}}}, 1, 320,
 		},
 	} {
 		m := tt.m

@@ -25,8 +25,11 @@ func (a absence) first() string {
 // coverage looks for frames that are neither stored nor counted as missing.
 func (g *gallery) coverage() {
 	a := g.absent()
-	skips := 0 // told by times alone
+	skips := 0 // told by times alone, or of nobody knows whom
 	for _, gap := range g.rec.Gaps {
+		if !gap.Announced && gap.Count > 0 {
+			skips++
+		}
 		switch {
 		case gap.Stream != g.of:
 		case gap.Count == 0:
