@@ -54,3 +54,23 @@ func without(g, other frame.Gap) (rest []frame.Gap) {
 	}
 	return rest
 }
+
+// align has all tracks of unmixed audio begin at one instant, where one that begins with a
+// loss begins before the common clock: until then the others were silent.
+func (t *Timeline) align() {
+	zero := int64(0)
+	for _, tr := range t.tracks {
+		lost := tr.Kind == frame.UnmixedAudio && tr.FirstTime > 0 && len(tr.Gaps) > 0 && tr.Gaps[0].AtSample == 0 && tr.Gaps[0].Cause != Idle
+		if lost && (zero == 0 || tr.FirstTime < zero) {
+			zero = tr.FirstTime
+		}
+	}
+	for _, tr := range t.tracks {
+		lead := (tr.FirstTime - zero) / frame.TicksPerSample
+		if zero == 0 || tr.Kind != frame.UnmixedAudio || tr.FirstTime == 0 || lead <= 0 || lead > maxFrames*frame.AudioSamples {
+			continue
+		}
+		tr.FirstTime = zero
+		tr.place(0, Gap{Samples: lead, BeforeSeq: tr.FirstSeq, Cause: Idle})
+	}
+}

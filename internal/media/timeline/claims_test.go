@@ -125,23 +125,53 @@ func TestBeginsWithALoss(t *testing.T) {
 // time, however near their numbers are.
 func TestSilenceElsewhere(t *testing.T) {
 	t.Parallel()
+	for _, words := range []int64{1, 3} {
+		line := New()
+		line.Start(1)
+		line.Frame(spoken(1, 1, 0))
+		seq := uint64(1)
+		say := func(nth int64) {
+			seq++
+			line.Frame(spoken(seq, 2, nth))
+		}
+		for i := range words { // begins to speak late
+			say(11 + i)
+		}
+		from := spoken(0, 0, 11+words).MediaTime
+		line.Gap(frame.Gap{Kind: frame.UnmixedAudio, Source: 2, FirstSeq: seq + 1, FromTime: from, ToTime: from + 2*frame.TicksPerFrame, Cause: frame.CausePlatform})
+		before := seq + 1
+		for i := range int64(3) {
+			say(13 + words + i)
+		}
+		tr := line.Finish(seq).Tracks[1]
+		want := []Gap{
+			{AtSample: 0, Samples: 11 * frame.AudioSamples, BeforeSeq: 2, Cause: Idle},
+			{AtSample: (11 + words) * frame.AudioSamples, Samples: 2 * frame.AudioSamples, BeforeSeq: before, Cause: frame.CausePlatform},
+		}
+		if !slices.Equal(tr.Gaps, want) {
+			t.Errorf("behind %d words: %+v, want %+v", words, tr.Gaps, want)
+		}
+	}
+}
+
+// TestLossBeforeTheClock: what one has lost may have begun before anybody else was heard, and
+// be told only then: all begin where it did.
+func TestLossBeforeTheClock(t *testing.T) {
+	t.Parallel()
 	line := New()
 	line.Start(1)
-	line.Frame(spoken(1, 1, 0))
-	for i := range int64(3) { // begins to speak late
-		line.Frame(spoken(uint64(2+i), 2, 11+i))
-	}
-	from := spoken(0, 0, 14).MediaTime
-	line.Gap(frame.Gap{Kind: frame.UnmixedAudio, Source: 2, FirstSeq: 5, FromTime: from, ToTime: from + frame.TicksPerFrame, Cause: frame.CausePlatform})
-	for i := range int64(3) {
-		line.Frame(spoken(uint64(5+i), 2, 15+i))
-	}
-	tr := line.Finish(7).Tracks[1]
-	want := []Gap{
-		{AtSample: 0, Samples: 11 * frame.AudioSamples, BeforeSeq: 2, Cause: Idle},
-		{AtSample: 14 * frame.AudioSamples, Samples: frame.AudioSamples, BeforeSeq: 5, Cause: frame.CausePlatform},
-	}
-	if !slices.Equal(tr.Gaps, want) {
-		t.Errorf("%+v, want %+v", tr.Gaps, want)
+	at := func(nth int64) int64 { return spoken(0, 0, nth).MediaTime }
+	line.Frame(spoken(1, 1, 3))
+	line.Frame(spoken(2, 1, 4))
+	line.Gap(frame.Gap{Kind: frame.UnmixedAudio, Source: 2, FirstSeq: 3, FromTime: at(0), ToTime: at(9), Cause: frame.CausePlatform})
+	line.Frame(spoken(3, 2, 9))
+	for i, want := range []Track{
+		{Samples: 5 * frame.AudioSamples, IdleSamples: 3 * frame.AudioSamples},
+		{Samples: 10 * frame.AudioSamples},
+	} {
+		tr := line.Finish(3).Tracks[i]
+		if tr.FirstTime != at(0) || tr.Samples != want.Samples || tr.IdleSamples != want.IdleSamples || tr.Gaps[0].AtSample != 0 || tr.Gaps[0].BeforeSeq != tr.FirstSeq {
+			t.Errorf("%+v, want %+v", tr, want)
+		}
 	}
 }

@@ -379,6 +379,7 @@ func (t *Timeline) end(lastSeq uint64) {
 	for _, tr := range t.tracks {
 		tr.finish()
 	}
+	t.align()
 }
 
 // Tracks returns how many tracks there are so far.

@@ -224,7 +224,7 @@ func (tr *track) explainTime(said frame.Gap, samples int64) int64 {
 func (tr *track) during(g *Gap, said frame.Gap) bool {
 	from := tr.clock.origin + g.AtSample*frame.TicksPerSample
 	to := from + g.Samples*frame.TicksPerSample
-	return said.FromTime < to+spread && said.ToTime > from-spread
+	return said.FromTime >= from-Late && said.ToTime <= to+Late
 }
 
 // finish places what is left.

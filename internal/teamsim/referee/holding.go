@@ -62,7 +62,7 @@ func (j *judge) hold(c *call, r *CallReport) *holding {
 		streams = append(streams, host.StreamRecord{Stream: host.Stream{Kind: host.KindMixed}, Audio: rec.Audio})
 	}
 	for _, g := range rec.Gaps { // of whom all was lost is to be told, too
-		if g.Announced && g.Stream.Kind == host.KindUnmixed && !slices.ContainsFunc(streams, func(s host.StreamRecord) bool { return s.Stream == g.Stream }) {
+		if g.Announced && g.Stream.Kind != host.KindMixed && !slices.ContainsFunc(streams, func(s host.StreamRecord) bool { return s.Stream == g.Stream }) {
 			streams = append(streams, host.StreamRecord{Stream: g.Stream})
 		}
 	}
