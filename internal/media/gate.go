@@ -256,8 +256,15 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 		s.skipped += length(g)
 	}
 	s.keepGap(b, g)
+	s.passed = slices.DeleteFunc(s.passed, s.isBehind)
+	if g.Count == 0 && !s.isBehind(g) && len(s.passed) < maxAnnounced {
+		s.passed = append(s.passed, g)
+	}
 	return true
 }
+
+// isBehind reports that a frame came behind a gap. Under mu.
+func (s *session) isBehind(g frame.Gap) bool { return g.FirstSeq < s.next }
 
 // Labels of media_host_faults_total, beside the link's.
 const (

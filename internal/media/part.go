@@ -170,6 +170,11 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 				s.keepGap(b, g.Behind(s.next))
 			}
 		}
+		for _, g := range s.passed { // so is what was skipped right before it
+			if !s.isBehind(g) {
+				s.keepGap(b, g)
+			}
+		}
 		s.part, s.after, s.joint = s.part+1, p.old.ID(), jointPart
 		s.partBegan, s.since = now, now
 		s.held, s.missing, s.believed, s.onTime = 0, 0, math.MaxInt64, 0
