@@ -46,8 +46,8 @@ overload: ## twice the calls that SEATS (default 300) media host seats can take,
 chaos: ## SEEDS (default 100) plans of calls, faults, kill -9 and power cuts; SEED=k plays one again, TIMES=n often; ATONCE=n at the same time
 	$(GO) run ./internal/chaos/command -seeds $(or $(SEEDS),100) -seed $(or $(SEED),0) -times $(or $(TIMES),1) -at-once $(or $(ATONCE),3)
 
-exact: ## CALLS (default 1000) drawn calls with pauses and announced gaps, in peace: each sample sent after consent, stored, to the bit
-	$(GO) run ./internal/chaos/command -exact $(or $(CALLS),1000) -at-once $(or $(ATONCE),3)
+exact: ## CALLS (default 1000) drawn calls in peace: each sample that was sent is stored, to the bit; SEED=k plays one of the seeds that a failure names
+	$(GO) run ./internal/chaos/command -exact $(or $(CALLS),1000) -seed $(or $(SEED),0) -at-once $(or $(ATONCE),3)
 
 demo: ## a whole recorded call on this machine
 	$(GO) run ./cmd/recorderbot demo

@@ -36,12 +36,12 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	if *seed != 0 {
-		o.First, o.Count, o.Again = *seed, *times, true
-	}
 	o.Draw = chaos.Draw
 	if *exact > 0 {
 		o.Count, o.Draw = chaos.Peace(*exact)
+	}
+	if *seed != 0 {
+		o.First, o.Count, o.Again = *seed, *times, true
 	}
 	if *words {
 		for i := range o.Count {
