@@ -137,7 +137,10 @@ func (c *content) hints(m *manifest, tr track) []int64 {
 		end = max(end, e.to)
 	}
 	if i := c.nearest(m); i >= 0 && !c.unmixed() && tr.StoredSamples == 0 && m.Joint != "takeover" {
-		hints = append(hints, c.truth.rec.Periods[i].From) // nothing of it came, and that is what the recording says
+		// Nothing of it came, and that is what the recording says.
+		if from := c.truth.rec.Periods[i].From; len(uncovered(extent{from, from + 1}, c.covered)) > 0 {
+			hints = append(hints, from)
+		}
 	}
 	for i := range c.truth.rec.Periods {
 		if start, ok := c.truth.start(i); ok {
