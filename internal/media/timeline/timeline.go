@@ -29,6 +29,7 @@ const maxFrames = 24 * 60 * 60 * 50
 type Track struct {
 	Kind   frame.Kind
 	Source uint32 // 0 for mixed audio
+	Run    int    // of a source of video, from 0: see RunPause
 	// FirstSeq and LastSeq are the track's first and last frame; 0 where it has none.
 	FirstSeq, LastSeq uint64
 	// FirstTime is the media time of sample 0 in 100 ns ticks since 1900; 0 where
@@ -58,7 +59,7 @@ type Gap struct {
 
 // A Summary is what a timeline knows at its end.
 type Summary struct {
-	Tracks []Track // by kind, then source
+	Tracks []Track // by kind, then source, then run
 	// FirstSeq is the number below which no frame counts; 0 where none was named.
 	FirstSeq uint64
 	// Duplicates counts frames that were already there or that precede FirstSeq.
@@ -110,7 +111,7 @@ func (t *Timeline) Frame(h frame.Header) {
 		t.sum.Duplicates++
 		return
 	}
-	tr := t.track(h.Kind, h.Source)
+	tr := t.running(h)
 	if h.Seq > t.door.next || (len(t.announced) > 0 && t.announced[0].FirstSeq <= h.Seq) {
 		t.resolve(h.Seq, unannounced)
 	}
@@ -293,22 +294,24 @@ func (t *Timeline) suspectAll(cause frame.GapCause) {
 		switch {
 		case tr.audio:
 			tr.suspect = cause
+		case tr.over:
 		case !slices.ContainsFunc(tr.owed, func(d debt) bool { return d.perhaps }):
 			tr.owe(debt{cause: cause, perhaps: true})
 		}
 	}
 }
 
-// find returns the track of a kind and source, nil where there is none.
+// find returns the track of a kind and source, nil where there is none: of several runs
+// the last.
 func (t *Timeline) find(kind frame.Kind, source uint32) *track {
 	if kind == frame.MixedAudio {
 		source = 0
 	}
-	if l := t.last; l != nil && l.Kind == kind && l.Source == source {
+	if l := t.last; l != nil && l.Kind == kind && l.Source == source && !l.over {
 		return l
 	}
 	for _, tr := range t.tracks {
-		if tr.Kind == kind && tr.Source == source {
+		if tr.Kind == kind && tr.Source == source && !tr.over {
 			return tr
 		}
 	}
@@ -340,7 +343,7 @@ func (t *Timeline) Finish(lastSeq uint64) Summary {
 		}
 	}
 	slices.SortFunc(s.Tracks, func(a, b Track) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Run, b.Run))
 	})
 	return s
 }

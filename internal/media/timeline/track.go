@@ -13,7 +13,11 @@ type track struct {
 	Track
 	t     *Timeline
 	audio bool
-	clock clock
+	// over: another run of its source, of video, has begun. seenAt is the media time of
+	// its last frame.
+	over   bool
+	seenAt int64
+	clock  clock
 	// owed are gaps that are known but not placed: they go before the track's next
 	// frame, or to the end.
 	owed []debt
