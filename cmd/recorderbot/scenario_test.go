@@ -53,6 +53,7 @@ func (r *rig) rejections(t *testing.T) map[recorder.Cause]int {
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]int{
+		"camera-again":           {"recorded": 1},
 		"ended-before-consent":   {"notRecorded": 4},
 		"demo":                   {"recorded": 1},
 		"everything":             {"recorded": 2},
@@ -80,6 +81,7 @@ func TestScenarios(t *testing.T) {
 		"not-policy": {recorder.CauseNotPolicyInvite: 1},
 		"overload":   {recorder.CauseHostsBusy: 20},
 	}
+	files := map[string][]string{"camera-again": {"video-*[0-9].mp4", "video-*-2.mp4", "screen-*[0-9].mp4", "screen-*-2.mp4"}}
 	for _, name := range teamsim.BuiltinNames() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,6 +101,11 @@ func TestScenarios(t *testing.T) {
 			}
 			if diff := cmp.Diff(rejected[name], r.rejections(t), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("why calls were turned down: -want +got\n%s", diff)
+			}
+			for _, pattern := range files[name] {
+				if there, err := filepath.Glob(filepath.Join(r.config.Archive, "*", pattern)); err != nil || len(there) == 0 {
+					t.Errorf("no %s: %v", pattern, err)
+				}
 			}
 			t.Logf("to answer %v; to reject %v", result.Answer, result.Reject)
 		})
