@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
@@ -69,7 +70,7 @@ func (s *Sim) Run(ctx context.Context, botURL string) (Result, error) {
 	number := 0
 	for _, g := range s.Scenario.Calls {
 		first := number + 1
-		number += g.Count
+		number += g.Count * g.legs()
 		p.tasks.Go(func() { p.place(g, started, first) })
 	}
 	p.tasks.Wait()
@@ -100,29 +101,46 @@ func (p *player) place(g Group, started time.Time, first int) {
 		if !p.wait(time.Until(at), nil) {
 			return
 		}
-		p.tasks.Go(func() { p.play(g, first, first+i) })
+		if g.Pair != nil {
+			p.pair(&g, leg{number: first + 2*i, first: first, room: &host.Room{}})
+			continue
+		}
+		p.tasks.Go(func() { p.play(&g, leg{number: first + i, first: first}) })
 	}
 }
 
+// pair places the two invites of one.
+func (p *player) pair(g *Group, l leg) {
+	p.tasks.Go(func() { p.play(g, l) })
+	p.tasks.Go(func() {
+		second := g.second()
+		l.number, l.second = l.number+1, true
+		if p.wait(g.Pair.After, nil) {
+			p.play(&second, l)
+		}
+	})
+}
+
 // play is one call, from forged invites to its end.
-func (p *player) play(g Group, first, number int) {
+func (p *player) play(g *Group, l leg) {
+	number := l.number
 	for _, kind := range g.Attacks {
 		if _, err := p.sim.Cloud.Attack(kind); err != nil {
 			p.fault("attack %s: %v", kind, err)
 		}
 	}
-	st, err := p.sim.stage(g, number)
+	st, err := p.sim.stage(g, l)
 	if err != nil {
 		p.fault("call %d: %v", number, err)
 		return
 	}
-	call, err := p.sim.Cloud.PlaceCall(p.ctx, p.sim.spec(g, first, number, st))
+	call, err := p.sim.Cloud.PlaceCall(p.ctx, p.sim.spec(g, l, st))
 	if err != nil {
 		p.fault("call %d: %v", number, err)
 		return
 	}
 	if st.people != nil {
-		p.tasks.Go(func() { p.follow(call, st.people, number, st.begun) })
+		p.tasks.Go(func() { p.follow(call, st.people, l.people(), st.begun) })
 	}
 	for _, h := range g.Events {
 		p.tasks.Go(func() {
@@ -138,14 +156,20 @@ func (p *player) play(g Group, first, number int) {
 }
 
 // spec is the call's, for the cloud.
-func (s *Sim) spec(g Group, first, number int, st *stage) cloud.CallSpec {
+func (s *Sim) spec(g *Group, l leg, st *stage) cloud.CallSpec {
 	spec := cloud.CallSpec{
-		Number: number, Tenant: s.tenants[g.Tenant], Kind: g.Kind, Region: g.Region, Variants: g.Variants,
+		Number: l.number, Tenant: s.tenants[g.Tenant], Kind: g.Kind, Region: g.Region, Variants: g.Variants,
 		EstablishAfter: g.EstablishAfter, Linger: g.Linger, Faults: g.Faults, Deliveries: g.Deliveries,
-		Media: st, Sources: s.sources(number),
+		Media: st, Sources: s.sources(l.people()), Transferor: g.Transferor,
+	}
+	if g.Pair != nil {
+		spec.Pair, spec.Second = l.number+1, l.second
+	}
+	if l.second {
+		spec.Pair, spec.Webhook = l.number-1, s.Paired
 	}
 	if st.people != nil {
-		ps := participants(st.people, number, 0)
+		ps := participants(st.people, l.people(), 0)
 		spec.Observed, spec.Participants = &ps[0], ps[1:]
 	}
 	if g.Style == "documented" {
@@ -153,10 +177,19 @@ func (s *Sim) spec(g Group, first, number int, st *stage) cloud.CallSpec {
 		spec.Style = &style
 	}
 	if g.Together {
-		spec.Chain = fmt.Sprintf("c0000000-0000-4000-8000-%012d", first)
+		spec.Chain = fmt.Sprintf("c0000000-0000-4000-8000-%012d", l.first)
+	}
+	if g.Chain != "" {
+		spec.Chain = named("chain " + g.Chain)
+	}
+	if g.Thread != "" {
+		spec.Thread = "19:meeting_" + named("thread "+g.Thread) + "@thread.v2"
 	}
 	return spec
 }
+
+// named is the ID that stands for a name.
+func named(name string) string { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String() }
 
 // sources are those of the two whom a call has where the scenario names nobody.
 func (s *Sim) sources(number int) [2]uint32 {

@@ -94,9 +94,17 @@ func (c *Call) callback(of string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if of == OfInvite || of == OfJoining || c.answer.callbackURI == "" {
-		return *c.cloud.webhook.Load()
+		return c.webhook()
 	}
 	return c.answer.callbackURI
+}
+
+// webhook is that of the bot that is invited.
+func (c *Call) webhook() string {
+	if c.spec.Webhook != "" {
+		return c.spec.Webhook
+	}
+	return *c.cloud.webhook.Load()
 }
 
 // post sends one request, again as often as Options say, and says whether the
