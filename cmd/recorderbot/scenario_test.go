@@ -68,6 +68,9 @@ func TestScenarios(t *testing.T) {
 		"notifications":          {"recorded": 5},
 		"one-call":               {"recorded": 1},
 		"overload":               {"recorded": 20, "rejected": 20},
+		"pair":                   {"failed": 2, "recorded": 3, "recordedWithGaps": 9},
+		"pair-hosts":             {"failed": 1, "recorded": 1, "recordedWithGaps": 2},
+		"pair-streams":           {"recordedWithGaps": 4},
 		"refused":                {"failed": 3},
 		"streams-lost":           {"recordedWithGaps": 3},
 		"running-then-completed": {"failed": 1, "recorded": 3},
@@ -99,6 +102,7 @@ func TestScenarios(t *testing.T) {
 			if diff := cmp.Diff(rejected[name], r.rejections(t), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("why calls were turned down: -want +got\n%s", diff)
 			}
+			r.mergePairs(t, result, gapsInBoth[name])
 			t.Logf("to answer %v; to reject %v", result.Answer, result.Reject)
 		})
 	}

@@ -54,6 +54,8 @@ func twin(t *testing.T, id string, from int, heard func(i int) bool, change func
 	return r.Path, want
 }
 
+func folder(path string) []archive.UnionFolder { return []archive.UnionFolder{{Path: path}} }
+
 // TestUnite: of two recordings of one conversation a gap remains only where both have it,
 // and every other sample is that of one of them.
 func TestUnite(t *testing.T) {
@@ -61,7 +63,7 @@ func TestUnite(t *testing.T) {
 	first, voice := twin(t, "first", 0, func(i int) bool { return i < 30 || i >= 50 }, nil)
 	second, _ := twin(t, "second", 5, func(i int) bool { return i < 40 || i >= 45 && i < 60 || i >= 70 }, nil)
 	out := filepath.Join(t.TempDir(), "union")
-	u, err := archive.Unite(t.Context(), first, second, out)
+	u, err := archive.Unite(t.Context(), folder(first), folder(second), out, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +87,7 @@ func TestUnite(t *testing.T) {
 	if err != nil || json.Unmarshal(data, &told) != nil || !cmp.Equal(told, *u) {
 		t.Errorf("%s, %v", data, err)
 	}
-	if _, err = archive.Unite(t.Context(), first, second, out); !errors.Is(err, fs.ErrExist) {
+	if _, err = archive.Unite(t.Context(), folder(first), folder(second), out, false); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("over what is there: %v", err)
 	}
 }
@@ -96,7 +98,9 @@ func TestUniteRefused(t *testing.T) {
 	t.Parallel()
 	all := func(i int) bool { return i != 7 }
 	first, _ := twin(t, "first", 0, all, nil)
-	stranger, _ := twin(t, "stranger", 0, all, func(j *archive.Job) { j.Facts.CallChain, j.Facts.ThreadID = "other", "" })
+	stranger, _ := twin(t, "stranger", 0, all, func(j *archive.Job) {
+		j.Facts.CallChain, j.Facts.ThreadID, j.Facts.ObservedParticipant = "other", "", ""
+	})
 	foreign, _ := twin(t, "foreign", 0, all, func(j *archive.Job) { j.Facts.Tenant = "22222222-2222-2222-2222-222222222222" })
 	broken, _ := twin(t, "broken", 0, all, nil)
 	name := filepath.Join(broken, "audio-mixed.flac")
@@ -105,7 +109,7 @@ func TestUniteRefused(t *testing.T) {
 	}
 	for other, want := range map[string]error{stranger: archive.ErrNotOneConversation, foreign: archive.ErrNotOneConversation, broken: archive.ErrChanged, first: nil} {
 		dir := t.TempDir()
-		if _, err := archive.Unite(t.Context(), first, other, filepath.Join(dir, "union")); err == nil || want != nil && !errors.Is(err, want) {
+		if _, err := archive.Unite(t.Context(), folder(first), folder(other), filepath.Join(dir, "union"), false); err == nil || want != nil && !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", filepath.Base(other), err, want)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {

@@ -111,12 +111,12 @@ func (p *player) place(g Group, started time.Time, first int) {
 
 // pair places the two invites of one.
 func (p *player) pair(g *Group, l leg) {
+	other, second := l, g.second()
+	other.number, other.second = l.number+1, true
 	p.tasks.Go(func() { p.play(g, l) })
 	p.tasks.Go(func() {
-		second := g.second()
-		l.number, l.second = l.number+1, true
 		if p.wait(g.Pair.After, nil) {
-			p.play(&second, l)
+			p.play(&second, other)
 		}
 	})
 }

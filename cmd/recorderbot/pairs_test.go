@@ -1,0 +1,44 @@
+package main
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim"
+	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
+)
+
+// gapsInBoth are the pairs of each built-in scenario, by the number of the first call, in
+// whose union a gap remains.
+var gapsInBoth = map[string]map[int]bool{ //nolint:gochecknoglobals // a table
+}
+
+// mergePairs makes the union of each pair of calls, and lets the referee judge it.
+func (r *rig) mergePairs(t *testing.T, result teamsim.Result, gaps map[int]bool) (reports []referee.UnionReport) {
+	t.Helper()
+	dir := filepath.Dir(r.config.File)
+	for _, c := range result.Calls {
+		if c.Pair < c.Number {
+			continue
+		}
+		other := result.Calls[c.Pair-1]
+		out := filepath.Join(t.TempDir(), "union-"+strconv.Itoa(c.Number))
+		code, said := command(dir, "recordings", "merge", c.ID, other.ID, "--out", out)
+		if code != 0 {
+			t.Errorf("pair %d: %s", c.Number, strings.TrimSpace(said))
+			continue
+		}
+		t.Logf("pair %d: %s", c.Number, said)
+		report := r.sim.JudgeUnion(r.config.Archive, out, c.ID, other.ID)
+		for _, v := range report.Violations {
+			t.Errorf("pair %d: %s", c.Number, v)
+		}
+		if remains := report.GapSamples > 0; remains != gaps[c.Number] {
+			t.Errorf("pair %d: %d samples are missing in both", c.Number, report.GapSamples)
+		}
+		reports = append(reports, report)
+	}
+	return reports
+}
