@@ -49,19 +49,40 @@ func (u *uniting) align(clockAlone bool) error {
 	if clockAlone {
 		return nil
 	}
-	id, places, sure := u.places()
-	var lags []int64
+	// Where nothing is heard in what both have by their media times, they may have
+	// something else in common.
+	for _, sure := range []bool{true, false} {
+		id, places := u.places(sure)
+		lags, err := u.compare(id, places)
+		if err != nil {
+			return err
+		}
+		if u.Clock.Compared == 0 {
+			continue
+		}
+		if err = u.Clock.agree(lags); err != nil && sure {
+			return err
+		}
+		break
+	}
+	u.place(u.Clock.ShiftSamples)
+	return nil
+}
+
+// compare listens to both at places, and returns where they sound alike by how much the
+// second is later than its media time says.
+func (u *uniting) compare(id string, places []int64) (lags []int64, err error) {
 	ears := [2]*ear{{u: u, side: 0, id: id}, {u: u, side: 1, id: id}}
 	defer ears[0].close()
 	defer ears[1].close()
 	for _, at := range places {
 		a, err := ears[0].hear(at, probeSamples)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		b, err := ears[1].hear(at-probeReach, probeSamples+2*probeReach)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if loudness(a) < probeLoud || loudness(b) < probeLoud {
 			continue
@@ -71,14 +92,7 @@ func (u *uniting) align(clockAlone bool) error {
 			lags = append(lags, lag)
 		}
 	}
-	if u.Clock.Compared == 0 {
-		return nil
-	}
-	if err := u.Clock.agree(lags); err != nil && sure {
-		return err
-	}
-	u.place(u.Clock.ShiftSamples)
-	return nil
+	return lags, nil
 }
 
 // agree takes the lag in the middle, if enough of the places agree on it.
@@ -98,18 +112,9 @@ func (c *UnionClock) agree(lags []int64) error {
 }
 
 // places are where both calls have samples of a track, evenly over the time: of the track
-// of which both have most. Where there is none, by their media times, they are where one
-// has samples, and it is not sure that the other has them.
-func (u *uniting) places() (id string, at []int64, sure bool) {
-	for _, sure = range []bool{true, false} {
-		if id, at = u.placesOf(sure); len(at) > 0 {
-			break
-		}
-	}
-	return id, at, sure
-}
-
-func (u *uniting) placesOf(sure bool) (id string, at []int64) {
+// of which both have most. Where it is not to be sure, they are where the first has
+// samples, while the second was there.
+func (u *uniting) places(sure bool) (id string, at []int64) {
 	var most []extent
 	tried := map[string]bool{}
 	for _, k := range u.takes {

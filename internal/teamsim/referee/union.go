@@ -198,7 +198,8 @@ type evidence struct {
 }
 
 // evidence of a stream. A speaker was silent as long as recording went on, nothing came of
-// him, and nothing of what was lost was his.
+// him, and nothing of what was lost was his. Where all that came of him is lost, nobody
+// can say when that was.
 func (h *holding) evidence(of host.Stream) evidence {
 	var own evidence
 	var open, lost []extent
@@ -209,7 +210,7 @@ func (h *holding) evidence(of host.Stream) evidence {
 		}
 		open = slices.Concat(open, s.stored, s.absent, s.silent)
 	}
-	if of.Kind != host.KindUnmixed {
+	if of.Kind != host.KindUnmixed || h.stray[of] {
 		return own
 	}
 	for _, g := range h.truth.rec.Gaps {

@@ -1,6 +1,8 @@
 package referee
 
 import (
+	"slices"
+
 	"github.com/recorderbot/recorderbot/internal/teamsim/host"
 )
 
@@ -37,36 +39,28 @@ func (u *unionJudge) film(t *unionTrack, of host.Stream) {
 		return
 	}
 	all := u.seen(of)
-	sets, before := f.sets, (*seen)(nil)
+	sets, before := f.sets, []int{} // the frames that the one before may be: the two may have been sent the same
 	there := map[int64]bool{}
 	for i := range f.pictures {
 		p := &f.pictures[i]
-		at := t.MediaTime + p.time
-		k := -1
-		for n := range all { // of two that are the same, the one of the side at hand
-			s := &all[n]
-			if distance(s.at, at) > p.tick || !s.unit.same(&p.accessUnit) || before != nil && s.side != before.side && !s.Picture.Key {
-				continue
-			}
-			if k < 0 || before != nil && s.side == before.side {
-				k = n
+		var may []int
+		for k := range all {
+			s := &all[k]
+			goesOn := k > 0 && all[k-1].side == s.side && slices.Contains(before, k-1)
+			if distance(s.at, t.MediaTime+p.time) <= p.tick && s.unit.same(&p.accessUnit) && (s.Picture.Key || goesOn) {
+				may = append(may, k)
 			}
 		}
-		if k < 0 {
-			u.breach("frame %d of %s, at %d, is none that either could show then, or follows one of the other's and is no key frame", i, t.ID, at)
+		if len(may) == 0 {
+			u.breach("frame %d of %s, at %d, is none that either could show then, or builds on another than the one before it", i, t.ID, t.MediaTime+p.time)
 			return
 		}
-		s := &all[k]
-		goesOn := before != nil && before.side == s.side && u.next(all, before) == s
-		if !s.Picture.Key && !goesOn {
-			u.breach("frame %d of %s builds on another than the one before it", i, t.ID)
-		}
+		s := &all[may[0]]
 		sets = replaced(sets, p.sets)
 		if s.Picture.Key && !holds(sets, s.unit.sets) {
 			u.breach("the parameter sets of key frame %d of %s are not there", i, t.ID)
 		}
-		there[s.at] = true
-		before = s
+		there[s.at], before = true, may
 	}
 	for i := range all {
 		if s := &all[i]; !u.near(there, s.at) {
@@ -104,14 +98,4 @@ func (u *unionJudge) seen(of host.Stream) (all []seen) {
 		}
 	}
 	return all
-}
-
-// next is the frame of the same side that follows one; nil: there is none.
-func (u *unionJudge) next(all []seen, s *seen) *seen {
-	for i := range all {
-		if &all[i] == s && i+1 < len(all) && all[i+1].side == s.side {
-			return &all[i+1]
-		}
-	}
-	return nil
 }
