@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,6 +60,25 @@ func (r *rig) mergePairs(t *testing.T, result teamsim.Result, gaps map[int]bool)
 			t.Errorf("pair %d: %d samples are missing in both", c.Number, report.GapSamples)
 		}
 		reports = append(reports, report)
+		r.linked(t, c.ID, other.ID, "sameParticipant, pairedRecorder, callChain")
+		if code, said = command(dir, "recordings", "list", "--conversation", c.Chain); code != 0 || !strings.Contains(said, c.ID) || !strings.Contains(said, other.ID) {
+			t.Errorf("pair %d: the list of the conversation: %d, %s", c.Number, code, said)
+		}
 	}
 	return reports
 }
+
+// linked demands that each of two calls is shown as related to the other, by these links.
+func (r *rig) linked(t *testing.T, a, b, links string) {
+	t.Helper()
+	for _, ids := range [][2]string{{a, b}, {b, a}} {
+		code, said := command(filepath.Dir(r.config.File), "recordings", "show", ids[0])
+		want := regexp.MustCompile(`(?m)^related call +` + ids[1] + ` .*\(` + links + `(, thread)?\)$`)
+		if code != 0 || !want.MatchString(said) {
+			t.Errorf("%s is not related to %s by %s: %d\n%s", ids[0], ids[1], links, code, said)
+		}
+	}
+}
+
+// refereeLimits are those of a rig's bot.
+func refereeLimits(r *rig) referee.Limits { return referee.Limits{Bridge: r.cfg.bridge} }

@@ -105,21 +105,21 @@ type UnionFolder struct {
 // new folder. It takes folders that are sound, of one conversation, and that can be laid
 // beside each other: by what is heard in both (byClock: by their clocks alone).
 func Unite(ctx context.Context, first, second []UnionFolder, out string, byClock bool) (*Union, error) {
-	u := &uniting{ctx: ctx, Union: Union{Version: 1, Tracks: []UnionTrack{}, Participants: []Participant{}}}
-	for i, folders := range [][]UnionFolder{first, second} {
-		if err := u.read(i, folders); err != nil {
-			return nil, fmt.Errorf("uniting: %w", err)
-		}
-	}
-	if err := u.check(); err != nil {
-		return nil, fmt.Errorf("uniting: %w", err)
-	}
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return nil, fmt.Errorf("uniting: %w", err)
 	}
-	if _, err = os.Lstat(out); err == nil {
+	if _, err = os.Lstat(out); err == nil { // before the work; what comes meanwhile is for Publish
 		return nil, fmt.Errorf("uniting: %s: %w", out, os.ErrExist)
+	}
+	u := &uniting{ctx: ctx, Union: Union{Version: 1, Tracks: []UnionTrack{}, Participants: []Participant{}}}
+	for i, folders := range [][]UnionFolder{first, second} {
+		if err = u.read(i, folders); err != nil {
+			return nil, fmt.Errorf("uniting: %w", err)
+		}
+	}
+	if err = u.check(); err != nil {
+		return nil, fmt.Errorf("uniting: %w", err)
 	}
 	if err = u.align(byClock); err != nil {
 		return nil, fmt.Errorf("uniting: %w", err)
