@@ -67,17 +67,18 @@ func (cmd recordingsMerge) Run(c *console) error {
 }
 
 // unionOf finds the recordings that an argument names.
-func unionOf(c *console, config, arg string) (all []archive.UnionFolder, err error) {
+func unionOf(c *console, config, arg string) ([]archive.UnionFolder, error) {
 	if strings.ContainsAny(arg, `/`+string(os.PathSeparator)) {
-		if info, err := os.Stat(arg); err != nil || !info.IsDir() {
+		if info, lost := os.Stat(arg); lost != nil || !info.IsDir() {
 			return nil, fmt.Errorf("%s is no folder of a recording", arg)
 		}
 		return []archive.UnionFolder{{Path: arg}}, nil
 	}
-	err = withCatalogue(c, config, func(cat *catalogue.Catalogue, archiveDir string) error {
-		found, err := cat.Find(c.ctx, arg)
-		if err != nil {
-			return err
+	var all []archive.UnionFolder
+	err := withCatalogue(c, config, func(cat *catalogue.Catalogue, archiveDir string) error {
+		found, lost := cat.Find(c.ctx, arg)
+		if lost != nil {
+			return lost
 		}
 		for _, r := range found {
 			switch {

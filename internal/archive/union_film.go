@@ -65,7 +65,7 @@ func (u *uniting) movedBy(t *take) int64 {
 
 // reels looks at what of a file can be shown, and how far apart its frames are mostly.
 func (t *take) reels(tr *Track, moved int64) (reels []reel, spacing int64, err error) {
-	file, err := os.Open(filepath.Join(t.folder, tr.File)) //nolint:gosec // G304: the caller names the folder
+	file, err := os.Open(filepath.Join(t.folder, tr.File))
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading a track: %w", err)
 	}
@@ -270,7 +270,7 @@ func (r *rushes) frame(number int, fresh bool) ([]byte, error) {
 func (r *rushes) learn(annexB []byte) (own bool) {
 	code := []byte{0, 0, 0, 1} // of four bytes, as a reader yields them
 	var sps, pps []byte
-	for _, unit := range bytes.Split(annexB, code) {
+	for unit := range bytes.SplitSeq(annexB, code) {
 		if len(unit) == 0 {
 			continue
 		}

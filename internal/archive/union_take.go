@@ -202,8 +202,9 @@ func (t *take) quiet(from, to int64) []stretch {
 		}
 		for _, g := range tr.Gaps {
 			at := t.starts(tr) - t.at + g.AtSample
-			if at, end := max(at, from), min(at+g.Samples, to); g.Cause != timeline.Idle && at < end {
-				missing = append(missing, Gap{AtSample: at - from, Samples: end - at})
+			begin, end := max(at, from), min(at+g.Samples, to)
+			if g.Cause != timeline.Idle && begin < end {
+				missing = append(missing, Gap{AtSample: begin - from, Samples: end - begin})
 			}
 		}
 	}
