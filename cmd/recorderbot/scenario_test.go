@@ -53,6 +53,7 @@ func (r *rig) rejections(t *testing.T) map[recorder.Cause]int {
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]int{
+		"conversations":          {"recorded": 9},
 		"ended-before-consent":   {"notRecorded": 4},
 		"demo":                   {"recorded": 1},
 		"everything":             {"recorded": 2},

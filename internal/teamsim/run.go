@@ -243,6 +243,9 @@ func (p *player) happen(call *cloud.Call, do string) {
 		if _, err := call.Join(cloud.Participant{ID: joiningParticipant, User: joiningParticipant, Name: "Joining User", SourceID: 4343}); err != nil {
 			p.fault("call %s: %v", call.ID(), err)
 		}
+	case "transfer":
+		call.TellState("transferring")
+		call.TellState("transferAccepted")
 	case "rotateKeys", "replaceKeys":
 		if err := c.RotateKeys(do == "rotateKeys"); err != nil {
 			p.fault("%v", err)

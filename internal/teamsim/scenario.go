@@ -195,12 +195,13 @@ type Happening struct {
 	When  cloud.Milestone `yaml:"when"` // default established
 	After time.Duration   `yaml:"after"`
 	// Do is hold, resume, phoneJoins, phoneLeaves, share, unshare, group (another
-	// participant of the policy joins), rotateKeys or replaceKeys.
+	// participant of the policy joins), transfer (the states transferring and
+	// transferAccepted are told), rotateKeys or replaceKeys.
 	Do string `yaml:"do"`
 }
 
 func doings() []string {
-	return []string{"hold", "resume", "phoneJoins", "phoneLeaves", "share", "unshare", "group", "rotateKeys", "replaceKeys"}
+	return []string{"hold", "resume", "phoneJoins", "phoneLeaves", "share", "unshare", "group", "transfer", "rotateKeys", "replaceKeys"}
 }
 
 // ReadScenario reads a scenario strictly and says all that is wrong with it.

@@ -79,7 +79,7 @@ type CallSpec struct {
 // after the bot has replied to the one before.
 type Delivery struct {
 	// Of is the notification: invite, establishing, established, roster,
-	// operation, terminating, deleted, joining, left.
+	// operation, state, terminating, deleted, joining, left.
 	Of string `yaml:"of"`
 	// Times is how many such notifications are bent; default 1, negative: all.
 	Times int `yaml:"times"`
@@ -103,6 +103,7 @@ const (
 	OfEstablished  = "established"
 	OfRoster       = "roster"
 	OfOperation    = "operation"
+	OfState        = "state"
 	OfTerminating  = "terminating"
 	OfDeleted      = "deleted"
 	OfJoining      = "joining"
@@ -110,7 +111,7 @@ const (
 )
 
 func (d Delivery) check() error {
-	known := []string{OfInvite, OfEstablishing, OfEstablished, OfRoster, OfOperation, OfTerminating, OfDeleted, OfJoining, OfLeft}
+	known := []string{OfInvite, OfEstablishing, OfEstablished, OfRoster, OfOperation, OfState, OfTerminating, OfDeleted, OfJoining, OfLeft}
 	if !slices.Contains(known, d.Of) {
 		return fmt.Errorf("of %q is none of %v", d.Of, known)
 	}
