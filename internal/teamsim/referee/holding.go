@@ -15,7 +15,6 @@ type holding struct {
 	sounds  []*content // by stream
 	sights  []*gallery
 	unmixed bool
-	stray   map[host.Stream]bool // those of which nothing came, and something is missing
 }
 
 // judgeContent compares what was archived with what was sent.
@@ -63,7 +62,7 @@ func (j *judge) hold(c *call, r *CallReport) *holding {
 		streams = append(streams, host.StreamRecord{Stream: host.Stream{Kind: host.KindMixed}, Audio: rec.Audio})
 	}
 	r.Streams = make([]StreamReport, len(streams))
-	h := &holding{unmixed: rec.Unmixed, stray: make(map[host.Stream]bool)}
+	h := &holding{unmixed: rec.Unmixed}
 	for i, s := range streams {
 		report := &r.Streams[i]
 		report.Kind, report.Source = s.Kind, s.Source
@@ -140,7 +139,6 @@ func (h *holding) sound(m *manifest, tr track) []int16 {
 // missing, and nothing else.
 func (h *holding) stranger(m *manifest, tr track, pcm []int16) {
 	z := zeros(pcm)
-	h.stray[tr.stream()] = true
 	switch {
 	case z < len(pcm):
 		h.breach(4, KindStreamUnknown, m, "%s holds sound of source %d (%s); nothing was sent of it", tr.File, tr.SourceID, tr.Mode)

@@ -198,8 +198,7 @@ type evidence struct {
 }
 
 // evidence of a stream. A speaker was silent as long as recording went on, nothing came of
-// him, and nothing of what was lost was his. Where all that came of him is lost, nobody
-// can say when that was.
+// him, and nothing of what was lost was his.
 func (h *holding) evidence(of host.Stream) evidence {
 	var own evidence
 	var open, lost []extent
@@ -210,7 +209,7 @@ func (h *holding) evidence(of host.Stream) evidence {
 		}
 		open = slices.Concat(open, s.stored, s.absent, s.silent)
 	}
-	if of.Kind != host.KindUnmixed || h.stray[of] {
+	if of.Kind != host.KindUnmixed {
 		return own
 	}
 	for _, g := range h.truth.rec.Gaps {
