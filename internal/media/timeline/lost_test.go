@@ -32,7 +32,9 @@ func TestLostBehindSilence(t *testing.T) {
 			[2]int64{100, 20},
 			[]timeline.Gap{
 				{Samples: 20 * fs, Cause: timeline.Idle},
-				{AtSample: 50 * fs, Samples: 50 * fs, Cause: timeline.Idle}, {AtSample: 100 * fs, Samples: 20 * fs, Frames: 20, Cause: "overflow"}, {AtSample: 120 * fs, Samples: 10 * fs, Cause: timeline.Idle},
+				{AtSample: 50 * fs, Samples: 50 * fs, Cause: timeline.Idle},
+				{AtSample: 100 * fs, Samples: 20 * fs, Frames: 20, Cause: "overflow"},
+				{AtSample: 120 * fs, Samples: 10 * fs, Cause: timeline.Idle},
 			},
 			170 * fs,
 		},
@@ -41,7 +43,8 @@ func TestLostBehindSilence(t *testing.T) {
 			[2]int64{100, 20},
 			[]timeline.Gap{
 				{Samples: 20 * fs, Cause: timeline.Idle},
-				{AtSample: 50 * fs, Samples: 50 * fs, Cause: timeline.Idle}, {AtSample: 100 * fs, Samples: 20 * fs, Frames: 20, Cause: "overflow"},
+				{AtSample: 50 * fs, Samples: 50 * fs, Cause: timeline.Idle},
+				{AtSample: 100 * fs, Samples: 20 * fs, Frames: 20, Cause: "overflow"},
 			},
 			120 * fs,
 		},
