@@ -35,7 +35,8 @@ const (
 
 	probeSamples = frame.SampleRate / 2  // of a place that is compared
 	probeReach   = 2 * frame.SampleRate  // how far off it may be in the other
-	probes       = 12                    // places that are compared
+	probes       = 12                    // places that are compared, mostly
+	probeProof   = 4                     // so many that do not sound alike are proof of that
 	probeCoarse  = 8                     // samples that are one, at first sight
 	probeLoud    = 30                    // the least loudness, as the root of the mean square
 	probeAlike   = 0.7                   // how like the two must be, of 1
@@ -49,23 +50,24 @@ func (u *uniting) align(clockAlone bool) error {
 	if clockAlone {
 		return nil
 	}
-	// Where nothing is heard in what both have by their media times, they may have
+	// Where little is heard in what both have by their media times, they may have
 	// something else in common.
 	for _, sure := range []bool{true, false} {
+		u.Clock = UnionClock{By: byClock}
 		id, places := u.places(sure)
 		lags, err := u.compare(id, places)
 		if err != nil {
 			return err
 		}
-		if u.Clock.Compared == 0 {
-			continue
+		err = u.Clock.agree(lags)
+		if err == nil {
+			u.place(u.Clock.ShiftSamples)
+			return nil
 		}
-		if err = u.Clock.agree(lags); err != nil && sure {
+		if sure && u.Clock.Compared >= probeProof {
 			return err
 		}
-		break
 	}
-	u.place(u.Clock.ShiftSamples)
 	return nil
 }
 
@@ -129,7 +131,7 @@ func (u *uniting) places(sure bool) (id string, at []int64) {
 			}
 		}
 	}
-	step := max(probeSamples, total(most)/probes)
+	step := max(probeSamples/2, total(most)/probes)
 	next := step / 4
 	for _, e := range most {
 		for ; next+probeSamples <= e.to-e.from; next += step {
