@@ -38,8 +38,8 @@ func TestRefereeOfUnions(t *testing.T) {
 		"there are two tracks of":             func(u *unionText, _ string) { u.Tracks = append(u.Tracks, u.Tracks[0]) },
 		"is not what was sent":                func(u *unionText, _ string) { audio(u).MediaTime += 200_000 },
 		"begins between two samples":          func(u *unionText, _ string) { audio(u).MediaTime++ },
-		"which does not have them":            func(u *unionText, _ string) { audio(u).Parts[1].From = 0 },
-		"is missing in both, and not zero":    func(u *unionText, _ string) { audio(u).Parts[1].From = -1 },
+		"which does not have them":            func(u *unionText, _ string) { audio(u).from(func(i int) int { return 1 - i }) },
+		"is missing in both, and not zero":    func(u *unionText, _ string) { audio(u).from(func(int) int { return -1 }) },
 		"does not follow sample":              func(u *unionText, _ string) { audio(u).Parts[1].AtSample++ },
 		"the parts are":                       func(u *unionText, _ string) { audio(u).Parts = audio(u).Parts[:1] },
 		"samples, not":                        func(u *unionText, _ string) { audio(u).Samples++ },
@@ -102,6 +102,13 @@ type trackText struct {
 		From     int   `json:"from"`
 	} `json:"parts"`
 	Frames int64 `json:"frames"`
+}
+
+// from changes what all parts are said to be from.
+func (t *trackText) from(other func(int) int) {
+	for i := range t.Parts {
+		t.Parts[i].From = other(t.Parts[i].From)
+	}
 }
 
 func (u *unionText) track(id string) *trackText {
