@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -58,6 +59,16 @@ func (r *rig) mergePairs(t *testing.T, result teamsim.Result, gaps map[int]bool)
 		}
 		if remains := report.GapSamples > 0; remains != gaps[c.Number] {
 			t.Errorf("pair %d: %d samples are missing in both", c.Number, report.GapSamples)
+		}
+		files, err := filepath.Glob(filepath.Join(out, "*.[fm][lp][a4]*"))
+		if err != nil || len(files) == 0 {
+			t.Errorf("pair %d: %v, %v", c.Number, files, err)
+		}
+		for _, name := range files { // the time base of the file: two frames may be closer than what a rate says
+			said, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", name, "-vsync", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput()
+			if err != nil || len(said) > 0 {
+				t.Errorf("pair %d: ffmpeg on %s: %v, %s", c.Number, filepath.Base(name), err, said)
+			}
 		}
 		reports = append(reports, report)
 		r.linked(t, c.ID, other.ID, "sameParticipant, pairedRecorder, callChain")
