@@ -323,7 +323,9 @@ func (b *bot) makeCallbacks(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("endpoints.caFile: %w", err)
 	}
-	b.receiver = &receiver{durable: b.catalogue.Durable, log: b.log.Named("callbacks")}
+	b.receiver = &receiver{
+		durable: b.catalogue.Durable, webhook: b.cfg.callbackURI(), newBot: b.cfg.Recording.NewBot, joins: newJoins(b.metrics), log: b.log.Named("callbacks"),
+	}
 	b.callbacks, err = callbacks.New(callbacks.Options{
 		AppID: b.cfg.App.ID, Tenants: b.cfg.App.Tenants, OpenIDConfigurationURL: e.OpenIDConfiguration, Issuers: e.Issuers, CA: pool,
 		Receiver: b.receiver, Registerer: b.metrics, Log: b.log.Named("callbacks"),

@@ -126,7 +126,10 @@ type RecordingConfig struct {
 	// so that a long call is archived while it goes on; 0: as long as the call.
 	PartLength          Duration `yaml:"partLength"`
 	ParticipantCapacity int      `yaml:"participantCapacity"`
-	OnFailure           string   `yaml:"onFailure"` // leave or stay
+	// NewBot is the webhook of another bot: while this one drains, whoever joins a call of
+	// its is sent there. Empty: its calls take them on as long as they record.
+	NewBot    string `yaml:"newBot"`
+	OnFailure string `yaml:"onFailure"` // leave or stay
 }
 
 // CapacityConfig says when no further call is taken: its invite is rejected as

@@ -52,12 +52,17 @@ func (c *configCheck) publicURL() {
 		c.fault(key, "is missing", remedy)
 		return
 	}
-	u, err := url.Parse(c.cfg.PublicURL)
+	c.reachable(key, c.cfg.PublicURL, remedy)
+}
+
+// reachable checks an address that Teams is given.
+func (c *configCheck) reachable(key, address, remedy string) {
+	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "":
-		c.fault(key, shown(c.cfg.PublicURL)+" is not a URL", remedy)
+		c.fault(key, shown(address)+" is not a URL", remedy)
 	case u.Scheme != "https":
-		c.fault(key, shown(c.cfg.PublicURL)+" is not https, and Teams accepts no other callbackUri", remedy)
+		c.fault(key, shown(address)+" is not https, and Teams accepts no other callbackUri", remedy)
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		c.fault(key, "has a query, a fragment or a user", remedy)
 	}
@@ -160,6 +165,9 @@ func (c *configCheck) recording() {
 	}
 	if d := time.Duration(r.PartLength); d != 0 && (d < time.Minute || d > 24*time.Hour) {
 		c.fault("recording.partLength", fmt.Sprintf("%v is neither 0s nor between 1m and 24h", d), "write 1h, or 0s for one recording however long the call is")
+	}
+	if r.NewBot != "" {
+		c.reachable("recording.newBot", r.NewBot, "write the webhook of another bot, as https://bot-2.example.com/api/calls, or nothing")
 	}
 	if r.ParticipantCapacity < 0 || r.ParticipantCapacity > 1<<31-1 {
 		c.fault("recording.participantCapacity", fmt.Sprintf("%d is out of range", r.ParticipantCapacity), "write 0 (no grouping) or about 100")

@@ -68,3 +68,25 @@ func TestLongCallInParts(t *testing.T) {
 		t.Error("nothing was archived while the call went on")
 	}
 }
+
+// TestEverythingInParts: speakers apart, cameras and screens go on in another recording
+// too, and each frame is in one of them: in its film, or, before the first key frame,
+// beside it.
+func TestEverythingInParts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, everything(), func(c *Config) { c.Recording.PartLength = Duration(time.Second) })
+	r.start(t)
+	if _, err := r.sim.Run(t.Context(), r.config.URL); err != nil {
+		t.Fatal(err)
+	}
+	r.stop(t)
+	report := r.sim.Judge(r.config.Archive, nil, referee.Limits{Bridge: r.cfg.bridge})
+	for _, v := range report.Violations {
+		t.Error(v)
+	}
+	if report.Recordings < 3 || report.FramesSent == 0 || report.FramesSent != report.FramesStored+report.FramesUndecodable || report.SamplesSent != report.SamplesStored {
+		t.Errorf("%d recordings; of %d frames of video %d are in films, %d beside them; of %d samples %d",
+			report.Recordings, report.FramesSent, report.FramesStored, report.FramesUndecodable, report.SamplesSent, report.SamplesStored)
+	}
+	r.proof(t)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/callbacks"
@@ -18,6 +19,9 @@ import (
 type receiver struct {
 	registry *recorder.Registry
 	durable  func(context.Context) error // the catalogue's
+	webhook  string                      // ours
+	newBot   string                      // of the bot that takes what we don't while we drain; may be empty
+	joins    *prometheus.CounterVec      // reply
 	log      *zap.Logger
 }
 
@@ -115,23 +119,4 @@ type notificationData struct {
 	Kind   string `json:"kind"`
 	Change string `json:"change"`
 	Raw    string `json:"raw"` // resource data as received, less tokens
-}
-
-// Joining accepts a participant of the same policy into a live call, as
-// participantCapacity in our answer promised, and turns down all others. It
-// answers the same way however often it is asked.
-func (r *receiver) Joining(_ context.Context, from callbacks.Caller, n graph.Notification) ([]byte, error) {
-	if err := r.owned(from, &n); err != nil {
-		return nil, err
-	}
-	if r.registry.Frozen() { // the next process knows
-		return nil, fmt.Errorf("%w: the calls are being handed over", callbacks.ErrBusy)
-	}
-	// A call that records no more must not take anybody on: turned down, Teams
-	// sends an invite of its own.
-	accept := r.registry.Records(n.Call) && !r.registry.Draining()
-	if err := r.note(&n); err != nil {
-		accept = false
-	}
-	return graph.JoinReply(accept), nil
 }

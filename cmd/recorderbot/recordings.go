@@ -84,7 +84,7 @@ func (cmd recordingsList) Run(c *console) error {
 		for _, r := range all {
 			lasted, missing := "-", "-"
 			if r.ID != "" {
-				lasted, missing = length(r.Samples+gapsBeyond(r)), length(r.GapSamples)
+				lasted, missing = lengthOf(r), length(r.GapSamples)
 			}
 			row := []string{r.ID, clockTime(r.InvitedAt), lasted, missing, r.Outcome, string(r.Cause), string(r.State), strings.Join(r.Flags, ","), r.ObservedUser, string(r.Call)}
 			for i := range row {
@@ -96,13 +96,16 @@ func (cmd recordingsList) Run(c *console) error {
 	})
 }
 
-// gapsBeyond is what the gaps add to the stored samples while a recording is
-// not archived: then its samples are those stored, and later all of them.
-func gapsBeyond(r catalogue.Recording) int64 {
-	if r.State == catalogue.StateArchived {
-		return 0
+// lengthOf is how long a recording is: by the archive, which knows how its tracks lie
+// beside each other. Until it is there its samples are those stored, of all tracks.
+func lengthOf(r catalogue.Recording) string {
+	if r.State == catalogue.StateArchived && r.EndedAt.After(r.StartedAt) {
+		return r.EndedAt.Sub(r.StartedAt).Round(time.Millisecond).String()
 	}
-	return r.GapSamples
+	if r.State == catalogue.StateArchived {
+		return length(r.Samples)
+	}
+	return length(r.Samples + r.GapSamples)
 }
 
 func writeJSONLines[T any](out io.Writer, all []T) error {
@@ -123,7 +126,8 @@ func clockTime(t time.Time) string {
 }
 
 func length(samples int64) string {
-	return (time.Duration(samples) * time.Second / frame.SampleRate).Round(time.Millisecond).String()
+	whole, rest := samples/frame.SampleRate, samples%frame.SampleRate // of many tracks they are a week
+	return (time.Duration(whole)*time.Second + time.Duration(rest)*time.Second/frame.SampleRate).Round(time.Millisecond).String()
 }
 
 type recordingsShow struct {
@@ -181,7 +185,7 @@ func showRecording(w io.Writer, r catalogue.Recording, archiveDir string) {
 		{"path", folderOf(archiveDir, r)},
 		{"manifest", r.ManifestSHA256},
 		{"started", clockTime(r.StartedAt)},
-		{"length", length(r.Samples + gapsBeyond(r))},
+		{"length", lengthOf(r)},
 		{"gaps", length(r.GapSamples)},
 		{"discarded frames", fmt.Sprint(r.Discarded)},
 		{"flags", strings.Join(r.Flags, ", ")},
@@ -257,7 +261,7 @@ func brief(data json.RawMessage, whole bool) string {
 type recordingsExport struct {
 	Config    string `default:"recorderbot.yaml" help:"Configuration file."`
 	Recording string `arg:"" help:"The recording's ID, or that of a call with one."`
-	Track     string `default:"audio-mixed" help:"The track's ID in the manifest."`
+	Track     string `help:"The track's ID in the manifest, or mix. Without it: all speakers together."`
 	Out       string `required:"" help:"The WAV file to write; it must not exist."`
 }
 

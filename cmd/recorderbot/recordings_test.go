@@ -122,3 +122,23 @@ func TestExportAsksWhich(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 }
+
+// TestLengthOf: however many tracks a recording has, it is as long as one of them.
+func TestLengthOf(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
+	const day = 24 * 3600 * 16000
+	for name, tt := range map[string]struct {
+		r    catalogue.Recording
+		want string
+	}{
+		"archived":         {catalogue.Recording{State: catalogue.StateArchived, Samples: 5 * 16000, StartedAt: at, EndedAt: at.Add(2*time.Second + 62500)}, "2s"},
+		"archived, empty":  {catalogue.Recording{State: catalogue.StateArchived, StartedAt: at, EndedAt: at}, "0s"},
+		"sealed":           {catalogue.Recording{State: catalogue.StateSealed, Samples: 16000, GapSamples: 8000, StartedAt: at, EndedAt: at.Add(time.Minute)}, "1.5s"},
+		"a week of tracks": {catalogue.Recording{State: catalogue.StateSealed, Samples: 50 * day, GapSamples: 1}, "1200h0m0s"},
+	} {
+		if got := lengthOf(tt.r); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}

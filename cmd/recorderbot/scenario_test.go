@@ -64,6 +64,7 @@ func TestScenarios(t *testing.T) {
 		"hundred-calls":          {"recorded": 100},
 		"link-cut":               {"recorded": 4},
 		"lost-established":       {"recorded": 2},
+		"new-bot":                {"failed": 1, "recorded": 2},
 		"no-host":                {"recorded": 4, "rejected": 1},
 		"not-policy":             {"recorded": 1, "rejected": 1},
 		"notifications":          {"recorded": 5},

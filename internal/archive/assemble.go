@@ -102,9 +102,11 @@ type assembly struct {
 	hidden string // the folder in the making
 	final  string
 	people *roster.History
-	films  map[string]mp4.Stats      // of the tracks of video that can be shown
-	mix    *Mix                      // nil: there is none
-	meters map[string]*quality.Meter // of the tracks of audio
+	films  map[string]mp4.Stats // of the tracks of video that can be shown
+	// mistimed counts the frames of video whose time was not believed.
+	mistimed uint64
+	mix      *Mix                      // nil: there is none
+	meters   map[string]*quality.Meter // of the tracks of audio
 }
 
 // Assemble makes, checks and publishes a recording's folder. If the folder is
@@ -194,7 +196,11 @@ func (a *assembly) make(ctx context.Context) (Result, error) {
 		do   func() error
 	}{
 		{"sweep", func() error { return durable.RemoveAll(a.hidden) }},
-		{"survey", func() (err error) { a.survey, err = takeSurvey(ctx, a.job); return err }},
+		{"survey", func() (err error) {
+			a.people = historyOf(a.job.Events)
+			a.survey, err = takeSurvey(ctx, a.job)
+			return err
+		}},
 		{"folder", func() error { return durable.MkdirAll(a.hidden, dirPerm) }},
 		{"preview", func() error { return a.preview(ctx) }},
 		{"tracks", func() error { return a.pass(ctx, a.openSink) }},
@@ -252,11 +258,13 @@ func (a *assembly) pass(ctx context.Context, open func(*timeline.Track) (sink, e
 // writeManifest hashes the files as they are read back from the disk and writes
 // the manifest over them.
 func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error) {
-	a.people = historyOf(a.job.Events)
 	m := a.manifest()
 	names := []string{EventsName}
 	for i := range m.Tracks {
 		names = append(names, m.Tracks[i].File)
+		if rest := m.Tracks[i].UndecodableFile; rest != "" {
+			names = append(names, rest)
+		}
 	}
 	if m.Mix = a.mix; m.Mix != nil {
 		names = append(names, MixName)
@@ -284,7 +292,7 @@ func (a *assembly) writeManifest(ctx context.Context) (*Manifest, string, error)
 
 func (a *assembly) result(m *Manifest, sum string) Result {
 	r := Result{
-		Path: a.final, ManifestSHA256: sum, Samples: m.Samples, GapSamples: m.GapSamples,
+		Path: a.final, ManifestSHA256: sum, Samples: m.Samples, GapSamples: m.missing(),
 		StartedAt: m.StartedAt, EndedAt: m.EndedAt, Tracks: m.Tracks, Flags: m.Flags,
 	}
 	for _, f := range m.Files {

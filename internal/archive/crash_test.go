@@ -11,7 +11,6 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/media/durable"
-	"github.com/recorderbot/recorderbot/internal/media/format"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -162,15 +161,8 @@ func TestReadBackCompares(t *testing.T) {
 					return nil
 				}
 				path := filepath.Join(a.Dir(), "."+recording+".part", "audio-mixed.flac")
-				file, err := durable.CreateHidden(path, 0o440)
-				if err != nil {
-					t.Fatal(err)
-				}
-				w, err := format.NewFLACWriter(file, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return errors.Join(w.PCM(spoil(toBytes(s.want["audio-mixed"]))), w.Close(), file.Commit())
+				writeFLAC(t, path, spoil(toBytes(s.want["audio-mixed"])))
+				return nil
 			})
 			if _, err := a.Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps)); !errors.Is(err, archive.ErrReadBack) {
 				t.Errorf("error %v, want %v", err, archive.ErrReadBack)

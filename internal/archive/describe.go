@@ -20,7 +20,7 @@ func (a *assembly) manifest() *Manifest {
 		ApplicationInstance: f.ApplicationInstance, Policy: f.Policy, Direction: f.Direction, Region: f.Region, Parties: f.Parties, Invite: f.Fields,
 		Outcome: j.Conclusion.Outcome.String(), Cause: j.Conclusion.Cause, Detail: j.Conclusion.Detail,
 		SampleRate: frame.SampleRate, FramesDiscarded: j.report().Discarded,
-		RecordsDamaged: s.damaged, FramesRepeated: s.summary.Duplicates, FramesMistimed: s.summary.AbsurdTimes, FramesUnclaimed: s.summary.Unclaimed,
+		RecordsDamaged: s.damaged, FramesRepeated: s.summary.Duplicates, FramesMistimed: s.summary.AbsurdTimes + a.mistimed, FramesUnclaimed: s.summary.Unclaimed,
 		Permit: s.permit.Evidence,
 		Seal: Seal{
 			At: clean(s.sealAt), FirstSeq: s.seal.FirstSeq, StoredSeq: s.seal.StoredSeq, LastSeq: s.seal.LastSeq,
@@ -36,12 +36,15 @@ func (a *assembly) manifest() *Manifest {
 	m.Permit.At = clean(m.Permit.At)
 	m.StartedAt, m.EndedAt = s.started(), s.started()
 	for i := range s.summary.Tracks {
-		t := a.track(&s.summary.Tracks[i], m.StartedAt)
+		t := a.track(&s.summary.Tracks[i], s.started())
 		m.Tracks = append(m.Tracks, t)
 		m.Samples += t.Samples
 		m.StoredSamples += t.StoredSamples
 		m.GapSamples += t.GapSamples
-		if end := t.StartsAt.Add(length(t.Samples)); end.After(m.EndedAt) {
+		if t.StartsAt.Before(m.StartedAt) {
+			m.StartedAt = t.StartsAt // a camera may be there before anybody speaks
+		}
+		if end := t.StartsAt.Add(max(length(t.Samples), time.Duration(t.DurationTicks)*100)); end.After(m.EndedAt) {
 			m.EndedAt = end
 		}
 	}
@@ -53,13 +56,29 @@ func (a *assembly) manifest() *Manifest {
 	return m
 }
 
+// missing are the samples in gaps; a speaker who was silent misses nothing.
+func (m *Manifest) missing() int64 {
+	n := m.GapSamples
+	for i := range m.Tracks {
+		for _, g := range m.Tracks[i].Gaps {
+			if g.Cause == timeline.Idle {
+				n -= g.Samples
+			}
+		}
+	}
+	return n
+}
+
 // CauseContinues stands in the manifest of a recording that is archived while its call
 // goes on: the outcome is the recording's own then, and the call's is told by the
 // manifests of those behind it, and by the catalogue.
 const CauseContinues recorder.Cause = "continues"
 
-// ownOutcome is what the tracks alone say.
+// ownOutcome is what the recording alone says.
 func (m *Manifest) ownOutcome() recorder.Outcome {
+	if m.FramesUnclaimed > 0 {
+		return recorder.OutcomeRecordedWithGaps
+	}
 	for _, t := range m.Tracks {
 		for _, g := range t.Gaps {
 			if g.Cause != timeline.Idle {
@@ -108,6 +127,9 @@ func (a *assembly) track(t *timeline.Track, started time.Time) Track {
 		n.MediaTime, n.DurationTicks, n.Width, n.Height = f.Zero, f.Length, f.Width, f.Height
 		n.KeyFrames, n.DamagedFrames, n.UndecodableFrames = f.Keys, f.Damaged.Frames, f.Undecodable.Frames
 		n.StartsAt = frame.Time(f.Zero)
+		if f.Undecodable.Frames > 0 {
+			n.UndecodableFile = restFile(id)
+		}
 	} else if !t.Kind.Audio() {
 		n.UndecodableFrames = int64(t.Frames) //nolint:gosec // G115: counted one by one
 	}

@@ -18,7 +18,8 @@
 //
 //	audio-mixed.flac      all speakers; audio-<source>.flac where unmixed
 //	video-<source>.mp4    a camera's video, undecoded; screen-<source>.mp4 a shared
-//	                      screen's. Where no key frame came: .h264, Annex B
+//	                      screen's. Where no key frame came: .h264, Annex B, and of
+//	                      frames before the first one: -rest.h264
 //	events.jsonl          the call's journal and what the spool says beside media
 //	manifest.json         everything else; see [Manifest]
 //

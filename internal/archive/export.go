@@ -19,7 +19,8 @@ var ErrChanged = errors.New("archive: the folder is not what was published")
 
 // ExportWAV writes one track of audio of a folder as a WAV to the file dst, which
 // must not exist (else the error wraps fs.ErrExist), whole or not at all. track is
-// the track's ID, for example "audio-mixed"; empty means the only one there is.
+// the track's ID, for example "audio-mixed", or "mix"; empty means the one in which all
+// speakers are heard, or the only one there is.
 //
 // The whole folder must be what was published: an edited manifest, or a cut
 // journal, says that somebody was here. sum is the hash of its manifest that was
@@ -64,6 +65,12 @@ func exportWAV(ctx context.Context, folder, sum, track, dst string) error {
 func (m *Manifest) audioTrack(id string) (*Track, error) {
 	var ids []string
 	var found *Track
+	if m.Mix != nil {
+		if id == "" || id == mixID {
+			return &Track{ID: mixID, File: m.Mix.File, Samples: m.Mix.Samples}, nil
+		}
+		ids = append(ids, mixID)
+	}
 	for i := range m.Tracks {
 		if t := &m.Tracks[i]; t.Kind == "audio" {
 			ids = append(ids, t.ID)

@@ -292,3 +292,17 @@ func readManifest(tb testing.TB, folder string) *archive.Manifest {
 	}
 	return m
 }
+
+// archived assembles the script and lets the check go over it.
+func (s *script) archived(t *testing.T, outcome recorder.Outcome) (archive.Result, *archive.Manifest) {
+	t.Helper()
+	r, err := open(t).Assemble(t.Context(), s.job(t, outcome))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, findings := archive.CheckFolder(r.Path)
+	for _, f := range findings {
+		t.Error(f)
+	}
+	return r, m
+}

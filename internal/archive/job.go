@@ -117,7 +117,7 @@ type Result struct {
 	Path           string // the folder
 	ManifestSHA256 string // hex
 	Samples        int64
-	GapSamples     int64
+	GapSamples     int64 // missing; silence of a speaker is not
 	Bytes          int64 // of all files
 	StartedAt      time.Time
 	EndedAt        time.Time

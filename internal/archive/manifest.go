@@ -172,13 +172,14 @@ type Track struct {
 	// Of video. MediaTime is when the file's own timeline begins, on the clock of the
 	// audio; DurationTicks is how long it is, in ticks of 100 ns. Frames that are damaged
 	// refer to missing ones; undecodable ones came before any key frame, and are in no
-	// mp4.
+	// mp4: beside one they are in UndecodableFile, H.264, Annex B, as they came.
 	DurationTicks     int64              `json:"durationTicks,omitempty"`
 	Width             int                `json:"width,omitempty"`
 	Height            int                `json:"height,omitempty"`
 	KeyFrames         int64              `json:"keyFrames,omitempty"`
 	DamagedFrames     int64              `json:"damagedFrames,omitempty"`
 	UndecodableFrames int64              `json:"undecodableFrames,omitempty"`
+	UndecodableFile   string             `json:"undecodableFile,omitempty"`
 	Gaps              []Gap              `json:"gaps"`
 	Participants      []TrackParticipant `json:"participants"`
 }
@@ -318,6 +319,12 @@ func (m *Manifest) check() error {
 		if !files[t.File] {
 			fault = fmt.Sprintf("track %.140q: file %.140q is not listed", t.ID, t.File)
 		}
+		if rest := t.UndecodableFile; rest != "" && !files[rest] {
+			fault = fmt.Sprintf("track %.140q: file %.140q is not listed", t.ID, rest)
+		}
+	}
+	if m.Mix != nil && (m.Mix.File != MixName || !files[MixName]) {
+		fault = fmt.Sprintf("the mix: file %.140q is not listed", m.Mix.File)
 	}
 	if fault != "" {
 		return &ManifestError{fault}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format"
@@ -17,10 +16,17 @@ import (
 )
 
 // MixName is the file in which all speakers of an unmixed recording are heard together.
-const MixName = "mix.flac"
+const MixName = mixID + ".flac"
+
+// mixID stands for it where a track's ID is asked for.
+const mixID = "mix"
 
 // mixBlock is how many samples are mixed at a time.
 const mixBlock = 4096
+
+// readAhead is how many bytes of all tracks together are read at a time, but for the
+// least that is of use.
+const readAhead = 1 << 20
 
 // A Mix is the sum of all unmixed tracks: sample n of the mix is the sum of sample n of
 // each, or, where that does not fit 16 bits, the largest or smallest number that does.
@@ -42,6 +48,16 @@ func (a *assembly) mixed() (names []string) {
 	return names
 }
 
+// longest is how long the mix will be.
+func (a *assembly) longest() (samples int64) {
+	for i := range a.survey.summary.Tracks {
+		if t := &a.survey.summary.Tracks[i]; t.Kind == frame.UnmixedAudio {
+			samples = max(samples, t.Samples)
+		}
+	}
+	return samples
+}
+
 // makeMix writes the mix, where there is something to be mixed.
 func (a *assembly) makeMix(ctx context.Context) error {
 	names := a.mixed()
@@ -52,12 +68,7 @@ func (a *assembly) makeMix(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("beginning the mix: %w", err)
 	}
-	flac, err := format.NewFLACWriter(file, []format.Tag{
-		{Name: "RECORDING", Value: a.job.Recording},
-		{Name: "CALL", Value: string(a.job.Facts.Call)},
-		{Name: "TRACK", Value: "mix"},
-		{Name: "DATE", Value: a.survey.started().Format(time.RFC3339Nano)},
-	})
+	flac, err := format.NewFLACWriterSized(file, a.tagsOf(mixID, nil), a.longest())
 	if err == nil {
 		a.mix, err = sumUp(ctx, a.hidden, names, flac.PCM)
 	}
@@ -75,30 +86,38 @@ func (a *assembly) readMix(ctx context.Context) error {
 	if a.mix == nil {
 		return nil
 	}
-	file, err := os.Open(filepath.Join(a.hidden, MixName))
-	if err != nil {
-		return fmt.Errorf("reading back: %w", err)
-	}
-	defer file.Close() //nolint:errcheck // it was only read
-	src, err := format.NewFLACReader(bufio.NewReaderSize(file, 64<<10))
-	if err != nil {
+	if err := holdMix(ctx, a.hidden, a.mixed(), *a.mix); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, err)
 	}
+	return nil
+}
+
+// holdMix mixes the tracks of a folder again, and holds its mix against that: sample by
+// sample, and what is said of it.
+func holdMix(ctx context.Context, dir string, names []string, said Mix) error {
+	var open opened
+	defer open.close()
+	src, err := open.track(filepath.Join(dir, MixName), 64<<10)
+	if err != nil {
+		return err
+	}
 	got := make([]byte, 2*mixBlock)
-	again, err := sumUp(ctx, a.hidden, a.mixed(), func(want []byte) error {
+	again, err := sumUp(ctx, dir, names, func(want []byte) error {
 		if _, short := io.ReadFull(src, got[:len(want)]); short != nil {
-			return fmt.Errorf("%w: %s: %w", ErrReadBack, MixName, short)
+			return fmt.Errorf("shorter than its tracks: %w", short)
 		}
 		if !bytes.Equal(got[:len(want)], want) {
-			return fmt.Errorf("%w: %s is not the sum of its tracks", ErrReadBack, MixName)
+			return errors.New("not the sum of its tracks")
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		return err
-	case *again != *a.mix:
-		return fmt.Errorf("%w: %s is %+v, and mixed again %+v", ErrReadBack, MixName, *a.mix, *again)
+	case *again != said:
+		return fmt.Errorf("said to be %+v, and mixed again %+v", said, *again)
+	case src.Samples() != said.Samples:
+		return fmt.Errorf("%d samples, the tracks have %d", src.Samples(), said.Samples)
 	}
 	return nil
 }
@@ -109,7 +128,7 @@ func sumUp(ctx context.Context, dir string, names []string, out func(pcm []byte)
 	defer open.close()
 	tracks := make([]io.Reader, len(names))
 	for i, name := range names {
-		r, err := open.track(filepath.Join(dir, name))
+		r, err := open.track(filepath.Join(dir, name), max(readAhead/len(names), 4<<10))
 		if err != nil {
 			return nil, err
 		}
@@ -159,14 +178,14 @@ func (o *opened) close() {
 	}
 }
 
-// track opens a FLAC.
-func (o *opened) track(name string) (*format.FLACReader, error) {
+// track opens a FLAC, of which so many bytes are read at a time.
+func (o *opened) track(name string, ahead int) (*format.FLACReader, error) {
 	file, err := os.Open(name) //nolint:gosec // G304: the caller names the folder
 	if err != nil {
 		return nil, fmt.Errorf("reading a track: %w", err)
 	}
 	*o = append(*o, file)
-	r, err := format.NewFLACReader(bufio.NewReaderSize(file, 64<<10))
+	r, err := format.NewFLACReader(bufio.NewReaderSize(file, ahead))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", filepath.Base(name), err)
 	}

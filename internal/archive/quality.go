@@ -13,30 +13,36 @@ import (
 // quality, by the samples that were stored and by what the rosters said.
 func (a *assembly) flags(m *Manifest, unnamed int) []string {
 	r := quality.Recording{Length: m.EndedAt.Sub(m.StartedAt), Nameless: unnamed}
-	unmixed, has := false, map[uint32]bool{}
+	unmixed, has := a.survey.meta.Audio == "unmixed", map[uint32]bool{}
+	from, to := m.StartedAt, m.EndedAt
+	if unmixed {
+		from, to = a.survey.listened()
+		r.Length = max(r.Length, to.Sub(from))
+	}
 	for i := range m.Tracks {
 		t := &m.Tracks[i]
 		meter := a.meters[t.ID]
 		if meter == nil {
 			continue
 		}
-		one := quality.Track{Meter: *meter, Mixed: t.Mode == "mixed", All: t.Samples}
+		one := quality.Track{Meter: *meter, Mixed: t.Mode == "mixed", All: t.StoredSamples}
 		for _, g := range t.Gaps {
 			if g.Cause != timeline.Idle {
 				one.Missing += g.Samples
+				one.All += g.Samples
 			}
 		}
 		if one.Mixed {
-			one.Audible = lasting(a.people.Audible(), m.StartedAt, m.EndedAt)
+			one.Audible = lasting(a.people.Audible(), from, to)
 		} else {
-			unmixed, has[t.SourceID] = true, true
-			one.Audible = lasting(a.people.Sending(roster.Source{Type: streamType(frame.UnmixedAudio), ID: t.SourceID}), m.StartedAt, m.EndedAt)
+			has[t.SourceID] = true
+			one.Audible = lasting(a.people.Sending(roster.Source{Type: streamType(frame.UnmixedAudio), ID: t.SourceID}), from, to)
 			one.Bot = a.botOn(t)
 		}
 		r.Tracks = append(r.Tracks, one)
 	}
 	if unmixed {
-		r.Unheard = a.unheard(m, has)
+		r.Unheard = a.unheard(has, from, to)
 	}
 	words := []string{}
 	for _, f := range quality.Find(r) {
@@ -58,7 +64,7 @@ func (a *assembly) botOn(t *Track) bool {
 }
 
 // unheard is for how long each person could be heard of whose audio there is no track.
-func (a *assembly) unheard(m *Manifest, has map[uint32]bool) (all []time.Duration) {
+func (a *assembly) unheard(has map[uint32]bool, from, to time.Time) (all []time.Duration) {
 	for _, p := range a.people.Participants() {
 		if p.Bot() {
 			continue
@@ -69,7 +75,7 @@ func (a *assembly) unheard(m *Manifest, has map[uint32]bool) (all []time.Duratio
 				continue
 			}
 			heard = heard || has[s.Source.ID]
-			could = max(could, lasting(a.people.Sending(s.Source), m.StartedAt, m.EndedAt))
+			could = max(could, lasting(a.people.Sending(s.Source), from, to))
 		}
 		if !heard {
 			all = append(all, could)

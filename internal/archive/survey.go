@@ -20,6 +20,7 @@ type survey struct {
 	permit   *spool.PermitRecord
 	permitAt time.Time
 	meta     permitMeta
+	openedAt time.Time // zero: nobody noted it
 	seal     *spool.SealRecord
 	sealAt   time.Time
 	// firstAt and lastAt are the commits of the first and the last frame.
@@ -28,11 +29,13 @@ type survey struct {
 	damaged         int // records that the spool could not read
 	summary         timeline.Summary
 	feed            timeline.Feed
+	offsets         offsets
 	speaking        *roster.Speaking
 }
 
-// maxSources is how many sources one recording may have.
-const maxSources = 64
+// maxSources is how many sources one recording may have: those that the gate lets in,
+// and as many of which only gaps are told.
+const maxSources = 2 * timeline.MaxTracks
 
 // permitMeta is what the media side wrote beside the permit.
 type permitMeta struct {
@@ -153,6 +156,7 @@ func (s *survey) add(r spool.Record) error {
 		if r.Header.Kind.Audio() && len(r.Payload) != frame.AudioBytes {
 			return fmt.Errorf("%w: frame %d has %d bytes, not %d", ErrJob, r.Header.Seq, len(r.Payload), frame.AudioBytes)
 		}
+		s.offsets.add(r.Header, r.At)
 		s.feed.Frame(r.Header)
 	case spool.GapType:
 		s.feed.Gap(r.Gap)
@@ -171,10 +175,12 @@ func (s *survey) note(r spool.Record) {
 	switch r.Note.Kind {
 	case openedNote:
 		var d struct {
-			FirstSeq uint64 `json:"firstSeq"`
+			FirstSeq uint64    `json:"firstSeq"`
+			At       time.Time `json:"at"`
 		}
 		if json.Unmarshal(r.Note.Data, &d) == nil {
 			s.feed.Begin(d.FirstSeq)
+			s.openedAt = d.At
 		}
 	case timeline.BeliefNote:
 		var belief timeline.Belief
@@ -197,6 +203,19 @@ func (s *survey) spokenUntil() time.Time {
 		return clean(s.sealAt)
 	}
 	return clean(s.lastAt)
+}
+
+// listened is from when until when whatever was sent was recorded, by our clock. Where
+// speakers are apart that is longer than the tracks are: nobody speaks at first, or at last.
+func (s *survey) listened() (from, to time.Time) {
+	from, to = s.openedAt, s.sealAt
+	if from.IsZero() {
+		from = s.permitAt
+	}
+	if s.seal.Recovered { // long after the end, perhaps
+		to = s.spokenUntil()
+	}
+	return clean(from), clean(to)
 }
 
 // started returns the instant of sample 0: the platform's time, where it is

@@ -262,10 +262,10 @@ func TestTooLongAndTooMany(t *testing.T) {
 		fill func(t *testing.T, s *script)
 		want error
 	}{
-		"49 days":    {days(49), stop},
-		"50 days":    {days(50), archive.ErrJob},
-		"64 sources": {sources(64), stop},
-		"65 sources": {sources(65), archive.ErrJob},
+		"49 days":      {days(49), stop},
+		"50 days":      {days(50), archive.ErrJob},
+		"2048 sources": {sources(2048), stop},
+		"2049 sources": {sources(2049), archive.ErrJob},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

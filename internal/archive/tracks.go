@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format"
@@ -26,7 +25,7 @@ const openTracks = 32
 // A sink takes one track's media: a file in the making, or one that is compared.
 type sink interface {
 	silence(ctx context.Context, samples int64) error // may be a day: it heeds ctx
-	payload(h frame.Header, gap bool, p []byte) error // gap: something is missing before it
+	payload(r spool.Record, gap bool) error           // gap: something is missing before it
 	close() error                                     // whole, or an error
 	abandon()                                         // after an error of any sink
 }
@@ -80,7 +79,7 @@ func lay(ctx context.Context, cursor *timeline.Cursor, sinks []sink, r spool.Rec
 			return err
 		}
 	}
-	return sinks[i].payload(r.Header, cursor.Gap(), r.Payload)
+	return sinks[i].payload(r, cursor.Gap())
 }
 
 // A flacSink writes a track of audio.
@@ -99,6 +98,10 @@ type rawSink struct {
 	buf  *bufio.Writer
 }
 
+func newRawSink(file *durable.Hidden) *rawSink {
+	return &rawSink{file, bufio.NewWriterSize(file, 64<<10)}
+}
+
 func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 	id, name := a.trackFile(t)
 	file, err := durable.CreateHidden(filepath.Join(a.hidden, name), filePerm)
@@ -109,16 +112,9 @@ func (a *assembly) openSink(t *timeline.Track) (sink, error) {
 		return a.openFilm(id, file)
 	}
 	if !t.Kind.Audio() {
-		return &rawSink{file, bufio.NewWriterSize(file, 64<<10)}, nil
+		return newRawSink(file), nil
 	}
-	started := a.survey.started()
-	flac, err := format.NewFLACWriterSized(file, []format.Tag{
-		{Name: "RECORDING", Value: a.job.Recording},
-		{Name: "CALL", Value: string(a.job.Facts.Call)},
-		{Name: "PARTICIPANT", Value: a.job.Facts.ObservedParticipant},
-		{Name: "TRACK", Value: id},
-		{Name: "DATE", Value: started.Format(time.RFC3339Nano)},
-	}, t.Samples)
+	flac, err := format.NewFLACWriterSized(file, a.tagsOf(id, t), t.Samples)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("beginning track %s: %w", id, err), file.Discard())
 	}
@@ -134,9 +130,9 @@ func (k *flacSink) silence(ctx context.Context, n int64) error {
 	return k.flac.Silence(ctx, n)
 }
 
-func (k *flacSink) payload(_ frame.Header, _ bool, p []byte) error {
-	k.meter.Add(p)
-	return k.flac.PCM(p)
+func (k *flacSink) payload(r spool.Record, _ bool) error {
+	k.meter.Add(r.Payload)
+	return k.flac.PCM(r.Payload)
 }
 
 func (k *flacSink) abandon() { _ = k.file.Discard() }
@@ -152,8 +148,8 @@ func (k *flacSink) close() error {
 }
 
 func (k *rawSink) silence(context.Context, int64) error { return nil }
-func (k *rawSink) payload(_ frame.Header, _ bool, p []byte) error {
-	_, err := k.buf.Write(p)
+func (k *rawSink) payload(r spool.Record, _ bool) error {
+	_, err := k.buf.Write(r.Payload)
 	return err
 }
 func (k *rawSink) abandon() { _ = k.file.Discard() }
@@ -180,21 +176,29 @@ func (a *assembly) openComparer(t *timeline.Track) (sink, error) {
 	if _, shown := a.films[id]; shown {
 		return a.openFilmComparer(id, name)
 	}
+	c, err := a.rawComparer(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !t.Kind.Audio():
+		return c, nil
+	}
+	flac, err := format.NewFLACReader(c.file)
+	if err != nil {
+		c.abandon()
+		return nil, fmt.Errorf("reading back %s: %w", name, err)
+	}
+	c.src, c.raw = flac, false
+	return c, nil
+}
+
+// rawComparer compares a file that holds what came as it came.
+func (a *assembly) rawComparer(name string) (*comparer, error) {
 	file, err := os.Open(filepath.Join(a.hidden, name)) //nolint:gosec // G304: a folder of ours
 	if err != nil {
 		return nil, fmt.Errorf("reading back: %w", err)
 	}
-	c := &comparer{name: name, file: file, src: bufio.NewReaderSize(file, 64<<10), buf: make([]byte, frame.AudioBytes), raw: !t.Kind.Audio()}
-	if c.raw {
-		return c, nil
-	}
-	flac, err := format.NewFLACReader(file)
-	if err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("reading back %s: %w", name, err)
-	}
-	c.src = flac
-	return c, nil
+	return &comparer{name: name, file: file, src: bufio.NewReaderSize(file, 64<<10), buf: make([]byte, frame.AudioBytes), raw: true}, nil
 }
 
 func (c *comparer) silence(ctx context.Context, samples int64) error {
@@ -215,7 +219,7 @@ func (c *comparer) silence(ctx context.Context, samples int64) error {
 	return nil
 }
 
-func (c *comparer) payload(_ frame.Header, _ bool, p []byte) error { return c.equal(p) }
+func (c *comparer) payload(r spool.Record, _ bool) error { return c.equal(r.Payload) }
 
 func (c *comparer) equal(want []byte) error {
 	for len(want) > 0 {

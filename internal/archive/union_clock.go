@@ -228,7 +228,7 @@ func (e *ear) source(k *take, tr *Track, at int64) (*forward, error) {
 	if f := e.src[k.index]; f != nil && f.at <= at {
 		return f, nil
 	}
-	r, err := e.open.track(filepath.Join(k.folder, tr.File))
+	r, err := e.open.track(filepath.Join(k.folder, tr.File), 64<<10)
 	if err != nil {
 		return nil, err
 	}

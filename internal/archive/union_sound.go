@@ -103,7 +103,7 @@ func (u *uniting) pour(t *UnionTrack, flac *format.FLACWriter) error {
 		}
 		k := u.takes[p.From]
 		if src[p.From] == nil {
-			r, err := open.track(filepath.Join(k.folder, tr.File))
+			r, err := open.track(filepath.Join(k.folder, tr.File), 64<<10)
 			if err != nil {
 				return err
 			}

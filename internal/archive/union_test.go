@@ -256,3 +256,53 @@ func TestUniteTheWrongFolder(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUniteSpeakers: a source that one recording took for silent was heard where the other
+// one has it. A frame that is lost without a word looks like silence of a source.
+func TestUniteSpeakers(t *testing.T) {
+	t.Parallel()
+	voice := newScript(t)
+	var want []byte
+	var both [2]*script
+	for k := range both {
+		both[k] = apart(t)
+	}
+	both[1].records[0].Permit.ID = "second"
+	for i := range 200 {
+		pcm := toBytes(voice.noise())
+		want = append(want, pcm...)
+		for k, s := range both {
+			if k == 1 || i < 50 || i >= 100 { // of the second what both have is not taken
+				s.seq++
+				s.frames++
+				s.add(spool.Record{Type: spool.FrameType, Payload: pcm, Header: frame.Header{Seq: s.seq, MediaTime: s.now, Kind: frame.UnmixedAudio, Source: 7}})
+			}
+			s.tick()
+		}
+	}
+	var folders []string
+	for k, s := range both {
+		s.seal(s.seq)
+		job := s.job(t, recorder.OutcomeRecorded)
+		if k == 1 {
+			job.Recording = "second"
+		}
+		r, err := open(t).Assemble(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders = append(folders, r.Path)
+	}
+	out := filepath.Join(t.TempDir(), "union")
+	u, err := archive.Unite(t.Context(), folder(folders[0]), folder(folders[1]), out, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const f = frame.AudioSamples
+	if diff := cmp.Diff([]archive.UnionPart{{0, 50 * f, 0}, {50 * f, 50 * f, 1}, {100 * f, 100 * f, 0}}, u.Tracks[0].Parts); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if got := decodeFLAC(t, filepath.Join(out, "audio-7.flac")); !bytes.Equal(got, want) {
+		t.Error("the union holds other samples")
+	}
+}

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,7 +14,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/recorderbot/recorderbot/internal/media/format"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 )
 
@@ -88,6 +86,9 @@ func readFolder(ctx context.Context, path string, deep bool) (m *Manifest, sum s
 		for i := range m.Tracks {
 			findings = append(findings, checkTrackFile(ctx, path, &m.Tracks[i])...)
 		}
+		if len(findings) == 0 { // it is made of them
+			findings = append(findings, checkMix(ctx, path, m)...)
+		}
 		if err := readEvents(filepath.Join(path, EventsName)); err != nil {
 			found(FindingEvents, EventsName, "%v", err)
 		}
@@ -136,57 +137,6 @@ func (h heeding) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return h.Reader.Read(p)
-}
-
-// checkTrackFile decodes a track's audio.
-func checkTrackFile(ctx context.Context, folder string, t *Track) []Finding {
-	if t.Kind != "audio" {
-		return nil
-	}
-	err := func() error {
-		f, err := os.Open(filepath.Join(folder, t.File)) //nolint:gosec // G304: the caller names the folder
-		if err != nil {
-			return err
-		}
-		defer f.Close() //nolint:errcheck // it was only read
-		r, err := format.NewFLACReader(f)
-		if err != nil {
-			return err
-		}
-		if r.Samples() != t.Samples {
-			return fmt.Errorf("%d samples, the manifest says %d", r.Samples(), t.Samples)
-		}
-		return gapsAreSilent(heeding{ctx, r}, t.Gaps)
-	}()
-	if err != nil {
-		return []Finding{{FindingMedia, lawEvidence, t.File, err.Error()}}
-	}
-	return nil
-}
-
-// gapsAreSilent reads all samples; those in gaps must be zero.
-func gapsAreSilent(r io.Reader, gaps []Gap) error {
-	pcm := make([]byte, 32<<10)
-	for at := int64(0); ; {
-		n, err := r.Read(pcm)
-		for ; len(gaps) > 0 && gaps[0].AtSample < at+int64(n/2); gaps = gaps[1:] {
-			g := gaps[0]
-			from, to := max(g.AtSample, at)-at, min(g.AtSample+g.Samples, at+int64(n/2))-at
-			if from < to && len(bytes.Trim(pcm[2*from:2*to], "\x00")) > 0 {
-				return fmt.Errorf("the gap at sample %d is not silent", g.AtSample)
-			}
-			if g.AtSample+g.Samples > at+int64(n/2) {
-				break // goes on in the next piece
-			}
-		}
-		at += int64(n / 2)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // readEvents reads the journal line by line.

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
-	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
@@ -63,14 +63,7 @@ func TestVideoBesideAudio(t *testing.T) {
 	picture(all[0])
 	s.audio(2)
 	s.seal(s.seq)
-	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecordedWithGaps))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	for _, f := range findings {
-		t.Error(f)
-	}
+	r, m := s.archived(t, recorder.OutcomeRecordedWithGaps)
 	if !bytes.Equal(decodeFLAC(t, filepath.Join(r.Path, "audio-mixed.flac")), toBytes(s.want["audio-mixed"])) {
 		t.Error("the audio holds other samples")
 	}
@@ -110,18 +103,99 @@ func TestVideoWithoutKeyFrame(t *testing.T) {
 	s.frames++
 	s.add(spool.Record{Type: spool.FrameType, Payload: all[1], Header: frame.Header{Seq: s.seq, MediaTime: s.now, Kind: frame.Screen, Source: 4}})
 	s.seal(s.seq)
-	r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecorded))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	for _, f := range findings {
-		t.Error(f)
-	}
+	r, m := s.archived(t, recorder.OutcomeRecorded)
 	if tr := m.Tracks[1]; tr.File != "screen-4.h264" || tr.UndecodableFrames != 1 {
 		t.Errorf("%+v", tr)
 	}
 	if got, err := os.ReadFile(filepath.Join(r.Path, "screen-4.h264")); err != nil || !bytes.Equal(got, all[1]) {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// TestVideoWithoutAudio: a call in which nobody spoke is as long as its video, which is
+// nothing to complain of; with audio that comes later it begins with the video.
+func TestVideoWithoutAudio(t *testing.T) {
+	t.Parallel()
+	for name, spoken := range map[string]bool{"nobody speaks": false, "somebody does later": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := pictures(t)
+			s := apart(t)
+			for i := range 500 {
+				s.show(frame.Screen, 4, all[i%len(all)], s.now)
+				if spoken && i >= 100 && i < 200 {
+					s.speak(7)
+				}
+				s.tick()
+			}
+			s.seal(s.seq)
+			r, m := s.published(t, recorder.OutcomeRecorded)
+			if begin := after(2 * time.Second); !m.StartedAt.Equal(begin) || m.Duration() != 10*time.Second || len(m.Flags) > 0 ||
+				!r.StartedAt.Equal(begin) || !r.EndedAt.Equal(begin.Add(10*time.Second)) {
+				t.Errorf("from %v for %v, flags %v; %+v", m.StartedAt, m.Duration(), m.Flags, r)
+			}
+		})
+	}
+}
+
+// TestNobodysFrame: of a frame that is missing nobody can tell whose it was. The recording
+// says that something is missing, and so does the picture that may refer to it.
+func TestNobodysFrame(t *testing.T) {
+	t.Parallel()
+	all := pictures(t)
+	s := apart(t)
+	for i := range 200 {
+		s.speak(7)
+		if i == 6 { // before a picture that is no key frame
+			s.seq++
+		}
+		s.show(frame.Video, 12, all[i%len(all)], s.now)
+		s.tick()
+	}
+	s.seq++ // behind the last picture: nothing of it is missing
+	s.speak(7)
+	s.seal(s.seq)
+	_, m := s.published(t, recorder.OutcomeRecordedWithGaps)
+	tr := m.Tracks[1]
+	if m.FramesUnclaimed != 2 || tr.DamagedFrames == 0 || len(tr.Gaps) != 1 || tr.Gaps[0].Cause != frame.CauseUnannounced {
+		t.Errorf("%d are nobody's; %+v", m.FramesUnclaimed, tr)
+	}
+	job := s.job(t, recorder.OutcomeRecordedWithGaps)
+	job.GoesOn, job.Conclusion.Outcome = true, 0
+	r, err := open(t).Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if part := readManifest(t, r.Path); part.Outcome != recorder.OutcomeRecordedWithGaps.String() {
+		t.Errorf("of the part the outcome is %s", part.Outcome)
+	}
+}
+
+// TestVideoBeforeItsKeyFrame: a part of a long call begins with pictures that refer to the
+// part before. What the mp4 can't hold is kept beside it, as it came.
+func TestVideoBeforeItsKeyFrame(t *testing.T) {
+	t.Parallel()
+	all := pictures(t)
+	s := apart(t)
+	var rest []byte
+	for i := range 20 {
+		picture := all[(i+1)%len(all)] // the first is a key frame, and comes last of the first few
+		if i < 2 {
+			rest = append(rest, picture...)
+		}
+		s.show(frame.Video, 12, picture, s.now)
+		s.tick()
+	}
+	s.show(frame.Video, 12, []byte("no video"), s.now)
+	rest = append(rest, "no video"...)
+	s.seal(s.seq)
+	r, m := s.published(t, recorder.OutcomeRecorded)
+	tr := m.Tracks[0]
+	if tr.UndecodableFrames != 3 || tr.UndecodableFile != "video-12-rest.h264" || len(m.Files) != 3 {
+		t.Fatalf("%+v, %+v", tr, m.Files)
+	}
+	got, err := os.ReadFile(filepath.Join(r.Path, tr.UndecodableFile))
+	if err != nil || !bytes.Equal(got, rest) {
+		t.Errorf("%d bytes beside it, want %d; %v", len(got), len(rest), err)
 	}
 }

@@ -225,7 +225,7 @@ func (r *receiver) Joining(context.Context, Caller, graph.Notification) ([]byte,
 	if r.joining != nil {
 		return r.joining()
 	}
-	return graph.JoinReply(true), nil
+	return graph.AcceptJoin(), nil
 }
 
 func (r *receiver) batches() [][]graph.Notification {

@@ -194,13 +194,24 @@ func decodeJoining(raw json.RawMessage, p place, a Arrival) (Notification, error
 	return n, nil
 }
 
-// JoinReply is the HTTP body that answers a participantJoiningNotification
-// (Graph, acceptJoinResponse and rejectJoinResponse).
-func JoinReply(accept bool) []byte {
-	if accept {
-		return []byte(`{"@odata.type":"#microsoft.graph.acceptJoinResponse"}`)
-	}
+// AcceptJoin is the HTTP body that takes on whom a participantJoiningNotification is
+// about (Graph, acceptJoinResponse).
+func AcceptJoin() []byte { return []byte(`{"@odata.type":"#microsoft.graph.acceptJoinResponse"}`) }
+
+// RejectJoin is the one that turns them down, as busy: to the platform the same as the
+// rejection of an invite (Graph, rejectJoinResponse).
+func RejectJoin() []byte {
 	return []byte(`{"@odata.type":"#microsoft.graph.rejectJoinResponse","reason":"busy"}`)
+}
+
+// InviteNewBot is the one that has the platform send an invite for them to a webhook, and
+// so to a call of their own (Graph, inviteNewBotResponse).
+func InviteNewBot(webhook string) []byte {
+	uri, err := json.Marshal(webhook)
+	if err != nil { // a string always marshals
+		return RejectJoin()
+	}
+	return append(append([]byte(`{"@odata.type":"#microsoft.graph.inviteNewBotResponse","inviteUri":`), uri...), '}')
 }
 
 // shorten bounds words of the platform that go into logs and journals.

@@ -3,6 +3,7 @@ package graph
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -297,10 +298,16 @@ func TestJoining(t *testing.T) {
 	if left.Kind != ParticipantLeft || left.Call != testCall || left.Tenant != testTenant {
 		t.Errorf("%+v", left)
 	}
-	for accept, want := range map[bool]string{true: "#microsoft.graph.acceptJoinResponse", false: "#microsoft.graph.rejectJoinResponse"} {
-		var reply map[string]string
-		if err := json.Unmarshal(JoinReply(accept), &reply); err != nil || reply["@odata.type"] != want {
-			t.Errorf("%v: %v, %v", accept, reply, err)
+	for reply, want := range map[string]map[string]string{
+		string(AcceptJoin()): {"@odata.type": "#microsoft.graph.acceptJoinResponse"},
+		string(RejectJoin()): {"@odata.type": "#microsoft.graph.rejectJoinResponse", "reason": "busy"},
+		string(InviteNewBot(`https://b.example.com/a?"`)): {
+			"@odata.type": "#microsoft.graph.inviteNewBotResponse", "inviteUri": `https://b.example.com/a?"`,
+		},
+	} {
+		var got map[string]string
+		if err := json.Unmarshal([]byte(reply), &got); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s: %v, %v", reply, got, err)
 		}
 	}
 }

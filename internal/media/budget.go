@@ -32,7 +32,7 @@ const (
 	// stream.
 	maxHeld = 60 * 50
 	// maxSources is how many sources the announced gaps of a recording may name.
-	maxSources = 64
+	maxSources = timeline.MaxTracks
 )
 
 // elapsed is how much time may have passed of one stream. A machine that slept

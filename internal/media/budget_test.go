@@ -104,11 +104,11 @@ func TestTimesFollowTheClock(t *testing.T) {
 	gap(1, 24*3600*second-second) // nearly a day
 	gap(1, 30*second)
 	gap(1, 9*second)
-	gap(1, 9*second)              // 48 s of 40
-	for i := range uint32(1000) { // the first of them are believed
+	gap(1, 9*second)                        // 48 s of 40
+	for i := range uint32(2 * maxSources) { // the first of them are believed
 		gap(2+i, second)
 	}
-	w.refusedGaps(2 + 1000 - (maxSources - 1))
+	w.refusedGaps(2 + 2*maxSources - (maxSources - 1))
 	s.mu.Lock()
 	_, missing := totals(s.line.Finish(0))
 	sources := len(s.spent)

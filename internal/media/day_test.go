@@ -15,9 +15,6 @@ import (
 // million fast, and jitters: not a sample is missing, none is made up, and the last hour
 // needs no more memory than the second.
 func TestADay(t *testing.T) {
-	if testing.Short() {
-		t.Skip("four million frames")
-	}
 	w := newWorld(t, worldOptions{})
 	s := w.openedAgo(t, 25*time.Hour)
 	eventually(t, "the attachment", func() bool {

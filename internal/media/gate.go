@@ -103,6 +103,8 @@ func (s *session) admits(f *frame.Frame, now time.Time) (reason, bool) {
 		return implausible, false
 	case !s.streams.has(f.Kind):
 		return unwanted, false
+	case !s.line.Room(f.Kind, f.Source):
+		return implausible, false // missing by its number, then
 	}
 	return 0, true
 }
@@ -155,6 +157,7 @@ func (s *session) hole(b *spool.Batch, f *frame.Frame) {
 			}
 		}
 		if !known {
+			s.holed = allSockets // nobody knows whose it was
 			s.keepGap(b, frame.Gap{
 				Kind: f.Kind, Source: f.Source, FirstSeq: at, Count: end - at,
 				FromTime: s.due(), ToTime: f.MediaTime, Cause: frame.CauseUnannounced,

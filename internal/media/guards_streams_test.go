@@ -7,6 +7,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/subscription"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
 
 // picture is an access unit without a place in time.
@@ -14,6 +15,16 @@ func picture(seq uint64, socket uint8, flags frame.Flags) frame.Frame {
 	f := unit(seq, 7, flags)
 	f.Socket = socket
 	return f
+}
+
+// watching returns a session with a camera that has recorded a frame of audio.
+func watching(t *testing.T) (*world, *session) {
+	t.Helper()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	s.streams = Streams{Cameras: 1, Height: 360}
+	w.feed(s, audio(1))
+	return w, s
 }
 
 // TestStrays: which numbers of a pause are believed to be used up.
@@ -78,10 +89,7 @@ func TestReopenedTellsAudio(t *testing.T) {
 // of the audio's time.
 func TestVideoIsNoAudio(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	s.streams = Streams{Cameras: 1, Height: 360}
-	w.feed(s, audio(1))
+	w, s := watching(t)
 	s.onTime = 7
 	at, heard, onTime := s.lastTime, s.lastAt, s.onTime
 	late := picture(2, 0, 0)
@@ -163,35 +171,85 @@ func TestSeen(t *testing.T) {
 	}
 }
 
-// TestHolesAreSeen: a number that is missing before a frame of video is a hole for it.
+// TestHolesAreSeen: a number that is missing is a hole for each camera, unless a key frame
+// comes right behind it, or the host says whose it was.
 func TestHolesAreSeen(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	s.streams = Streams{Cameras: 1, Height: 360}
-	w.feed(s, audio(1))
+	w, s := watching(t)
 	w.feed(s, picture(2, 0, 0))
 	if s.holed != 0 {
 		t.Error("a hole where none is")
 	}
-	w.feed(s, picture(4, 0, 0))
-	if s.holed != 1 || s.missing != 1 {
+	w.feed(s, voice(4, 2))
+	if s.holed != allSockets || s.missing != 1 {
 		t.Errorf("holes %b, %d missing", s.holed, s.missing)
+	}
+	s.holed = 0
+	if w.feed(s, picture(6, 0, frame.KeyFrame)); s.holed != allSockets-1 {
+		t.Errorf("before a key frame: holes %b", s.holed)
+	}
+	s.holed = 0
+	s.Gap(frame.Gap{Kind: frame.Video, Source: 8, FirstSeq: 7, Count: 1, Cause: frame.CauseOverflow})
+	if w.feed(s, voice(8, 3)); s.holed != 0 || s.missing != 3 {
+		t.Errorf("of another camera: holes %b, %d missing", s.holed, s.missing)
 	}
 }
 
 // TestStuckByVideo: any frame that is taken ends the time in which all are refused.
 func TestStuckByVideo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	s.streams = Streams{Cameras: 1, Height: 360}
-	w.feed(s, audio(1))
+	w, s := watching(t)
 	w.feed(s, audio(1))
 	if s.stuckAt.IsZero() {
 		t.Fatal("nothing was refused")
 	}
 	if w.feed(s, picture(2, 0, 0)); !s.stuckAt.IsZero() {
 		t.Error("a frame was taken, and all pass for refused")
+	}
+}
+
+// TestSourcesWithoutEnd: a host that names ever more sources costs no more than there is
+// room for; those that are known go on, and what was refused is missing by its number.
+func TestSourcesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, time.Minute)
+	s.streams, s.kind, s.line = Streams{Unmixed: true}, frame.UnmixedAudio, timeline.New()
+	s.line.Start(1)
+	said := func(seq uint64, source uint32) {
+		f := audio(seq)
+		f.Kind, f.Source = frame.UnmixedAudio, source
+		w.feed(s, f)
+	}
+	for i := range uint64(timeline.MaxTracks) {
+		said(i+1, uint32(i)+1)
+	}
+	const next = timeline.MaxTracks + 1
+	said(next, next)
+	if s.next != next || s.discarded[implausible] != 1 {
+		t.Errorf("the next is %d, %v discarded", s.next, s.discards())
+	}
+	said(next+1, 5)
+	s.mu.Lock()
+	sum := s.line.Finish(next + 1)
+	s.mu.Unlock()
+	if s.next != next+2 || len(sum.Tracks) != timeline.MaxTracks || sum.Unclaimed != 1 {
+		t.Errorf("the next is %d, %d tracks, %d missing", s.next, len(sum.Tracks), sum.Unclaimed)
+	}
+}
+
+// TestNobodysFramesAreCounted: what is missing of nobody knows whom has a metric too.
+func TestNobodysFramesAreCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, time.Second)
+	s.countGaps(timeline.Summary{Unclaimed: 2, Tracks: []timeline.Track{
+		{Kind: frame.Video, Gaps: []timeline.Gap{{Cause: frame.CauseHost}}},
+		{Kind: frame.UnmixedAudio, Gaps: []timeline.Gap{{Cause: timeline.Idle, Samples: 320}, {Cause: frame.CauseLink, Samples: 320}}},
+	}})
+	for cause, want := range map[frame.GapCause]float64{frame.CauseUnannounced: 2, frame.CauseHost: 1, frame.CauseLink: 0} {
+		if n := w.metric(`recorderbot_media_gap_frames_total{cause="` + string(cause) + `"}`); n != want {
+			t.Errorf("%s: %v, want %v", cause, n, want)
+		}
 	}
 }

@@ -44,21 +44,6 @@ type testHost struct {
 	ringMost int // frames that the ring holds; 0: all
 }
 
-type testSession struct {
-	host          *testHost
-	id            string
-	link          *testLink
-	handle        uint32
-	lease         uint64
-	next, acked   uint64
-	open          bool
-	opens, pauses int
-	ring          []frame.Frame
-	ackMsgs       int
-	made          *pb.CreateSessionRequest
-	asked         []string // of its video sockets
-}
-
 // A testLink is one stream.
 type testLink struct {
 	mu     sync.Mutex
@@ -311,69 +296,6 @@ func (h *testHost) attach(l *testLink, a *pb.Attach) error {
 	}}})
 	s.sendPacked(again)
 	return nil
-}
-
-func (s *testSession) sendPacked(packed []byte) {
-	const size = frame.HeaderBytes + frame.AudioBytes
-	for len(packed) > 0 {
-		n := min(len(packed), frame.MaxMessage/size*size)
-		s.link.send(&pb.FromHost{Message: &pb.FromHost_Frames{Frames: &pb.Frames{Packed: packed[:n]}}})
-		packed = packed[n:]
-	}
-}
-
-// capture lets the platform deliver n frames. Where the session is not open they
-// are dropped at the source.
-func (s *testSession) capture(n int) {
-	s.host.mu.Lock()
-	defer s.host.mu.Unlock()
-	if !s.open {
-		return
-	}
-	var packed []byte
-	for range n {
-		f := audio(s.next)
-		s.next++
-		s.ring = append(s.ring, f)
-		packed = frame.AppendPacked(packed, s.handle, f)
-	}
-	if most := s.host.ringMost; most > 0 && len(s.ring) > most {
-		s.ring = s.ring[len(s.ring)-most:]
-	}
-	if s.link != nil {
-		s.sendPacked(packed)
-	}
-}
-
-// raw sends frames as they are, under this session's handle.
-func (s *testSession) raw(fs ...frame.Frame) {
-	s.host.mu.Lock()
-	defer s.host.mu.Unlock()
-	var packed []byte
-	for _, f := range fs {
-		packed = frame.AppendPacked(packed, s.handle, f)
-	}
-	s.link.send(&pb.FromHost{Message: &pb.FromHost_Frames{Frames: &pb.Frames{Packed: packed}}})
-}
-
-// say sends any message.
-func (s *testSession) say(m *pb.FromHost) {
-	s.host.mu.Lock()
-	defer s.host.mu.Unlock()
-	s.link.send(m)
-}
-
-// skip lets n numbers pass.
-func (s *testSession) skip(n uint64) {
-	s.host.mu.Lock()
-	defer s.host.mu.Unlock()
-	s.next += n
-}
-
-func (s *testSession) state() testSession {
-	s.host.mu.Lock()
-	defer s.host.mu.Unlock()
-	return *s
 }
 
 // session waits for the nth session that the host has made.

@@ -37,6 +37,7 @@ type metrics struct {
 	stored    [frame.Screen + 1]prometheus.Counter
 	discarded [reasons]prometheus.Counter
 	gaps      *prometheus.CounterVec
+	gapFrames *prometheus.CounterVec
 	faults    *prometheus.CounterVec
 	lost      *prometheus.CounterVec
 	hosts     *prometheus.GaugeVec
@@ -65,7 +66,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	fast := []float64{.002, .005, .01, .015, .02, .025, .03, .04, .06, .1, .25, .5, 1, 2, 5}
 	m := &metrics{
-		gaps:   counter("media_gap_samples_total", "Audio samples recorded as missing, by cause, when their recording was sealed.", "cause"),
+		gaps: counter("media_gap_samples_total", "Audio samples recorded as missing, by cause, when their recording was sealed.", "cause"),
+		gapFrames: counter("media_gap_frames_total",
+			"Frames recorded as missing that no samples tell of: of video, and of nobody knows whom; by cause, when their recording was sealed.", "cause"),
 		faults: counter("media_host_faults_total", "Messages of media hosts that broke the contract and changed nothing, by kind.", "fault"),
 		lost:   counter("media_sessions_lost_total", "Sessions that ended unasked, by reason.", "reason"),
 		placed: counter("media_placements_total", "Sessions asked of media hosts, by outcome.", "outcome"),
@@ -108,6 +111,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 func (m *metrics) begin() {
 	for _, cause := range frame.GapCauses() {
 		m.gaps.WithLabelValues(string(cause))
+		m.gapFrames.WithLabelValues(string(cause))
 	}
 	for _, outcome := range []string{"sealed", "failed"} {
 		m.seal.WithLabelValues(outcome)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/subscription"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
@@ -20,16 +21,19 @@ import (
 // is slower the part that is open grows.
 const partLimit = 2 * time.Second
 
-// parts ends recordings that have become long, one of each call: a call of a day is
-// archived while it goes on, and no more of it than a part is ever in memory, or in the
-// spool, as long as the archive keeps up.
+// manyTracks is how many tracks a recording has before its call goes on in another: of
+// a town hall hundreds speak, and each track is as long as the recording. The archive
+// takes eight times as many.
+const manyTracks = 32
+
+// parts ends recordings that have become long, or broad, one of each call: a call of a
+// day is archived while it goes on, and no more of it than a part is ever in memory, or
+// in the spool, as long as the archive keeps up.
 func (s *Service) parts(now time.Time) {
-	if s.opts.PartLength <= 0 {
-		return
-	}
 	for _, one := range s.all() {
 		one.mu.Lock()
-		due := one.gate == gateOpen && !one.parting && !one.failed && now.Sub(one.partAt()) >= s.opts.PartLength
+		long := s.opts.PartLength > 0 && now.Sub(one.partAt()) >= s.opts.PartLength
+		due := one.gate == gateOpen && !one.parting && !one.failed && (long || one.line.Tracks() >= manyTracks)
 		one.parting = one.parting || due
 		one.mu.Unlock()
 		if !due {
@@ -85,6 +89,7 @@ func (s *session) nextPart(ctx context.Context) {
 		}
 		return
 	}
+	s.replan(func(*subscription.Plan) {})
 	report, err := s.sealPart(ctx, p)
 	if err != nil {
 		// The disk hangs for good, or we are closing: the next start seals it.
@@ -172,6 +177,7 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 		s.partBegan, s.since = now, now
 		s.held, s.missing, s.believed, s.onTime = 0, 0, math.MaxInt64, 0
 		clear(s.spent)
+		s.holed = allSockets // what comes next refers to pictures of the old one
 		ok = true
 	})
 	return p, ok

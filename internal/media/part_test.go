@@ -71,6 +71,31 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestPartsBeginWithKeyFrames: the pictures of a part refer to none of the one before for
+// longer than it takes to ask for key frames.
+func TestPartsBeginWithKeyFrames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: seen})
+	w.invite("c")
+	w.placed("c")
+	w.sends("c", 7, 9)
+	s, hs := w.opened("c")
+	asked := []string{"subscribe 0 to 7, 720 lines", "subscribe 2 to 9, 720 lines"}
+	w.awaitAsked(hs, asked...)
+	for _, r := range []*pb.SubscribeResult{{Handle: hs.handle, SourceId: 7}, {Handle: hs.handle, Socket: 2, SourceId: 9}} {
+		hs.say(&pb.FromHost{Message: &pb.FromHost_SubscribeResult{SubscribeResult: r}})
+	}
+	hs.skip(3)
+	screen := unit(3, 9, frame.KeyFrame)
+	screen.Kind, screen.Socket = frame.Screen, 2
+	hs.raw(voice(1, 1), unit(2, 7, frame.KeyFrame), screen)
+	w.stored(s, 3)
+	s.nextPart(t.Context())
+	w.awaitAsked(hs, append(asked, "key frame 0", "key frame 2")...)
+	w.hangUp("c")
+	w.end("c")
+}
+
 // TestNoPartAtTheEnd: a recording that ends meanwhile has no further part, and nothing of
 // the one that was begun stays.
 func TestNoPartAtTheEnd(t *testing.T) {
@@ -117,6 +142,44 @@ func TestPartsAreDue(t *testing.T) {
 	w.stored(s, 6)
 	w.hangUp("c")
 	if all := w.reports("c"); len(all) != 2 || all[1].Frames != 3 {
+		t.Errorf("%+v", all)
+	}
+}
+
+// TestPartsOfManySpeakers: a recording that many speak in goes on in another, however
+// short it is, and the one behind it has only those who go on speaking.
+func TestPartsOfManySpeakers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: Streams{Unmixed: true}})
+	s, hs := w.record("c")
+	speak := func(seq uint64) {
+		f := audio(seq)
+		f.Kind, f.Source = frame.UnmixedAudio, uint32(seq)
+		hs.skip(1)
+		hs.raw(f)
+	}
+	for seq := uint64(1); seq < manyTracks; seq++ {
+		speak(seq)
+	}
+	w.stored(s, manyTracks-1)
+	w.service.parts(time.Now())
+	s.mu.Lock()
+	if s.parting || s.part != 1 {
+		t.Errorf("part %d with %d tracks", s.part, s.line.Tracks())
+	}
+	s.mu.Unlock()
+	speak(manyTracks)
+	w.stored(s, manyTracks)
+	w.service.parts(time.Now())
+	eventually(t, "the next part", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.part == 2 && !s.parting && s.line.Tracks() == 0
+	})
+	speak(manyTracks + 1)
+	w.stored(s, manyTracks+1)
+	w.hangUp("c")
+	if all := w.reports("c"); len(all) != 2 || all[0].Frames != manyTracks || all[1].Frames != 1 {
 		t.Errorf("%+v", all)
 	}
 }

@@ -18,6 +18,15 @@ func (w *world) run(s *session, from, to uint64, late time.Duration) {
 	}
 }
 
+// running returns a session that has recorded a hundred frames.
+func running(t *testing.T) (*world, *session) {
+	t.Helper()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, 10*time.Second)
+	w.run(s, 1, 100, 0)
+	return w, s
+}
+
 // gapped is what a session misses so far, in frames.
 func (s *session) gapped(tb testing.TB) int64 {
 	tb.Helper()
@@ -34,9 +43,7 @@ func (s *session) gapped(tb testing.TB) int64 {
 // closed its gate: that the first one behind it jitters is no gap.
 func TestBridgedCutMissesNothing(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	w.run(s, 1, 100, 0)
+	w, s := running(t)
 	s.Cut("test")
 	s.Attached(link.Attached{Next: 101, Open: true, Again: true})
 	s.Opened(101)
@@ -57,9 +64,7 @@ func TestHostHadClosedItsGate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, worldOptions{})
-			s := w.openedAgo(t, 10*time.Second)
-			w.run(s, 1, 100, 0)
+			w, s := running(t)
 			for _, open := range cuts {
 				s.Cut("test")
 				s.Attached(link.Attached{Next: 101, Open: open, Again: true})
@@ -83,9 +88,7 @@ func TestHostHadClosedItsGate(t *testing.T) {
 // is part of the time that was away, and counts once.
 func TestAnnouncedWhileTheGateWasClosed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	w.run(s, 1, 100, 0)
+	w, s := running(t)
 	s.Cut("test")
 	s.Attached(link.Attached{Next: 101, Again: true})
 	s.Opened(101)
@@ -101,9 +104,7 @@ func TestAnnouncedWhileTheGateWasClosed(t *testing.T) {
 // for is all that is missing.
 func TestMoreAnnouncedThanAway(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	w.run(s, 1, 100, 0)
+	w, s := running(t)
 	s.mu.Lock()
 	s.resumed, s.shutBy, s.skipped = true, frame.CauseLink, 2*time.Second
 	s.mu.Unlock()
@@ -119,9 +120,7 @@ func TestMoreAnnouncedThanAway(t *testing.T) {
 // and none that no permit has opened.
 func TestHeldBehindACut(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	s := w.openedAgo(t, 10*time.Second)
-	w.run(s, 1, 100, 0)
+	w, s := running(t)
 	opened := s.openedAt
 	s.Cut("test")
 	s.Attached(link.Attached{Oldest: 90, Next: 101, Again: true})

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/link"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
 	"github.com/recorderbot/recorderbot/internal/media/timeline"
@@ -252,13 +253,19 @@ func (s *session) conclude(ctx context.Context, r *spool.Recording, end string, 
 
 // countGaps moves what a recording misses to the metric.
 func (s *session) countGaps(sum timeline.Summary) {
+	m := s.service.metrics
 	for _, t := range sum.Tracks {
 		for _, g := range t.Gaps {
-			if g.Samples > 0 && g.Cause != timeline.Idle {
-				s.service.metrics.gaps.WithLabelValues(string(g.Cause)).Add(float64(g.Samples))
+			switch {
+			case g.Cause == timeline.Idle:
+			case g.Samples > 0:
+				m.gaps.WithLabelValues(string(g.Cause)).Add(float64(g.Samples))
+			case !t.Kind.Audio():
+				m.gapFrames.WithLabelValues(string(g.Cause)).Add(float64(max(g.Frames, 1)))
 			}
 		}
 	}
+	m.gapFrames.WithLabelValues(string(frame.CauseUnannounced)).Add(float64(sum.Unclaimed))
 }
 
 // sayLastAck waits, not for long, until the host was told that its last frame
@@ -282,9 +289,11 @@ func (s *session) sayLastAck(ctx context.Context, last uint64) {
 	}
 }
 
-// framesLost are the frames of video that are missing, all tracks; where only times tell
-// of them, one at least.
+// framesLost are the frames that no samples tell to be missing: those of video, of all
+// tracks, where only times tell of them one at least; and those of which nobody can tell
+// whose they were.
 func framesLost(sum timeline.Summary) (lost uint64) {
+	lost = sum.Unclaimed
 	for _, t := range sum.Tracks {
 		for _, g := range t.Gaps {
 			if !t.Kind.Audio() {

@@ -59,7 +59,7 @@ type Options struct {
 	Streams  Streams
 	Policies map[string]Streams
 	// PartLength is how long a recording may become before the call goes on in another;
-	// 0: as long as the call.
+	// 0: as long as the call, where it has not too many tracks.
 	PartLength time.Duration
 	// Post hands an event to a call: it ends a recording, or makes it, so it must not
 	// be lost, and events of one call keep their order. It must not block.
@@ -270,6 +270,7 @@ func (s *Service) watch(ctx context.Context) {
 		s.countHosts()
 		s.listen(now)
 		s.watchVideo()
+		s.watchSpeakers()
 		s.parts(now)
 	}
 }

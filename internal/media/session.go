@@ -69,6 +69,7 @@ type session struct {
 	last      uint64    // last frame of all, once paused
 	lateSeq   uint64    // highest number of a frame that came in a pause; 0: none
 	missing   uint64    // numbers passed over
+	looked    uint64    // who was heard below that number was looked for in the rosters
 	held      uint64    // numbers that the host had before it attached us; see hold
 	believed  int64     // ticks by which the line lets a time be ahead; see judge
 	permit    recorder.Permit

@@ -51,3 +51,24 @@ func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
 		s.replan(func(p *subscription.Plan) { p.Speakers(sources, time.Now()) })
 	}
 }
+
+// strangers has somebody ask who was heard whom no roster names. The host tells of who
+// speaks too, and may not: frames come of whoever does.
+func (s *session) strangers() {
+	s.mu.Lock()
+	var heard []uint32
+	if s.gate == gateOpen {
+		heard, s.looked = s.line.Heard(s.looked), s.next
+	}
+	s.mu.Unlock()
+	if !s.viewer.named(heard) {
+		s.service.opts.Post(s.call.ID, recorder.UnknownSource{})
+	}
+}
+
+// watchSpeakers looks at the speakers of all sessions.
+func (s *Service) watchSpeakers() {
+	for _, one := range s.all() {
+		one.strangers()
+	}
+}

@@ -290,7 +290,8 @@ func (l Left) durable() []time.Time {
 	for i, info := range l.Recordings {
 		at[i] = info.LastAt
 		var m meta
-		if info.Frames == 0 && json.Unmarshal(info.Meta, &m) == nil && (m.Joint == jointTakeover || m.Joint == jointPart) && !before.IsZero() && before.Before(at[i]) {
+		goesOn := json.Unmarshal(info.Meta, &m) == nil && (m.Joint == jointTakeover || m.Joint == jointPart)
+		if goesOn && info.Frames == 0 && !before.IsZero() && before.Before(at[i]) {
 			at[i] = before
 		}
 		before = at[i]

@@ -129,6 +129,9 @@ func (v *viewer) succeed(next *viewer) {
 	v.plan, v.people = nil, roster.New()
 }
 
+// allSockets are a bit for each.
+const allSockets = math.MaxUint32
+
 // seen notes what a frame of video says of those behind it. Under the gates' lock.
 func (s *session) seen(f *frame.Frame, hole bool) {
 	bit := uint32(1) << min(f.Socket, 31)

@@ -53,6 +53,48 @@ func TestWhoIsThat(t *testing.T) {
 	}
 }
 
+// TestStrangersAreAskedFor: where frames come of a speaker whom no roster names somebody
+// asks, also where the host does not say who speaks; of those who are named nobody does.
+func TestStrangersAreAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{streams: Streams{Unmixed: true}})
+	s, hs := w.record("c")
+	asked := func(n int) {
+		t.Helper()
+		eventually(t, "the question who is in the call", func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.rosters == n
+		})
+	}
+	asked(1) // when the recording was opened
+	w.service.Roster("c", recorder.Roster{At: time.Now(), Participants: []recorder.Participant{
+		{ID: "p", Streams: []recorder.MediaStream{{SourceID: 3, Type: "audio", Direction: "sendReceive"}}},
+	}})
+	said := func(seq uint64, source uint32) {
+		f := audio(seq)
+		f.Kind, f.Source = frame.UnmixedAudio, source
+		hs.skip(1)
+		hs.raw(f)
+		w.stored(s, seq)
+	}
+	said(1, 3)
+	s.strangers()
+	said(2, 4)
+	s.strangers()
+	asked(2)
+	said(3, 3) // the stranger is silent
+	s.strangers()
+	s.mu.Lock()
+	heard, next := s.line.Heard(s.looked-1), s.looked
+	s.mu.Unlock()
+	if !slices.Equal(heard, []uint32{3}) || next != 4 {
+		t.Errorf("heard %v, next is %d", heard, next)
+	}
+	w.hangUp("c")
+	w.end("c")
+}
+
 func (w *world) awaitAsked(hs *testSession, want ...string) {
 	w.tb.Helper()
 	var got []string
@@ -106,6 +148,9 @@ func TestVideo(t *testing.T) {
 	}
 	if r.Frames != 7 || r.GapFrames != 3 || r.Samples != 4*frame.AudioSamples || r.GapSamples != tail || r.LastSeq != 10 {
 		t.Errorf("%+v, and %d samples are missing at the end", r, tail)
+	}
+	if n := w.metric(`recorderbot_media_gap_frames_total{cause="overflow"}`); n != 3 {
+		t.Errorf("%v frames of video are counted as missing, want 3", n)
 	}
 }
 

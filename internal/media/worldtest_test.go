@@ -43,6 +43,7 @@ type world struct {
 
 	mu      sync.Mutex
 	said    []string // what the platform was told, and what we saw then
+	rosters int      // how often it was asked for one
 	ends    map[recorder.CallID]recorder.Conclusion
 	seals   map[recorder.CallID]recorder.SealReport
 	notes   []recorder.Entry
@@ -281,6 +282,9 @@ func (w *world) AskCall(context.Context, recorder.CallRef) (recorder.Standing, e
 }
 
 func (w *world) AskRoster(context.Context, recorder.CallRef) (recorder.Roster, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rosters++
 	return recorder.Roster{}, nil
 }
 

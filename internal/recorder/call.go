@@ -177,13 +177,17 @@ func (c *call) awaitTurn(ctx context.Context) {
 	}
 }
 
-// recordsIn reports whether a call in this state records, or is about to: only
-// then may it take on another participant.
+// recordsIn reports whether a call in this state records, or is about to, or is to
+// again after a pause: only then may it take on another participant.
 func recordsIn(s state) bool {
-	switch s.(type) {
+	switch s := s.(type) {
 	case invited, answering, announcing, recording, reviving, paused:
 		return true
-	case rejecting, sealing, retracting, staying, leaving, ended:
+	case sealing:
+		return s.end.pause
+	case retracting:
+		return s.end.pause && !s.stopped
+	case rejecting, staying, leaving, ended:
 	}
 	return false
 }

@@ -33,6 +33,9 @@ func (a around) leftovers(m Memory) []Takeover {
 	if m.State == "recording" { // the permit's evidence never got there
 		ways = append(ways, bare)
 	}
+	untold := unsealed // a part is sealed, and nobody was told
+	untold.Sealed = []SealReport{{Recording: aPart, Frames: 5}}
+	ways = append(ways, untold)
 	return ways
 }
 

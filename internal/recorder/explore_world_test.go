@@ -71,6 +71,10 @@ func (a around) key() string {
 	return b.String()
 }
 
+// aPart is the recording that was ended because it had become long. That there are more
+// of them makes no difference.
+const aPart = "part"
+
 // contextOf is the client context of an announcement.
 func (a around) contextOf(n int) string { return fmt.Sprintf("c/%d/%s", n, a.asked[n-1]) }
 
@@ -175,6 +179,9 @@ func (a around) unasked(most int) []Event {
 			o.Previous = &SealReport{Recording: "left", Frames: 5}
 		}
 		events = append(events, MediaOpened{o})
+		if !a.sealed { // a long recording goes on in another
+			events = append(events, MediaOpened{Opened{Previous: &SealReport{Recording: aPart, Frames: 5}}})
+		}
 	}
 	if n := len(a.asked); n > 0 {
 		events = append(events, PollFaulted{a.contextOf(n), Fault{Kind: FaultUnknown}})
@@ -266,8 +273,9 @@ func (a *around) saw(s state, ev Event) error {
 	case StopRequested:
 		a.endangered(recordingNow && ev.Abrupt)
 	case MediaOpened:
-		was := a.left
-		a.kept, a.left = a.kept || ev.Opened.Previous != nil, was && ev.Opened.Previous == nil
+		before := ev.Opened.Previous
+		a.kept = a.kept || before != nil
+		a.left = a.left && (before == nil || before.Recording == aPart)
 		a.goneOn = a.left
 	case SessionCreated, SessionRefused, AnswerAccepted, Established, PollFaulted, MediaClosed, SealFaulted, HungUp, Rejected,
 		PauseRequested, ResumeRequested, UnknownSource:

@@ -55,8 +55,8 @@ type Opened struct {
 	Recording string    `json:"recording"` // recording ID, also the name of the archive folder
 	FirstSeq  uint64    `json:"firstSeq"`  // first frame that may be stored
 	At        time.Time `json:"at"`
-	// Previous is the recording of a dead process that this one goes on with, sealed
-	// now; nil where there is none.
+	// Previous is the recording that this one goes on with, sealed now: of a dead
+	// process, or a part that had become long. nil where there is none.
 	Previous *SealReport `json:"previous,omitempty"`
 }
 
@@ -85,7 +85,7 @@ type SealReport struct {
 	Frames     uint64    `json:"frames"`
 	Samples    uint64    `json:"samples"`             // audio samples stored, all tracks
 	GapSamples uint64    `json:"gapSamples"`          // samples known to be missing, all tracks
-	GapFrames  uint64    `json:"gapFrames,omitempty"` // frames of video known to be missing, all tracks
+	GapFrames  uint64    `json:"gapFrames,omitempty"` // frames known to be missing, of video or of nobody knows whom
 	Discarded  uint64    `json:"discarded"`           // frames refused before consent or after the gate shut
 	LastSeq    uint64    `json:"lastSeq"`
 	FirstAt    time.Time `json:"firstAt,omitzero"` // first frame durable

@@ -113,6 +113,7 @@ func (r *Registry) Invite(inv Invite) (taken bool) {
 		refused = CauseDraining
 	}
 	c := newCall(inv, r.deps)
+	c.records.Store(refused == "") // whoever asks before it has begun
 	r.calls[inv.Call.ID] = c
 	// Here, so that nothing of the call can be journaled before its invite.
 	r.deps.ledger.Invited(inv)

@@ -101,4 +101,10 @@ func TestGoneOnWithIsNoFailure(t *testing.T) {
 	if next, _ := before.on(StopRequested{Cause: CauseStopped}); remember(next, nil).Ending.Status != StatusFailed {
 		t.Errorf("not open: %s", show(next))
 	}
+	if next, _ := open.on(MediaOpened{Opened{Recording: "r3", Previous: &SealReport{Recording: "r2"}}}); !legOf(next).cut {
+		t.Error("a part of our own is taken for what a dead process has left")
+	}
+	if next, _ := before.on(MediaOpened{Opened{Recording: "r2", Previous: &SealReport{Recording: "r1"}}}); legOf(next).cut {
+		t.Error("what a dead process has left is sealed, and taken for open")
+	}
 }

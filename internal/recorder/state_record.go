@@ -15,9 +15,13 @@ func (recording) kind() string { return "recording" }
 func (s recording) on(ev Event) (state, []Command) {
 	switch ev := ev.(type) {
 	case MediaOpened:
+		// The first one goes on with what a dead process has left, each further one with
+		// a part of our own.
+		first := !s.opened
 		s.opened = true
-		if left := ev.Opened.Previous; left != nil {
-			s.leg, s.cut = s.sealed(*left), false
+		if before := ev.Opened.Previous; before != nil {
+			s.leg = s.sealed(*before)
+			s.cut = s.cut && !first
 		}
 		return s, []Command{AskRoster{}}
 	case PauseRequested:

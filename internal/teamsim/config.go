@@ -67,7 +67,7 @@ func (s *Sim) WriteBotConfig(dir string, o BotOptions) (BotConfig, error) {
 	orDefault(&o.Catalogue, "recorderbot.db")
 	orDefault(&o.SegmentSize, "16MiB")
 	orDefault(&o.ParticipantCapacity, 100)
-	orDefault(&o.OnFailure, "leave")
+	orDefault(&o.OnFailure, s.Scenario.Recording.OnFailure)
 	orDefault(&o.Recording.Audio, s.Scenario.Recording.Audio)
 	orDefault(&o.Recording.Video, s.Scenario.Recording.Video)
 	orDefault(&o.Recording.Cameras, s.Scenario.Recording.Cameras)

@@ -57,6 +57,7 @@ type player struct {
 
 	mu     sync.Mutex
 	faults []string
+	more   int // the number of the last call
 }
 
 // Run plays the scenario against the bot whose calling webhook is botURL, and
@@ -68,6 +69,11 @@ func (s *Sim) Run(ctx context.Context, botURL string) (Result, error) {
 	p := &player{sim: s, ctx: ctx}
 	started := time.Now()
 	number := 0
+	for _, g := range s.Scenario.Calls {
+		number += g.Count * g.legs()
+	}
+	p.more = number
+	number = 0
 	for _, g := range s.Scenario.Calls {
 		first := number + 1
 		number += g.Count * g.legs()
@@ -134,25 +140,59 @@ func (p *player) play(g *Group, l leg) {
 		p.fault("call %d: %v", number, err)
 		return
 	}
-	call, err := p.sim.Cloud.PlaceCall(p.ctx, p.sim.spec(g, l, st))
+	p.through(g, p.sim.spec(g, l, st), st, l.people())
+}
+
+// through plays a call that is cast from its invite to its end; the people are those of
+// the call with that number.
+func (p *player) through(g *Group, spec cloud.CallSpec, st *stage, people int) {
+	call, err := p.sim.Cloud.PlaceCall(p.ctx, spec)
 	if err != nil {
-		p.fault("call %d: %v", number, err)
+		p.fault("call %d: %v", spec.Number, err)
 		return
 	}
 	if st.people != nil {
-		p.tasks.Go(func() { p.follow(call, st.people, l.people(), st.begun) })
+		p.tasks.Go(func() { p.follow(call, st.people, people, st.begun) })
 	}
 	for _, h := range g.Events {
 		p.tasks.Go(func() {
 			if p.reach(call, h.When) && p.wait(h.After, call.Passed(cloud.Ended)) {
-				p.happen(call, h.Do)
+				p.happen(call, g, h.Do)
 			}
 		})
 	}
 	p.end(call, g.End)
 	if err := call.Wait(p.ctx, cloud.Done); err != nil {
-		p.fault("call %d: %v", number, err)
+		p.fault("call %d: %v", spec.Number, err)
 	}
+}
+
+// join lets a participant of the policy join a call. Where the bot asks for another one,
+// that gets an invite for a call of the same conversation.
+func (p *player) join(call *cloud.Call, g *Group) {
+	reply, err := call.Join(cloud.Participant{ID: joiningParticipant, User: joiningParticipant, Name: "Joining User", SourceID: 4343})
+	if err != nil {
+		p.fault("call %s: %v", call.ID(), err)
+	}
+	if reply.InviteURI == "" {
+		return
+	}
+	one := &Group{
+		Count: 1, Kind: g.Kind, Tenant: g.Tenant, Style: g.Style, Region: g.Region, Variants: g.Variants, EstablishAfter: g.EstablishAfter,
+		End: End{When: cloud.Recording, After: time.Second, AtMost: g.End.AtMost},
+	}
+	p.mu.Lock()
+	p.more++
+	l := leg{number: p.more, first: p.more}
+	p.mu.Unlock()
+	st, err := p.sim.stage(one, l)
+	if err != nil {
+		p.fault("call %d: %v", l.number, err)
+		return
+	}
+	spec := p.sim.spec(one, l, st)
+	spec.Chain, spec.Webhook = call.Facts().Chain, reply.InviteURI
+	p.tasks.Go(func() { p.through(one, spec, st, l.number) })
 }
 
 // spec is the call's, for the cloud.
@@ -221,7 +261,7 @@ func (p *player) end(call *cloud.Call, e End) {
 }
 
 // happen does one of the doings to a call.
-func (p *player) happen(call *cloud.Call, do string) {
+func (p *player) happen(call *cloud.Call, g *Group, do string) {
 	c := p.sim.Cloud
 	switch do {
 	case "hold", "resume":
@@ -240,9 +280,9 @@ func (p *player) happen(call *cloud.Call, do string) {
 	case "share", "unshare":
 		call.ShareContent(do == "share")
 	case "group":
-		if _, err := call.Join(cloud.Participant{ID: joiningParticipant, User: joiningParticipant, Name: "Joining User", SourceID: 4343}); err != nil {
-			p.fault("call %s: %v", call.ID(), err)
-		}
+		p.join(call, g)
+	case "leave":
+		call.Leave(joiningParticipant)
 	case "transfer":
 		call.TellState("transferring")
 		call.TellState("transferAccepted")

@@ -60,6 +60,7 @@ type Recording struct {
 	Video       string `yaml:"video"` // how many lines at most, such as 360p
 	Cameras     int    `yaml:"cameras"`
 	ScreenShare bool   `yaml:"screenShare"`
+	OnFailure   string `yaml:"onFailure"` // leave (default) or stay
 }
 
 // Media is what the media hosts are like.
@@ -195,13 +196,13 @@ type Happening struct {
 	When  cloud.Milestone `yaml:"when"` // default established
 	After time.Duration   `yaml:"after"`
 	// Do is hold, resume, phoneJoins, phoneLeaves, share, unshare, group (another
-	// participant of the policy joins), transfer (the states transferring and
-	// transferAccepted are told), rotateKeys or replaceKeys.
+	// participant of the policy joins), leave (that one leaves), transfer (the states
+	// transferring and transferAccepted are told), rotateKeys or replaceKeys.
 	Do string `yaml:"do"`
 }
 
 func doings() []string {
-	return []string{"hold", "resume", "phoneJoins", "phoneLeaves", "share", "unshare", "group", "transfer", "rotateKeys", "replaceKeys"}
+	return []string{"hold", "resume", "phoneJoins", "phoneLeaves", "share", "unshare", "group", "leave", "transfer", "rotateKeys", "replaceKeys"}
 }
 
 // ReadScenario reads a scenario strictly and says all that is wrong with it.
@@ -252,6 +253,7 @@ func (s *Scenario) complete() {
 	orDefault(&s.Media.Memory, 30*time.Second)
 	orDefault(&s.Media.VideoMemory, 2*time.Second)
 	orDefault(&s.Recording.Audio, "mixed")
+	orDefault(&s.Recording.OnFailure, "leave")
 	for i := range s.Calls {
 		g := &s.Calls[i]
 		orDefault(&g.Count, 1)

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/recorderbot/recorderbot/internal/media/format"
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 	"github.com/recorderbot/recorderbot/internal/teamsim/speech"
 )
 
@@ -19,7 +20,7 @@ const tenSeconds = 160_000
 // seekable encodes samples with a seek table for as many as hint says.
 func seekable(tb testing.TB, samples []byte, hint int64) []byte {
 	tb.Helper()
-	var m memory
+	var m formattest.Memory
 	w, err := format.NewFLACWriterSized(&m, []format.Tag{{Name: "CALL", Value: "c"}}, hint)
 	if err == nil {
 		err = w.PCM(samples)
@@ -30,7 +31,7 @@ func seekable(tb testing.TB, samples []byte, hint int64) []byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return m.b
+	return m.B
 }
 
 // points returns the seek points of a FLAC that lead somewhere, the number of

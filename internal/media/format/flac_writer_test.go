@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/recorderbot/recorderbot/internal/media/format"
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 	"github.com/recorderbot/recorderbot/internal/teamsim/speech"
 )
 
@@ -213,7 +214,7 @@ func TestFLACUnfinishedPlays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m memory
+	var m formattest.Memory
 	w, err := format.NewFLACWriter(&m, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -222,10 +223,10 @@ func TestFLACUnfinishedPlays(t *testing.T) {
 	if err = w.PCM(want); err != nil {
 		t.Fatal(err)
 	}
-	if _, r, err := decode(m.b); r.Samples() != 0 || !errors.Is(err, format.ErrUnfinished) {
+	if _, r, err := decode(m.B); r.Samples() != 0 || !errors.Is(err, format.ErrUnfinished) {
 		t.Errorf("error %v, want %v", err, format.ErrUnfinished)
 	}
-	path := onDisk(t, "a.flac", m.b)
+	path := onDisk(t, "a.flac", m.B)
 	got := output(t, "ffmpeg", "-v", "fatal", "-i", path, "-f", "s16le", "-")
 	if len(got) < len(want)/2 || !bytes.HasPrefix(want, got) {
 		t.Errorf("ffmpeg plays %d bytes of %d, or others", len(got), len(want))
@@ -269,7 +270,7 @@ func TestFLACDestinationFails(t *testing.T) {
 }
 
 type failing struct {
-	memory
+	formattest.Memory
 
 	err   error
 	after int
@@ -280,7 +281,7 @@ func (f *failing) Write(p []byte) (int, error) {
 		return 0, f.err
 	}
 	f.after--
-	return f.memory.Write(p)
+	return f.Memory.Write(p)
 }
 
 // The input is repeated to a number of samples, written in portions.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/media/format"
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 )
 
 // tool returns a program that reads our files and was not written by us. The
@@ -51,31 +52,10 @@ func pcm(samples []int16) []byte {
 	return b
 }
 
-// A memory is a file without a disk.
-type memory struct {
-	b  []byte
-	at int64
-}
-
-func (m *memory) Write(p []byte) (int, error) {
-	if grow := m.at + int64(len(p)) - int64(len(m.b)); grow > 0 {
-		m.b = append(m.b, make([]byte, grow)...)
-	}
-	m.at += int64(copy(m.b[m.at:], p))
-	return len(p), nil
-}
-
-func (m *memory) Seek(to int64, whence int) (int64, error) {
-	if m.at = to; whence == io.SeekEnd {
-		m.at = int64(len(m.b)) + to
-	}
-	return m.at, nil
-}
-
 // encode returns a FLAC.
 func encode(tb testing.TB, fill func(*format.FLACWriter) error, tags ...format.Tag) []byte {
 	tb.Helper()
-	var m memory
+	var m formattest.Memory
 	w, err := format.NewFLACWriter(&m, tags)
 	if err != nil {
 		tb.Fatal(err)
@@ -83,7 +63,7 @@ func encode(tb testing.TB, fill func(*format.FLACWriter) error, tags ...format.T
 	if err := errors.Join(fill(w), w.Close()); err != nil {
 		tb.Fatal(err)
 	}
-	return m.b
+	return m.B
 }
 
 // onDisk returns the path of a file that other programs can read.
@@ -194,7 +174,7 @@ func TestFLACOfPiecesAndSilence(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		var want []byte
-		var m memory
+		var m formattest.Memory
 		w, err := format.NewFLACWriter(&m, nil)
 		for range rapid.IntRange(1, 20).Draw(rt, "pieces") {
 			if rapid.Bool().Draw(rt, "silence") {
@@ -213,7 +193,7 @@ func TestFLACOfPiecesAndSilence(t *testing.T) {
 		if n := w.Samples(); n != int64(len(want)/2) {
 			rt.Errorf("the writer counts %d samples, %d were given", n, len(want)/2)
 		}
-		got, _, err := decode(m.b)
+		got, _, err := decode(m.B)
 		if err != nil || !bytes.Equal(got, want) {
 			rt.Errorf("%d bytes came back of %d, or others: %v", len(got), len(want), err)
 		}
@@ -295,7 +275,7 @@ func TestFLACDamage(t *testing.T) {
 	}
 	t.Run("not closed", func(t *testing.T) {
 		t.Parallel()
-		var m memory
+		var m formattest.Memory
 		w, err := format.NewFLACWriter(&m, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -303,7 +283,7 @@ func TestFLACDamage(t *testing.T) {
 		if err = w.PCM(samples); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err = decode(m.b); err == nil {
+		if _, _, err = decode(m.B); err == nil {
 			t.Error("an unfinished file was read without an error")
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/recorderbot/recorderbot/internal/media/format"
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 )
 
 // What the header could not count is refused before it is encoded.
@@ -13,7 +14,7 @@ func TestFLACTooLong(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // what is not refused ends here
-	w, err := format.NewFLACWriter(&memory{}, nil)
+	w, err := format.NewFLACWriter(&formattest.Memory{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,12 +54,12 @@ func TestFLACSilenceIsCancelled(t *testing.T) {
 
 // cancelling cancels as soon as it is written to.
 type cancelling struct {
-	memory
+	formattest.Memory
 
 	cancel func()
 }
 
 func (c *cancelling) Write(p []byte) (int, error) {
 	c.cancel()
-	return c.memory.Write(p)
+	return c.Memory.Write(p)
 }

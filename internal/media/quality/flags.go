@@ -49,7 +49,7 @@ type Track struct {
 	Audible time.Duration // for how long its source, or anybody in a mix, could be heard
 	Bot     bool          // an application's: nobody expects to hear it
 	Missing int64         // samples that are missing, idle ones left out
-	All     int64         // samples, with those missing, and idle
+	All     int64         // samples, with those missing; idle ones left out: who is silent misses nothing
 }
 
 // A Recording is what flags are found in.

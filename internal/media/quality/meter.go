@@ -43,14 +43,16 @@ func (m *Meter) Add(pcm []byte) {
 }
 
 // look tells whether any sample is not zero, and whether any may be at the limit: those
-// that reach half of it have two highest bits that differ. It looks at four at a time.
+// that reach half of it have two highest bits that differ. It looks at sixteen at a
+// time.
 func look(pcm []byte) (some, loud bool) {
 	const highest = 0x8000_8000_8000_8000
 	var all, half uint64
-	for ; len(pcm) >= 16; pcm = pcm[16:] {
+	for ; len(pcm) >= 32; pcm = pcm[32:] {
 		a, b := binary.LittleEndian.Uint64(pcm), binary.LittleEndian.Uint64(pcm[8:16])
-		all |= a | b
-		half |= (a ^ a<<1) | (b ^ b<<1)
+		c, d := binary.LittleEndian.Uint64(pcm[16:24]), binary.LittleEndian.Uint64(pcm[24:32])
+		all |= a | b | c | d
+		half |= (a ^ a<<1) | (b ^ b<<1) | (c ^ c<<1) | (d ^ d<<1)
 	}
 	for ; len(pcm) >= 2; pcm = pcm[2:] {
 		a := uint64(binary.LittleEndian.Uint16(pcm))

@@ -156,11 +156,13 @@ func (p *Plan) Roster(now []Camera) {
 		if len(p.cameras) == maxCameras {
 			break
 		}
-		if c.Source == 0 || slices.ContainsFunc(p.cameras, func(o camera) bool { return o.Source == c.Source }) {
+		// The platform numbers cameras and screens apart, for all that is known.
+		same := func(o camera) bool { return o.Source == c.Source && o.Screen == c.Screen }
+		if c.Source == 0 || slices.ContainsFunc(p.cameras, same) {
 			continue
 		}
 		one := camera{Camera: c, order: i}
-		if j := slices.IndexFunc(was, func(o camera) bool { return o.Source == c.Source }); j >= 0 {
+		if j := slices.IndexFunc(was, same); j >= 0 {
 			one.spoke = was[j].spoke
 		}
 		p.cameras = append(p.cameras, one)
@@ -242,7 +244,7 @@ func (p *Plan) place(do []Action, screen bool, now time.Time) []Action {
 		s.clear()
 	}
 	for _, c := range ranked {
-		if slices.ContainsFunc(p.sockets, func(s socket) bool { return s.source == c.Source }) {
+		if slices.ContainsFunc(p.sockets, func(s socket) bool { return s.source == c.Source && s.screen == screen }) {
 			continue
 		}
 		s := p.room(c, screen, now)
@@ -289,7 +291,7 @@ func (p *Plan) room(c *camera, screen bool, now time.Time) *socket {
 		case s.source == 0 || now.Sub(s.since) < dwell:
 			continue
 		}
-		spoke := p.spoke(s.source)
+		spoke := p.spoke(s.source, screen)
 		if least == nil || spoke.Before(silent) {
 			least, silent = s, spoke
 		}
@@ -300,9 +302,9 @@ func (p *Plan) room(c *camera, screen bool, now time.Time) *socket {
 	return least
 }
 
-func (p *Plan) spoke(source uint32) time.Time {
+func (p *Plan) spoke(source uint32, screen bool) time.Time {
 	for i := range p.cameras {
-		if p.cameras[i].Source == source {
+		if p.cameras[i].Source == source && p.cameras[i].Screen == screen {
 			return p.cameras[i].spoke
 		}
 	}

@@ -187,3 +187,20 @@ func values(m map[uint8]uint32) (all []uint32) {
 	}
 	return all
 }
+
+// TestCameraAndScreenOfOneNumber are two: each media type has numbers of its own.
+func TestCameraAndScreenOfOneNumber(t *testing.T) {
+	t.Parallel()
+	p := New(1, true, 720)
+	p.Open(true)
+	screen := camera1(7, 1)
+	screen.Screen = true
+	p.Roster([]Camera{camera1(7, 1), screen})
+	p.Speakers([]uint32{1}, at(0))
+	p.Roster([]Camera{camera1(7, 1), screen, camera1(8, 2)})
+	expect(t, "both", p.Next(at(1)), Action{What: Subscribe, Socket: 0, Source: 7, Height: 720}, Action{What: Subscribe, Socket: 1, Source: 7, Height: 720})
+	p.Speakers([]uint32{2}, at(10))
+	expect(t, "another one speaks", p.Next(at(20)), Action{What: Subscribe, Socket: 0, Source: 8, Height: 720})
+	p.Roster([]Camera{screen, camera1(8, 2)})
+	expect(t, "only the camera is off", p.Next(at(30)))
+}

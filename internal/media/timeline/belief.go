@@ -64,3 +64,14 @@ func (tr *track) length(seq uint64) int64 {
 	}
 	return n
 }
+
+// Heard are the sources of speakers of whom a frame came with the number since, or a
+// higher one.
+func (t *Timeline) Heard(since uint64) (sources []uint32) {
+	for _, tr := range t.tracks {
+		if tr.Kind == frame.UnmixedAudio && tr.Frames > 0 && tr.LastSeq >= since {
+			sources = append(sources, tr.Source)
+		}
+	}
+	return sources
+}

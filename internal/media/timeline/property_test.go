@@ -224,6 +224,51 @@ func TestADayDrifts(t *testing.T) {
 	}
 }
 
+// A day of four people who speak by turns and at once, under drift and jitter: nothing but
+// their silence is a gap, each frame is stored, and at the end all are where the clock is.
+func TestADayOfTurns(t *testing.T) {
+	t.Parallel()
+	for _, ppm := range []int64{-50, 50} {
+		rng := rand.New(rand.NewPCG(8, uint64(ppm+50)))
+		tl := timeline.New()
+		const day, people = 24 * 60 * 60 * 50, 4
+		var seq uint64
+		var stored [people]int64
+		var until [people]int64 // of the turn or the silence
+		var speaks [people]bool
+		for i := range int64(day) {
+			at := i * frame.TicksPerFrame
+			at += at/1_000_000*ppm + rng.Int64N(30*ms+1) - 15*ms
+			for who := range people {
+				if i == until[who] { // a turn of half a minute at most, then a minute's silence at most
+					speaks[who] = !speaks[who]
+					until[who] = i + 5 + rng.Int64N(map[bool]int64{true: 1500, false: 3000}[speaks[who]])
+				}
+				if !speaks[who] && i < day-50 { // all have the last word
+					continue
+				}
+				seq++
+				stored[who] += frame.AudioSamples
+				tl.Frame(frame.Header{Seq: seq, MediaTime: begin + at, Kind: frame.UnmixedAudio, Source: uint32(who + 1)})
+			}
+		}
+		s := tl.Finish(seq)
+		if len(s.Tracks) != people || s.AbsurdTimes != 0 || s.Unclaimed != 0 {
+			t.Fatalf("%d ppm: %d tracks, %d absurd times, %d unclaimed", ppm, len(s.Tracks), s.AbsurdTimes, s.Unclaimed)
+		}
+		lasted := int64(day*frame.AudioSamples) + day*frame.TicksPerFrame/1_000_000*ppm/frame.TicksPerSample
+		for _, tr := range s.Tracks {
+			balanced(t, tr)
+			if want := stored[tr.Source-1]; tr.Stored != want || tr.GapSamples != tr.IdleSamples {
+				t.Errorf("%d ppm, source %d: %d samples stored of %d, %d missing", ppm, tr.Source, tr.Stored, want, tr.GapSamples-tr.IdleSamples)
+			}
+			if off := tr.Samples - lasted; off > 2*frame.AudioSamples || off < -2*frame.AudioSamples {
+				t.Errorf("%d ppm, source %d: %d samples off the clock", ppm, tr.Source, off)
+			}
+		}
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	tl := timeline.New()
 	i := int64(0)

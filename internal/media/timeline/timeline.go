@@ -18,6 +18,10 @@ const (
 	tail        frame.GapCause = "tail"
 )
 
+// MaxTracks is how many tracks a recording may have frames of: more than a meeting has
+// sources in a day, and few enough to be kept in memory and searched.
+const MaxTracks = 1 << 10
+
 // maxFrames bounds what is believed to be missing at one place: a day.
 const maxFrames = 24 * 60 * 60 * 50
 
@@ -147,6 +151,12 @@ func (t *Timeline) Gap(g frame.Gap) {
 		})
 		t.announced = slices.Insert(t.announced, at, g)
 	}
+}
+
+// Room reports whether there is a track for frames of a kind and source, or may be one
+// more.
+func (t *Timeline) Room(kind frame.Kind, source uint32) bool {
+	return len(t.tracks) < MaxTracks || t.find(kind, source) != nil
 }
 
 // Explains reports whether a gap with a count that lies wholly before the next
@@ -283,10 +293,16 @@ func (t *Timeline) claimant(kind frame.Kind, source uint32, cause frame.GapCause
 	return nil
 }
 
+// suspectAll is told that something is missing, and not of whom. The clock says it of
+// audio. Video has none to be held against: each track of it may have lost the picture
+// that the next one refers to, and says so.
 func (t *Timeline) suspectAll(cause frame.GapCause) {
 	for _, tr := range t.tracks {
-		if tr.audio {
+		switch {
+		case tr.audio:
 			tr.suspect = cause
+		case !slices.ContainsFunc(tr.owed, func(d debt) bool { return d.perhaps }):
+			tr.owe(debt{cause: cause, perhaps: true})
 		}
 	}
 }
@@ -368,6 +384,9 @@ func (t *Timeline) end(lastSeq uint64) {
 		tr.finish()
 	}
 }
+
+// Tracks returns how many tracks there are so far.
+func (t *Timeline) Tracks() int { return len(t.tracks) }
 
 // Totals returns the samples stored and the samples known to be missing so far,
 // all tracks together, silence of unmixed sources left out. A gap that only the

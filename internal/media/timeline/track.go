@@ -30,6 +30,7 @@ type debt struct {
 	samples      int64
 	cause        frame.GapCause
 	from         int64 // when it began; 0: nobody said
+	perhaps      bool  // of another track, for all that is known: nothing is missing at its end
 }
 
 func newTrack(t *Timeline, kind frame.Kind, source uint32) *track {
@@ -211,6 +212,7 @@ func (tr *track) finish() {
 	if tr.audio {
 		tr.settle()
 	}
+	tr.owed = slices.DeleteFunc(tr.owed, func(d debt) bool { return d.perhaps })
 	// The numbers say what is missing next; times, what is missing behind that.
 	slices.SortStableFunc(tr.owed, func(a, b debt) int { return cmp.Compare(a.behind(), b.behind()) })
 	tr.pay(0)

@@ -94,6 +94,10 @@ func TestHoleWithVideoOnTheLink(t *testing.T) {
 			if v := s.Tracks[1]; v.Frames != 200 || v.Samples != 0 {
 				t.Errorf("video: %d frames, %d samples; want 200 and 0", v.Frames, v.Samples)
 			}
+			// For all that is known the next picture refers to one that is missing.
+			if d := cmp.Diff([]timeline.Gap{{BeforeSeq: 203, Cause: "unannounced"}}, s.Tracks[1].Gaps); d != "" {
+				t.Errorf("video gaps (-want +got):\n%s", d)
+			}
 		})
 	}
 }

@@ -31,6 +31,8 @@ type Facts struct {
 	Announcements                 []Announcement `json:"announcements,omitempty"`
 	Notifications, NotifyRefusals int            // requests sent; not taken by the bot
 	Operations                    int
+	// Joins are the replies to participants who were about to join.
+	Joins []JoinReply `json:"joins,omitempty"`
 }
 
 // An Announcement is one updateRecordingStatus that was well-formed and of this
@@ -83,7 +85,7 @@ func (c *Call) Facts() Facts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.facts
-	f.Announcements = slices.Clone(f.Announcements)
+	f.Announcements, f.Joins = slices.Clone(f.Announcements), slices.Clone(f.Joins)
 	return f
 }
 

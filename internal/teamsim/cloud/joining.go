@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/trace"
 )
@@ -12,9 +13,9 @@ import (
 // A JoinReply is what the bot's HTTP reply to a participantJoiningNotification
 // said.
 type JoinReply struct {
-	Accepted  bool
-	Reason    string // of a rejection: None, Busy, Forbidden
-	InviteURI string // where another bot is asked to be invited
+	Accepted  bool   `json:"accepted,omitempty"`
+	Reason    string `json:"reason,omitempty"`    // of a rejection: None, Busy, Forbidden
+	InviteURI string `json:"inviteURI,omitempty"` // where another bot is asked to be invited
 }
 
 // Join tells the bot that a further participant under the same policy is about
@@ -27,6 +28,7 @@ type JoinReply struct {
 func (c *Call) Join(p Participant) (JoinReply, error) {
 	c.mu.Lock()
 	capacity, answered := c.answer.capacity, c.phase == phaseAnswered || c.phase == phaseEstablished
+	failed := c.hasFailed()
 	c.mu.Unlock()
 	if !answered || capacity < 2 {
 		return JoinReply{}, errors.New("join: the bot did not ask for grouping, or the call is not answered")
@@ -55,12 +57,33 @@ func (c *Call) Join(p Participant) (JoinReply, error) {
 		c.cloud.violate(c.ids.call, "reply to participantJoining: "+err.Error())
 		return JoinReply{}, fmt.Errorf("join: %w", err)
 	}
-	if r.Accepted {
-		c.mu.Lock()
-		c.participants = append(c.participants, p)
-		c.mu.Unlock()
-	}
+	c.joined(p, r, failed)
 	return r, nil
+}
+
+// joined takes note of a reply, and of whom it takes on. failed: that the recording had
+// was known before the bot was asked.
+func (c *Call) joined(p Participant, r JoinReply, failed bool) {
+	if r.Accepted && failed {
+		c.cloud.violate(c.ids.call, "a participant was taken on by a call whose recording has failed")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.Accepted && !slices.ContainsFunc(c.participants, func(q Participant) bool { return q.ID == p.ID }) {
+		c.participants = append(c.participants, p)
+	}
+	c.facts.Joins = append(c.facts.Joins, r)
+}
+
+// hasFailed tells whether failed is what was announced last. Under mu.
+func (c *Call) hasFailed() bool {
+	status := ""
+	for _, a := range c.facts.Announcements {
+		if !a.Applied.IsZero() {
+			status = a.Status
+		}
+	}
+	return status == statusFailed
 }
 
 // decodeJoin reads the reply as documented.
@@ -99,6 +122,9 @@ func decodeJoin(status int, body []byte) (JoinReply, error) {
 
 // Leave tells the bot that a participant whom it manages has left.
 func (c *Call) Leave(participant string) {
+	c.mu.Lock()
+	c.participants = slices.DeleteFunc(c.participants, func(p Participant) bool { return p.ID == participant })
+	c.mu.Unlock()
 	data := map[string]any{
 		"@odata.type": "#microsoft.graph.participantLeftNotification", "call": c.callData(""), "participantId": participant,
 	}

@@ -99,7 +99,7 @@ func (c *Call) callback(of string) string {
 	return c.answer.callbackURI
 }
 
-// webhook is that of the bot that is invited.
+// webhook is where the call's invite went.
 func (c *Call) webhook() string {
 	if c.spec.Webhook != "" {
 		return c.spec.Webhook

@@ -48,11 +48,11 @@ type CallSpec struct {
 	// Transferor is the number of the call whose observed user has transferred this one;
 	// 0: nobody has.
 	Transferor int
-	// Webhook is where the invite goes; empty: to that of the cloud.
-	Webhook string
 	// Style is nil for one of the seed's; Variants are added to it.
 	Style    *Style
 	Variants Style
+	// Webhook is where its invite goes; empty: to that of the cloud.
+	Webhook string
 	// Media replaces the one of Options for this call; nil: that one.
 	Media Media
 	// EstablishAfter is the time from the answer to established; default 20 ms.

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 )
 
 // A journal is a file that remembers each of its writes.
 type journal struct {
-	memory
+	formattest.Memory
 	ops []op
 }
 
@@ -22,21 +23,21 @@ type op struct {
 }
 
 func (j *journal) Write(p []byte) (int, error) {
-	j.ops = append(j.ops, op{j.at, bytes.Clone(p)})
-	return j.memory.Write(p)
+	j.ops = append(j.ops, op{j.At, bytes.Clone(p)})
+	return j.Memory.Write(p)
 }
 
 // torn returns the file after n writes, and the begin of the next one.
 func (j *journal) torn(n, begin int) []byte {
-	var m memory
+	var m formattest.Memory
 	for i, o := range j.ops[:n+1] {
-		m.at = o.at
+		m.At = o.at
 		if i == n {
 			o.b = o.b[:begin]
 		}
 		_, _ = m.Write(o.b)
 	}
-	return m.b
+	return m.B
 }
 
 // cuts are places in a write of n bytes to stop at. Four bytes are either written

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 )
 
@@ -278,7 +279,7 @@ func FuzzWriter(f *testing.F) {
 	f.Add(seed)
 	f.Add(append([]byte{0, byte(len(keyA)), 0}, keyA...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var m memory
+		var m formattest.Memory
 		w, err := mp4.NewSeekWriter(&m, mp4.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -309,7 +310,7 @@ func FuzzWriter(f *testing.F) {
 		if err = w.Close(0); len(want) == 0 {
 			return
 		}
-		_, got, readErr := read(m.b)
+		_, got, readErr := read(m.B)
 		if err != nil || readErr != nil {
 			t.Fatal(err, readErr)
 		}
@@ -319,7 +320,7 @@ func FuzzWriter(f *testing.F) {
 			}
 		}
 		same(t, got, want)
-		plays(t, m.b, got)
+		plays(t, m.B, got)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 )
 
@@ -112,27 +113,6 @@ func canonical(tb testing.TB, b []byte) []byte {
 	return c
 }
 
-// A memory is a file without a disk.
-type memory struct {
-	b  []byte
-	at int64
-}
-
-func (m *memory) Write(p []byte) (int, error) {
-	if grow := m.at + int64(len(p)) - int64(len(m.b)); grow > 0 {
-		m.b = append(m.b, make([]byte, grow)...)
-	}
-	m.at += int64(copy(m.b[m.at:], p))
-	return len(p), nil
-}
-
-func (m *memory) Seek(to int64, whence int) (int64, error) {
-	if m.at = to; whence == io.SeekEnd {
-		m.at = int64(len(m.b)) + to
-	}
-	return m.at, nil
-}
-
 // onDisk returns the path of a file that other programs can read.
 func onDisk(tb testing.TB, name string, b []byte) string {
 	tb.Helper()
@@ -177,7 +157,7 @@ func (f *feed) give(frame mp4.Frame) mp4.Result {
 // write makes a file that is patched at its end.
 func write(tb testing.TB, o mp4.Options, fill func(*feed)) ([]byte, *feed) {
 	tb.Helper()
-	var m memory
+	var m formattest.Memory
 	w, err := mp4.NewSeekWriter(&m, o)
 	if err != nil {
 		tb.Fatal(err)
@@ -187,10 +167,10 @@ func write(tb testing.TB, o mp4.Options, fill func(*feed)) ([]byte, *feed) {
 	if err := w.Close(0); err != nil {
 		tb.Fatal(err)
 	}
-	if m.at != int64(len(m.b)) || w.Stats().Bytes != m.at {
-		tb.Fatalf("stands at byte %d of %d, and counted %d", m.at, len(m.b), w.Stats().Bytes)
+	if m.At != int64(len(m.B)) || w.Stats().Bytes != m.At {
+		tb.Fatalf("stands at byte %d of %d, and counted %d", m.At, len(m.B), w.Stats().Bytes)
 	}
-	return m.b, f
+	return m.B, f
 }
 
 // read returns all samples and how the file ends.

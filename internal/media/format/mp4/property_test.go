@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 )
 
@@ -130,7 +131,7 @@ func drawUnit(t *rapid.T) []byte {
 func TestNothingIsLostSilently(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var m memory
+		var m formattest.Memory
 		w, err := mp4.NewSeekWriter(&m, mp4.Options{
 			Fragment:   time.Duration(rapid.IntRange(1, 100).Draw(t, "fragment")) * time.Millisecond,
 			FromOrigin: rapid.Bool().Draw(t, "from origin"), Origin: rapid.Int64Range(-1e6, 1e6).Draw(t, "origin"),
@@ -188,7 +189,7 @@ func TestNothingIsLostSilently(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkFile(t, m.b, want, s)
+		checkFile(t, m.B, want, s)
 	})
 }
 

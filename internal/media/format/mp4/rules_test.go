@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/recorderbot/recorderbot/internal/media/format/formattest"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 )
 
@@ -276,7 +277,7 @@ func TestTimes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var m memory
+			var m formattest.Memory
 			w, err := mp4.NewSeekWriter(&m, c.options)
 			if err != nil {
 				t.Fatal(err)
@@ -293,7 +294,7 @@ func TestTimes(t *testing.T) {
 			if err = w.Close(c.end); err != nil {
 				t.Fatal(err)
 			}
-			info, got, err := read(m.b)
+			info, got, err := read(m.B)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -326,7 +327,7 @@ func TestOptionsAreRefused(t *testing.T) {
 
 // A faulty writes so many bytes and seeks so often, and then no more.
 type faulty struct {
-	memory
+	formattest.Memory
 	writes, seeks int
 	short         bool
 }
@@ -335,9 +336,9 @@ var errDisk = errors.New("the disk is gone")
 
 func (d *faulty) Write(p []byte) (int, error) {
 	if d.writes--; d.writes >= 0 {
-		return d.memory.Write(p)
+		return d.Memory.Write(p)
 	}
-	n, _ := d.memory.Write(p[:len(p)/2])
+	n, _ := d.Memory.Write(p[:len(p)/2])
 	if d.short {
 		return n, nil
 	}
@@ -348,7 +349,7 @@ func (d *faulty) Seek(to int64, whence int) (int64, error) {
 	if d.seeks--; d.seeks < 0 {
 		return 0, errDisk
 	}
-	return d.memory.Seek(to, whence)
+	return d.Memory.Seek(to, whence)
 }
 
 // Whichever write or seek fails, the writer says so, then and ever after.
