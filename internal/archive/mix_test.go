@@ -70,7 +70,7 @@ func TestMix(t *testing.T) {
 	}
 	for _, track := range []string{"", "mix"} {
 		dst := filepath.Join(t.TempDir(), "mix.wav")
-		if err = archive.ExportWAV(t.Context(), r.Path, r.ManifestSHA256, track, dst); err != nil {
+		if err := archive.ExportWAV(t.Context(), r.Path, r.ManifestSHA256, track, dst); err != nil {
 			t.Fatal(err)
 		}
 		wav, err := os.ReadFile(dst)
@@ -95,7 +95,7 @@ func TestManySpeakers(t *testing.T) {
 		}
 	}
 	s.seal(s.seq)
-	_, m := s.published(t, recorder.OutcomeRecorded)
+	_, m := s.archived(t, recorder.OutcomeRecorded)
 	if len(m.Tracks) != people || m.Mix == nil || m.Mix.Samples != 2*people*frame.AudioSamples {
 		t.Errorf("%d tracks, mix %+v", len(m.Tracks), m.Mix)
 	}

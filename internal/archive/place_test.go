@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/recorderbot/recorderbot/internal/archive"
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
@@ -40,20 +39,6 @@ func (s *script) show(kind frame.Kind, source uint32, picture []byte, at int64) 
 	s.add(spool.Record{Type: spool.FrameType, Payload: picture, Header: frame.Header{
 		Seq: s.seq, MediaTime: at, Kind: kind, Source: source, Width: 64, Height: 48,
 	}})
-}
-
-// published assembles a script's recording, and finds nothing wrong with its folder.
-func (s *script) published(t *testing.T, outcome recorder.Outcome) (archive.Result, *archive.Manifest) {
-	t.Helper()
-	r, err := open(t).Assemble(t.Context(), s.job(t, outcome))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, findings := archive.CheckFolder(r.Path)
-	for _, f := range findings {
-		t.Error(f)
-	}
-	return r, m
 }
 
 // TestVideoTimesThatCannotBe: a picture whose time can't be moves no other one by more than
@@ -91,7 +76,7 @@ func TestVideoTimesThatCannotBe(t *testing.T) {
 				s.tick()
 			}
 			s.seal(s.seq)
-			r, m := s.published(t, recorder.OutcomeRecorded)
+			r, m := s.archived(t, recorder.OutcomeRecorded)
 			if m.FramesMistimed != tt.strays {
 				t.Errorf("%d frames were not believed, want %d", m.FramesMistimed, tt.strays)
 			}

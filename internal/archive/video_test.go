@@ -129,7 +129,7 @@ func TestVideoWithoutAudio(t *testing.T) {
 				s.tick()
 			}
 			s.seal(s.seq)
-			r, m := s.published(t, recorder.OutcomeRecorded)
+			r, m := s.archived(t, recorder.OutcomeRecorded)
 			if begin := after(2 * time.Second); !m.StartedAt.Equal(begin) || m.Duration() != 10*time.Second || len(m.Flags) > 0 ||
 				!r.StartedAt.Equal(begin) || !r.EndedAt.Equal(begin.Add(10*time.Second)) {
 				t.Errorf("from %v for %v, flags %v; %+v", m.StartedAt, m.Duration(), m.Flags, r)
@@ -155,7 +155,7 @@ func TestNobodysFrame(t *testing.T) {
 	s.seq++ // behind the last picture: nothing of it is missing
 	s.speak(7)
 	s.seal(s.seq)
-	_, m := s.published(t, recorder.OutcomeRecordedWithGaps)
+	_, m := s.archived(t, recorder.OutcomeRecordedWithGaps)
 	tr := m.Tracks[1]
 	if m.FramesUnclaimed != 2 || tr.DamagedFrames == 0 || len(tr.Gaps) != 1 || tr.Gaps[0].Cause != frame.CauseUnannounced {
 		t.Errorf("%d are nobody's; %+v", m.FramesUnclaimed, tr)
@@ -189,7 +189,7 @@ func TestVideoBeforeItsKeyFrame(t *testing.T) {
 	s.show(frame.Video, 12, []byte("no video"), s.now)
 	rest = append(rest, "no video"...)
 	s.seal(s.seq)
-	r, m := s.published(t, recorder.OutcomeRecorded)
+	r, m := s.archived(t, recorder.OutcomeRecorded)
 	tr := m.Tracks[0]
 	if tr.UndecodableFrames != 3 || tr.UndecodableFile != "video-12-rest.h264" || len(m.Files) != 3 {
 		t.Fatalf("%+v, %+v", tr, m.Files)

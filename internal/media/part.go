@@ -22,8 +22,7 @@ import (
 const partLimit = 2 * time.Second
 
 // manyTracks is how many tracks a recording has before its call goes on in another: of
-// a town hall hundreds speak, and each track is as long as the recording. The archive
-// takes eight times as many.
+// a town hall hundreds speak, and each track is as long as the recording.
 const manyTracks = 32
 
 // parts ends recordings that have become long, or broad, one of each call: a call of a

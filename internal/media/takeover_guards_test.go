@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -166,10 +167,19 @@ func TestTakeover(t *testing.T) {
 			n.stored(s, last)
 			<-s.left.measured
 			report, err := n.service.Seal(t.Context(), end(!tt.graces))
-			if err != nil || report.Recording != opened.Recording || report.Frames+tt.lost != last-100 || report.GapSamples != tt.lost*frame.AudioSamples {
+			// Where it is cut short on a busy machine, the time until then is missing, rightly.
+			k := n.kept(report.Recording)
+			late := uint64(0)
+			k.gaps = slices.DeleteFunc(k.gaps, func(r spool.Record) bool {
+				tail := tt.graces && r.Gap.Cause == frame.CauseTail
+				if tail {
+					late += uint64(length(r.Gap) / sampleLength)
+				}
+				return tail
+			})
+			if err != nil || report.Recording != opened.Recording || report.Frames+tt.lost != last-100 || report.GapSamples != tt.lost*frame.AudioSamples+late {
 				t.Errorf("%+v, %v", report, err)
 			}
-			k := n.kept(report.Recording)
 			if tt.lost == 0 && len(k.gaps) != 0 || tt.lost > 0 && (len(k.gaps) != 1 || k.gaps[0].Gap.FirstSeq != 101 || k.gaps[0].Gap.Count != tt.lost || k.gaps[0].Gap.Cause != frame.CauseCrash) {
 				t.Errorf("gaps %+v", k.gaps)
 			}
