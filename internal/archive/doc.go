@@ -36,7 +36,8 @@
 // the other heard something. union.json says from which recording each stretch is. What is
 // heard in both tells how they lie beside each other, for two hosts have two clocks; one
 // shift serves for a whole call, so that clocks which drift apart are told of
-// ([UnionClock].SpreadSamples), not followed. A source of which a recording only knows
+// ([UnionClock].SpreadSamples), not followed. Pictures of a part before its first key
+// frame ([Track].UndecodableFile) are in a union only where the other call has them. A source of which a recording only knows
 // that something is missing, and not when, is a gap in all of it. A union is no recording:
 // it is no proof of anything, and can be made again.
 //
