@@ -33,3 +33,30 @@ func (tr *track) resumes(h frame.Header) bool {
 	away := h.MediaTime - tr.seenAt
 	return tr.Frames > 0 && tr.seenAt > 0 && h.MediaTime <= maxTime && away >= RunPause && away <= day && h.Flags&frame.KeyFrame != 0
 }
+
+// find returns the track of a kind and source, nil where there is none: of several runs
+// the last.
+func (t *Timeline) find(kind frame.Kind, source uint32) *track {
+	if kind == frame.MixedAudio {
+		source = 0
+	}
+	if l := t.last; l != nil && l.Kind == kind && l.Source == source && !l.over {
+		return l
+	}
+	for _, tr := range t.tracks {
+		if tr.Kind == kind && tr.Source == source && !tr.over {
+			return tr
+		}
+	}
+	return nil
+}
+
+func (t *Timeline) track(kind frame.Kind, source uint32) *track {
+	tr := t.find(kind, source)
+	if tr == nil {
+		tr = newTrack(t, kind, source)
+		t.tracks = append(t.tracks, tr)
+	}
+	t.last = tr
+	return tr
+}

@@ -229,12 +229,12 @@ func (t *Timeline) resolve(hi uint64, cause frame.GapCause) {
 			at = lo
 		}
 		if e := min(end, hi); e > at {
-			t.lose(frame.Gap{Kind: g.Kind, Source: g.Source, FirstSeq: at, Count: e - at, Cause: g.Cause})
+			t.lose(frame.Gap{Kind: g.Kind, Source: g.Source, FirstSeq: at, Count: e - at, FromTime: fromOf(g, at), Cause: g.Cause})
 			at = e
 		}
 		if end > hi+1 { // the number hi itself is there
 			first := max(g.FirstSeq, hi+1)
-			g.FirstSeq, g.Count = first, end-first
+			g.FromTime, g.FirstSeq, g.Count = fromOf(g, first), first, end-first
 			t.announced[later] = g
 			later++
 		}
@@ -244,6 +244,14 @@ func (t *Timeline) resolve(hi uint64, cause frame.GapCause) {
 	if hi > at {
 		t.lose(frame.Gap{FirstSeq: at, Count: hi - at, Cause: cause})
 	}
+}
+
+// fromOf is when the part of a gap begins that begins with a number; 0: nobody said.
+func fromOf(g frame.Gap, seq uint64) int64 {
+	if g.FromTime <= 0 || seq-g.FirstSeq > maxFrames {
+		return 0
+	}
+	return g.FromTime + int64(seq-g.FirstSeq)*frame.TicksPerFrame //nolint:gosec // G115: bounded above
 }
 
 // lose books frames that are missing by number.
@@ -264,7 +272,7 @@ func (t *Timeline) lose(g frame.Gap) {
 	default:
 		d := debt{first: g.FirstSeq, count: g.Count, cause: g.Cause}
 		if tr.audio {
-			d.samples = int64(g.Count) * frame.AudioSamples
+			d.samples, d.from = int64(g.Count)*frame.AudioSamples, g.FromTime
 		}
 		tr.owe(d)
 	}
@@ -299,33 +307,6 @@ func (t *Timeline) suspectAll(cause frame.GapCause) {
 			tr.owe(debt{cause: cause, perhaps: true})
 		}
 	}
-}
-
-// find returns the track of a kind and source, nil where there is none: of several runs
-// the last.
-func (t *Timeline) find(kind frame.Kind, source uint32) *track {
-	if kind == frame.MixedAudio {
-		source = 0
-	}
-	if l := t.last; l != nil && l.Kind == kind && l.Source == source && !l.over {
-		return l
-	}
-	for _, tr := range t.tracks {
-		if tr.Kind == kind && tr.Source == source && !tr.over {
-			return tr
-		}
-	}
-	return nil
-}
-
-func (t *Timeline) track(kind frame.Kind, source uint32) *track {
-	tr := t.find(kind, source)
-	if tr == nil {
-		tr = newTrack(t, kind, source)
-		t.tracks = append(t.tracks, tr)
-	}
-	t.last = tr
-	return tr
 }
 
 // Finish ends the timeline. lastSeq is the recording's last frame as the seal

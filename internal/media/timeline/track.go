@@ -33,7 +33,8 @@ type debt struct {
 	first, count uint64
 	samples      int64
 	cause        frame.GapCause
-	perhaps      bool // of another track, for all that is known: nothing is missing at its end
+	from         int64 // when it began; 0: nobody said
+	perhaps      bool  // of another track, for all that is known: nothing is missing at its end
 }
 
 func newTrack(t *Timeline, kind frame.Kind, source uint32) *track {
@@ -95,12 +96,32 @@ func (tr *track) pay(seq uint64) bool {
 		paid = true
 		tr.Lost += d.count
 		tr.clock.paused(d.samples)
+		if idle := tr.silentUntil(d.from); idle > 0 {
+			tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: idle, BeforeSeq: seq, Cause: Idle})
+		}
 		tr.place(len(tr.Gaps), Gap{
 			AtSample: tr.Samples, Samples: d.samples, Frames: d.count, FirstSeq: d.first, BeforeSeq: seq, Cause: d.cause,
 		})
 	}
 	tr.owed = tr.owed[:kept]
 	return paid
+}
+
+// silentUntil is for how long the source of a track of unmixed audio had been silent when
+// something of it was lost: so what is lost lies where it was said, not before the silence.
+func (tr *track) silentUntil(from int64) int64 {
+	c := &tr.clock
+	if !c.set && tr.t.first != nil && tr.Frames <= 1 {
+		c = &tr.t.first.clock // all that came of it so far is lost
+	}
+	if tr.Kind != frame.UnmixedAudio || from <= 0 || !c.set {
+		return 0
+	}
+	idle := (from-c.start)/frame.TicksPerSample - tr.Samples
+	if idle < frame.AudioSamples || idle > maxFrames*frame.AudioSamples {
+		return 0
+	}
+	return idle
 }
 
 // place puts a gap into the list at index i; what lies behind it moves.
@@ -202,8 +223,11 @@ func (tr *track) finish() {
 	if tr.suspect != "" && tr.atLeast > 0 {
 		tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: tr.atLeast * frame.AudioSamples, Cause: tr.suspect})
 	}
-	if tr.clock.set {
+	switch first := tr.t.first; {
+	case tr.clock.set:
 		tr.FirstTime = tr.clock.start
 		tr.Skew = tr.clock.skew
+	case first != nil && tr.IdleSamples > 0: // all of it is lost, and somebody said when
+		tr.FirstTime = first.clock.start
 	}
 }

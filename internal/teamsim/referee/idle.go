@@ -23,13 +23,14 @@ func (w *walk) silence(gaps []declaredGap) {
 	}
 	var missing, idle int64
 	for _, g := range gaps {
+		at := w.p + g.AtSample - int64(w.a)
+		e := extent{at, at + g.Samples}
 		if g.Cause == causeIdle {
 			idle += g.Samples
+			w.silent = append(w.silent, e)
 			continue
 		}
 		missing += g.Samples
-		at := w.p + g.AtSample - int64(w.a)
-		e := extent{at, at + g.Samples}
 		w.m.missing, w.absent = append(w.m.missing, e), append(w.absent, e)
 	}
 	e := extent{w.p, w.p + int64(n)}
