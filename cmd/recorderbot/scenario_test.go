@@ -106,15 +106,12 @@ func TestScenarios(t *testing.T) {
 			if diff := cmp.Diff(rejected[name], r.rejections(t), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("why calls were turned down: -want +got\n%s", diff)
 			}
-<<<<<<< HEAD
 			for _, pattern := range files[name] {
 				if there, err := filepath.Glob(filepath.Join(r.config.Archive, "*", pattern)); err != nil || len(there) == 0 {
 					t.Errorf("no %s: %v", pattern, err)
 				}
 			}
-=======
 			r.mergePairs(t, result, gapsInBoth[name])
->>>>>>> 4749aa7177d9491477decc030d112bb941361378
 			t.Logf("to answer %v; to reject %v", result.Answer, result.Reject)
 		})
 	}
