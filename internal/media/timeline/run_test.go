@@ -88,7 +88,7 @@ func TestRunsWithoutEnd(t *testing.T) {
 	tl := timeline.New()
 	const more = timeline.MaxTracks + 5
 	for i := range uint64(more) {
-		tl.Frame(frame.Header{Seq: i + 1, MediaTime: begin + int64(i)*timeline.RunPause, Kind: frame.Video, Source: 12, Flags: frame.KeyFrame}) //nolint:gosec // G115: few
+		tl.Frame(frame.Header{Seq: i + 1, MediaTime: begin + int64(i)*timeline.RunPause, Kind: frame.Video, Source: 12, Flags: frame.KeyFrame})
 	}
 	if s := tl.Finish(more); len(s.Tracks) != timeline.MaxTracks || s.Tracks[timeline.MaxTracks-1].Frames != 6 {
 		t.Errorf("%d tracks", len(s.Tracks))
