@@ -255,7 +255,7 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 			Recordings: []recorder.SealReport{reportOf(rec)},
 		},
 	}
-	all, err := a.catalogue.Recordings(ctx, catalogue.Filter{Call: rec.Call, Limit: 1 << 10})
+	all, err := a.catalogue.Recordings(ctx, catalogue.Filter{Call: rec.Call, Limit: mostParts})
 	if err != nil {
 		return archive.Job{}, err
 	}
@@ -267,6 +267,10 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 	job.Events = eventsOf(journal)
 	return job, nil
 }
+
+// mostParts is how many recordings of one call are told of in the manifest of another: a
+// day of the shortest parts that can be configured, and more.
+const mostParts = 1 << 11
 
 func reportOf(rec catalogue.Recording) recorder.SealReport {
 	positive := func(n int64) uint64 { return uint64(max(n, 0)) }

@@ -53,6 +53,8 @@ func (r *rig) rejections(t *testing.T) map[recorder.Cause]int {
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	want := map[string]map[string]int{
+		"camera-again":           {"recorded": 1},
+		"conversations":          {"recorded": 9},
 		"ended-before-consent":   {"notRecorded": 4},
 		"demo":                   {"recorded": 1},
 		"everything":             {"recorded": 2},
@@ -69,6 +71,9 @@ func TestScenarios(t *testing.T) {
 		"notifications":          {"recorded": 5},
 		"one-call":               {"recorded": 1},
 		"overload":               {"recorded": 20, "rejected": 20},
+		"pair":                   {"failed": 2, "recorded": 3, "recordedWithGaps": 9},
+		"pair-hosts":             {"failed": 1, "recorded": 1, "recordedWithGaps": 2},
+		"pair-streams":           {"recordedWithGaps": 4},
 		"refused":                {"failed": 3},
 		"streams-lost":           {"recordedWithGaps": 3},
 		"running-then-completed": {"failed": 1, "recorded": 3},
@@ -80,6 +85,7 @@ func TestScenarios(t *testing.T) {
 		"not-policy": {recorder.CauseNotPolicyInvite: 1},
 		"overload":   {recorder.CauseHostsBusy: 20},
 	}
+	files := map[string][]string{"camera-again": {"video-*[0-9].mp4", "video-*-2.mp4", "screen-*[0-9].mp4", "screen-*-2.mp4"}}
 	for _, name := range teamsim.BuiltinNames() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -104,6 +110,12 @@ func TestScenarios(t *testing.T) {
 				t.Errorf("why calls were turned down: -want +got\n%s", diff)
 			}
 			t.Logf("%v", &verdict.Account)
+			for _, pattern := range files[name] {
+				if there, err := filepath.Glob(filepath.Join(r.config.Archive, "*", pattern)); err != nil || len(there) == 0 {
+					t.Errorf("no %s: %v", pattern, err)
+				}
+			}
+			r.mergePairs(t, result, gapsInBoth[name])
 			t.Logf("to answer %v; to reject %v", result.Answer, result.Reject)
 		})
 	}

@@ -27,6 +27,20 @@
 // source was at which time, is what package roster makes of the journal's rosters and
 // of what the media host said of who speaks.
 //
+// # A union
+//
+// [Unite] lays the recordings of two calls of one conversation beside each other, such as
+// those of a pair of bots, and writes what they hold together: for each track the samples
+// of the first where it has them, else of the second, else a gap; of video as many frames
+// as can be shown, changing over at key frames. Who was silent in one is silent, unless
+// the other heard something. union.json says from which recording each stretch is. What is
+// heard in both tells how they lie beside each other, for two hosts have two clocks; one
+// shift serves for a whole call, so that clocks which drift apart are told of
+// ([UnionClock].SpreadSamples), not followed. Pictures of a part before its first key
+// frame ([Track].UndecodableFile) are in a union only where the other call has them. A source of which a recording only knows
+// that something is missing, and not when, is a gap in all of it. A union is no recording:
+// it is no proof of anything, and can be made again.
+//
 // Gaps are filled with silence, so that all files of a folder begin at the same
 // instant and their time stays true.
 //

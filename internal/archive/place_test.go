@@ -11,6 +11,7 @@ import (
 	"github.com/recorderbot/recorderbot/internal/media/format/mp4"
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
+	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -113,5 +114,37 @@ func only(which int, change func(at int64) int64) func(int, int64) int64 {
 			return change(at)
 		}
 		return at
+	}
+}
+
+// TestRunsOfACamera: a camera that is switched on again has a file of its own, on the
+// clock of the audio like the first, and nobody looks at its last picture meanwhile.
+func TestRunsOfACamera(t *testing.T) {
+	t.Parallel()
+	all := pictures(t)
+	s := newScript(t)
+	s.note(t, "opened", map[string]any{"firstSeq": 1})
+	var begins []int64
+	for range 2 {
+		begins = append(begins, s.now)
+		for i, p := range all {
+			s.show(frame.Video, 12, p, s.now)
+			if i == 0 {
+				s.records[len(s.records)-1].Header.Flags = frame.KeyFrame
+			}
+			s.audio(2)
+		}
+		s.audio(timeline.RunPause / frame.TicksPerFrame)
+	}
+	s.seal(s.seq)
+	_, m := s.archived(t, recorder.OutcomeRecorded)
+	if len(m.Tracks) != 3 {
+		t.Fatalf("%+v", m.Tracks)
+	}
+	for i, file := range []string{"video-12.mp4", "video-12-2.mp4"} {
+		tr := m.Tracks[i+1]
+		if tr.File != file || tr.SourceID != 12 || tr.MediaTime != begins[i] || tr.Frames != uint64(len(all)) || tr.DurationTicks > timeline.RunPause {
+			t.Errorf("run %d: %+v", i+1, tr)
+		}
 	}
 }

@@ -251,6 +251,9 @@ func trackID(t *timeline.Track) (id, file string) {
 	if t.Kind.Audio() {
 		return id, id + ".flac"
 	}
+	if t.Run > 0 {
+		id += fmt.Sprintf("-%d", t.Run+1)
+	}
 	return id, ""
 }
 

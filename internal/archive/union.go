@@ -6,93 +6,205 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
-	"github.com/recorderbot/recorderbot/internal/media/format"
-	"github.com/recorderbot/recorderbot/internal/media/frame"
-	"github.com/recorderbot/recorderbot/internal/media/timeline"
 )
 
 // UnionName is the file that says what a union is made of.
 const UnionName = "union.json"
 
-// ErrNotOneConversation says that two recordings are not of the same conversation.
-var ErrNotOneConversation = errors.New("the recordings are not of one conversation")
+// Errors of [Unite] that its caller may want to tell apart.
+var (
+	// ErrNotOneConversation says that two recordings are not of the same conversation.
+	ErrNotOneConversation = errors.New("the recordings are not of one conversation")
+	// ErrNotAlike says that nowhere do two recordings sound alike, so that nobody can
+	// say how they lie beside each other.
+	ErrNotAlike = errors.New("nowhere in the time that they share do the recordings sound alike")
+)
 
-// A Union is what two recordings of one conversation hold together: a gap remains only
-// where both have one. The recordings stay what they are; whoever has them can make it
-// again.
+// A Union is what two bots have of one conversation, together: a gap remains only where
+// both have one. The recordings stay what they are; whoever has them can make it again.
 type Union struct {
-	Version    int           `json:"version"` // 1
+	Version int `json:"version"` // 1
+	// Recordings are what it is made of: first those of the one call, then those of the
+	// other, each in their order.
 	Recordings []UnionSource `json:"recordings"`
+	Clock      UnionClock    `json:"clock"`
 	Tracks     []UnionTrack  `json:"tracks"`
+	Mix        *UnionMix     `json:"mix,omitempty"` // of unmixed tracks
+	// Participants are those of all recordings, as the first one has them that has them.
+	Participants []Participant `json:"participants"`
 }
 
 // A UnionSource is one of the recordings.
 type UnionSource struct {
 	Recording      string `json:"recording"`
+	Call           string `json:"call"`
 	ManifestSHA256 string `json:"manifestSha256"`
+	// Second: it is of the second call, whose media times are moved by Clock.
+	Second bool `json:"second,omitempty"`
 }
 
-// A UnionTrack is one track of audio.
+// A UnionTrack is one track. All of audio begin at the same instant, and are as long as
+// each other.
 type UnionTrack struct {
-	ID   string `json:"id"`
-	File File   `json:"file"`
-	// MediaTime is when sample 0 was, in ticks of 100 ns since 1900.
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`           // audio, video, screen
+	Mode     string `json:"mode,omitempty"` // of audio: mixed, unmixed
+	SourceID uint32 `json:"sourceId"`
+	File     File   `json:"file"`
+	// MediaTime is when the file begins, in ticks of 100 ns since 1900, by the clock of
+	// the first call.
 	MediaTime  int64 `json:"mediaTime"`
 	Samples    int64 `json:"samples"`
 	GapSamples int64 `json:"gapSamples"`
 	// Parts say where the samples are from, in order and without a hole.
-	Parts []UnionPart `json:"parts"`
+	Parts []UnionPart `json:"parts,omitempty"`
+	// Of video: Frames are in the file; Scenes say where they are from, in order. Between
+	// two of them that do not touch, neither call has anything to show.
+	Frames        int64        `json:"frames,omitempty"`
+	DurationTicks int64        `json:"durationTicks,omitempty"`
+	Scenes        []UnionScene `json:"scenes,omitempty"`
 }
 
 // A UnionPart is a stretch of a track that is from one recording, by its place in
-// Recordings, or from none (-1): there both have a gap.
+// Recordings, or from none (-1): there both have a gap. Where an unmixed source was
+// silent, the recording that knows it stands here.
 type UnionPart struct {
 	AtSample int64 `json:"atSample"`
 	Samples  int64 `json:"samples"`
 	From     int   `json:"from"`
 }
 
-// Unite writes the union of the audio of two folders to a new folder. It takes folders
-// that are sound, of one conversation, and whose clocks can be compared.
-func Unite(ctx context.Context, first, second, out string) (*Union, error) {
-	folders := []string{first, second}
-	u := &Union{Version: 1, Tracks: []UnionTrack{}}
-	var manifests []*Manifest
-	for _, folder := range folders {
-		m, sum, findings := readFolder(ctx, folder, true)
-		if err := errors.Join(unreadable(findings), integrity(findings)); err != nil || m == nil {
-			return nil, fmt.Errorf("uniting: %w: %s: %w", ErrChanged, folder, cmp.Or(err, ErrChanged))
-		}
-		manifests = append(manifests, m)
-		u.Recordings = append(u.Recordings, UnionSource{m.Recording, sum})
-	}
-	if err := oneConversation(manifests[0], manifests[1]); err != nil {
-		return nil, fmt.Errorf("uniting: %w", err)
-	}
+// A UnionScene is frames of video from one recording. Each begins with a key frame.
+type UnionScene struct {
+	AtTick int64 `json:"atTick"` // of the first frame, from where the file begins
+	Ticks  int64 `json:"ticks"`  // to the last frame
+	Frames int64 `json:"frames"`
+	From   int   `json:"from"`
+}
+
+// A UnionMix is the sum of the unmixed tracks; see [Mix].
+type UnionMix struct {
+	File           File  `json:"file"`
+	Samples        int64 `json:"samples"`
+	ClippedSamples int64 `json:"clippedSamples,omitempty"`
+}
+
+// A UnionFolder is a recording that a union is made of.
+type UnionFolder struct {
+	Path string
+	// ManifestSHA256 is what was noted of it elsewhere; empty: nothing was.
+	ManifestSHA256 string
+}
+
+// Unite writes the union of what two calls have, all recordings of each or some, to a
+// new folder. It takes folders that are sound, of one conversation, and that can be laid
+// beside each other: by what is heard in both (byClock: by their clocks alone).
+func Unite(ctx context.Context, first, second []UnionFolder, out string, byClock bool) (*Union, error) {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return nil, fmt.Errorf("uniting: %w", err)
 	}
-	if _, err = os.Lstat(out); err == nil {
+	if _, err = os.Lstat(out); err == nil { // before the work; what comes meanwhile is for Publish
 		return nil, fmt.Errorf("uniting: %s: %w", out, os.ErrExist)
 	}
-	hidden := filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".part")
-	if err = errors.Join(durable.RemoveAll(hidden), durable.MkdirAll(hidden, dirPerm)); err != nil {
+	u := &uniting{ctx: ctx, Union: Union{Version: 1, Tracks: []UnionTrack{}, Participants: []Participant{}}}
+	for i, folders := range [][]UnionFolder{first, second} {
+		if err = u.read(i, folders); err != nil {
+			return nil, fmt.Errorf("uniting: %w", err)
+		}
+	}
+	if err = u.check(); err != nil {
 		return nil, fmt.Errorf("uniting: %w", err)
 	}
-	if err = u.write(ctx, folders, manifests, hidden); err == nil {
-		err = durable.Publish(hidden, out)
+	if err = u.align(byClock); err != nil {
+		return nil, fmt.Errorf("uniting: %w", err)
+	}
+	u.dir = filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".part")
+	if err = errors.Join(durable.RemoveAll(u.dir), durable.MkdirAll(u.dir, dirPerm)); err != nil {
+		return nil, fmt.Errorf("uniting: %w", err)
+	}
+	if err = u.write(); err == nil {
+		err = durable.Publish(u.dir, out)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("uniting: %w", err), durable.RemoveAll(hidden))
+		return nil, errors.Join(fmt.Errorf("uniting: %w", err), durable.RemoveAll(u.dir))
 	}
-	return u, nil
+	return &u.Union, nil
+}
+
+// A uniting is one run of Unite.
+type uniting struct {
+	Union
+
+	ctx   context.Context //nolint:containedctx // it is one run's
+	dir   string          // where it is made
+	takes []*take         // by their place in Recordings
+	begin int64           // of all audio, in samples from the first call's begin
+	end   int64
+}
+
+// read takes the recordings of one call in, in their order.
+func (u *uniting) read(side int, folders []UnionFolder) error {
+	var takes []*take
+	for _, f := range folders {
+		m, sum, findings := readFolder(u.ctx, f.Path, true)
+		if err := u.ctx.Err(); err != nil {
+			return err
+		}
+		if err := errors.Join(unreadable(findings), integrity(findings)); err != nil || m == nil {
+			return fmt.Errorf("%w: %s: %w", ErrChanged, f.Path, cmp.Or(err, ErrChanged))
+		}
+		if f.ManifestSHA256 != "" && f.ManifestSHA256 != sum {
+			return fmt.Errorf("%w: %s: its manifest has the SHA-256 %s, %s was entered", ErrChanged, f.Path, sum, f.ManifestSHA256)
+		}
+		takes = append(takes, &take{folder: f.Path, m: m, sum: sum, side: side})
+	}
+	slices.SortStableFunc(takes, func(a, b *take) int { return cmp.Compare(a.m.Part, b.m.Part) })
+	for i, t := range takes {
+		if err := t.follow(takes[:i]); err != nil {
+			return err
+		}
+		t.index = len(u.takes)
+		u.takes = append(u.takes, t)
+		u.Recordings = append(u.Recordings, UnionSource{t.m.Recording, string(t.m.Call), t.sum, side == 1})
+		for _, p := range t.m.Participants {
+			if !slices.ContainsFunc(u.Participants, func(known Participant) bool { return known.ID == p.ID }) {
+				u.Participants = append(u.Participants, p)
+			}
+		}
+	}
+	return nil
+}
+
+// check reports an error where the two calls can't be laid beside each other.
+func (u *uniting) check() error {
+	mode, audio := "", [2]bool{}
+	for i, t := range u.takes {
+		for _, other := range u.takes[:i] {
+			if err := oneConversation(other.m, t.m); err != nil {
+				return err
+			}
+		}
+		for k := range t.m.Tracks {
+			tr := &t.m.Tracks[k]
+			if tr.Kind != "audio" {
+				continue
+			}
+			if audio[t.side] = true; mode != "" && tr.Mode != mode {
+				return fmt.Errorf("one has %s audio and the other %s; they can only be laid beside each other as they are", mode, tr.Mode)
+			}
+			mode = tr.Mode
+		}
+	}
+	if audio[0] && audio[1] {
+		return u.together()
+	}
+	return nil
 }
 
 // oneConversation reports an error where nothing says that two recordings belong together.
@@ -103,222 +215,59 @@ func oneConversation(a, b *Manifest) error {
 		return errors.New("it is the same recording twice")
 	case a.Tenant != b.Tenant:
 		return fmt.Errorf("%w: they are of two tenants", ErrNotOneConversation)
-	case same(a.CallChain, b.CallChain), same(a.ThreadID, b.ThreadID):
+	case a.Call == b.Call, same(a.CallChain, b.CallChain), same(a.ThreadID, b.ThreadID), same(a.ObservedParticipant, b.ObservedParticipant):
 		return nil
 	}
-	return fmt.Errorf("%w: neither call chain nor thread is the same", ErrNotOneConversation)
+	return fmt.Errorf("%w: neither call chain nor thread nor observed participant is the same", ErrNotOneConversation)
 }
 
-// write makes the files of all tracks that either of the recordings has.
-func (u *Union) write(ctx context.Context, folders []string, manifests []*Manifest, dir string) error {
+// write makes the files of all tracks that either of the calls has.
+func (u *uniting) write() error {
+	u.bounds()
 	var ids []string
-	for _, m := range manifests {
-		for i := range m.Tracks {
-			if t := &m.Tracks[i]; t.Kind == "audio" && !slices.Contains(ids, t.ID) {
-				ids = append(ids, t.ID)
+	for _, t := range u.takes {
+		for i := range t.m.Tracks {
+			if id := t.m.Tracks[i].source(); !slices.Contains(ids, id) {
+				ids = append(ids, id)
 			}
 		}
 	}
 	for _, id := range ids {
-		var both [2]*Track
-		for i, m := range manifests {
-			if k := slices.IndexFunc(m.Tracks, func(t Track) bool { return t.ID == id }); k >= 0 {
-				both[i] = &m.Tracks[k]
-			}
-		}
-		t, err := unite(ctx, id, folders, both, dir)
+		t, err := u.track(id)
 		if err != nil {
 			return fmt.Errorf("track %s: %w", id, err)
 		}
-		u.Tracks = append(u.Tracks, *t)
+		if t != nil {
+			u.Tracks = append(u.Tracks, *t)
+		}
 	}
-	data, err := json.MarshalIndent(u, "", "  ")
+	if err := u.mix(); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(&u.Union, "", "  ")
 	if err != nil {
 		return err
 	}
-	return durable.WriteFile(filepath.Join(dir, UnionName), append(data, '\n'), filePerm)
+	return durable.WriteFile(filepath.Join(u.dir, UnionName), append(data, '\n'), filePerm)
 }
 
-// unite makes one track of up to two.
-func unite(ctx context.Context, id string, folders []string, both [2]*Track, dir string) (*UnionTrack, error) {
-	u := &UnionTrack{ID: id}
-	var begins [2]int64 // in samples of the union
-	for i, t := range both {
-		switch {
-		case t == nil:
-		case t.MediaTime == 0 && both[1-i] != nil:
-			return nil, errors.New("the platform did not say when one of them began: they can't be laid beside each other")
-		case u.MediaTime == 0 || t.MediaTime < u.MediaTime:
-			u.MediaTime = t.MediaTime
-		}
-	}
-	for i, t := range both {
-		if t != nil {
-			begins[i] = (t.MediaTime - u.MediaTime + frame.TicksPerSample/2) / frame.TicksPerSample
-			u.Samples = max(u.Samples, begins[i]+t.Samples)
-		}
-	}
-	if u.Samples > format.MaxSamples {
-		return nil, fmt.Errorf("%w: %d", format.ErrFLACTooLong, u.Samples)
-	}
-	u.Parts = partsOf(both, begins, u.Samples)
-	for _, p := range u.Parts {
-		if p.From < 0 {
-			u.GapSamples += p.Samples
+// track makes one track, nil where there is nothing to be shown of it.
+func (u *uniting) track(id string) (t *UnionTrack, err error) {
+	for _, k := range u.takes {
+		if tr := k.track(id); tr != nil && t == nil {
+			t = &UnionTrack{ID: id, Kind: tr.Kind, Mode: tr.Mode, SourceID: tr.SourceID}
 		}
 	}
 	name := id + ".flac"
-	if err := u.copy(ctx, folders, both, begins, filepath.Join(dir, name)); err != nil {
+	if t.Kind == "audio" {
+		err = u.sound(t, name)
+	} else {
+		name = id + ".mp4"
+		err = u.film(t, name)
+	}
+	if err != nil || t.Kind != "audio" && t.Frames == 0 {
 		return nil, err
 	}
-	f, err := hashFile(ctx, filepath.Join(dir, name))
-	u.File = f
-	return u, err
-}
-
-// How little a recording has of a stretch of a track. An idle source misses nothing, as
-// far as that recording knows: its silence is as good as samples, but not where the other
-// one heard something.
-const (
-	lacksNothing = iota
-	lacksSound
-	lacksAll
-)
-
-// A lack is a stretch of a track of which there is little.
-type lack struct {
-	from, to int64
-	how      int
-}
-
-// lacks are those of a track, in order; t is nil where there is none.
-func lacks(t *Track, begin, samples int64) []lack {
-	if t == nil {
-		return []lack{{0, samples, lacksAll}}
-	}
-	all := []lack{{0, begin, lacksAll}}
-	for _, g := range t.Gaps {
-		one := lack{begin + g.AtSample, begin + g.AtSample + g.Samples, lacksAll}
-		if g.Cause == timeline.Idle {
-			one.how = lacksSound
-		}
-		if g.Samples > 0 {
-			all = append(all, one)
-		}
-	}
-	return append(all, lack{begin + t.Samples, samples, lacksAll})
-}
-
-// partsOf says for each stretch of the union which track has most of it, the first one
-// where both have as much.
-func partsOf(both [2]*Track, begins [2]int64, samples int64) (parts []UnionPart) {
-	var little [2][]lack
-	edges := []int64{0, samples}
-	for i, t := range both {
-		little[i] = lacks(t, begins[i], samples)
-		for _, l := range little[i] {
-			edges = append(edges, l.from, l.to)
-		}
-	}
-	slices.Sort(edges)
-	edges = slices.Compact(edges)
-	for k := 0; k+1 < len(edges); k++ {
-		at, end, from, least := edges[k], edges[k+1], -1, lacksAll
-		for i := range little {
-			for len(little[i]) > 0 && little[i][0].to <= at {
-				little[i] = little[i][1:]
-			}
-			how := lacksNothing
-			if len(little[i]) > 0 && little[i][0].from <= at {
-				how = little[i][0].how
-			}
-			if how < least {
-				from, least = i, how
-			}
-		}
-		if n := len(parts); n > 0 && parts[n-1].From == from {
-			parts[n-1].Samples += end - at
-			continue
-		}
-		parts = append(parts, UnionPart{at, end - at, from})
-	}
-	return parts
-}
-
-// copy writes the samples.
-func (u *UnionTrack) copy(ctx context.Context, folders []string, both [2]*Track, begins [2]int64, name string) error {
-	file, err := durable.CreateHidden(name, filePerm)
-	if err != nil {
-		return err
-	}
-	flac, err := format.NewFLACWriterSized(file, []format.Tag{{Name: "TRACK", Value: u.ID}}, u.Samples)
-	if err == nil {
-		err = u.pour(ctx, folders, both, begins, flac)
-	}
-	if err == nil {
-		err = flac.Close()
-	}
-	if err != nil {
-		return errors.Join(err, file.Discard())
-	}
-	return file.Commit()
-}
-
-func (u *UnionTrack) pour(ctx context.Context, folders []string, both [2]*Track, begins [2]int64, flac *format.FLACWriter) error {
-	var open opened
-	defer open.close()
-	var src [2]*forward
-	for i, t := range both {
-		if t == nil {
-			continue
-		}
-		r, err := open.track(filepath.Join(folders[i], t.File), 64<<10)
-		if err != nil {
-			return err
-		}
-		src[i] = &forward{src: r}
-	}
-	for _, p := range u.Parts {
-		var err error
-		if p.From < 0 {
-			err = flac.Silence(ctx, p.Samples)
-		} else {
-			err = src[p.From].copy(ctx, p.AtSample-begins[p.From], p.Samples, flac.PCM)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// forward reads samples from places that only grow.
-type forward struct {
-	src io.Reader
-	at  int64
-	buf [2 * mixBlock]byte
-}
-
-func (f *forward) copy(ctx context.Context, at, n int64, out func([]byte) error) error {
-	for f.at < at+n {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		until, keep := at, false
-		if f.at >= at {
-			until, keep = at+n, true
-		}
-		some := f.buf[:2*min(until-f.at, mixBlock)]
-		if _, err := io.ReadFull(f.src, some); err != nil {
-			return fmt.Errorf("reading sample %d: %w", f.at, err)
-		}
-		f.at += int64(len(some) / 2)
-		if !keep {
-			continue
-		}
-		if err := out(some); err != nil {
-			return err
-		}
-	}
-	return nil
+	t.File, err = hashFile(u.ctx, filepath.Join(u.dir, name))
+	return t, err
 }

@@ -25,14 +25,24 @@ const partLimit = 2 * time.Second
 // a town hall hundreds speak, and each track is as long as the recording.
 const manyTracks = 32
 
-// parts ends recordings that have become long, or broad, one of each call: a call of a
-// day is archived while it goes on, and no more of it than a part is ever in memory, or
-// in the spool, as long as the archive keeps up.
+// The sound of a recording is laid out by its samples, what is seen by its times: where
+// the two drift apart by offMost, the call goes on in another recording, in which they
+// begin together again. Nothing is moved, left out or made up for it.
+const (
+	offMost  = 25 * time.Millisecond // less than a picture lasts
+	offSince = 10 * time.Second      // no clock drifts as far sooner
+)
+
+// parts ends recordings that have become long, or broad, or off, one of each call: a call
+// of a day is archived while it goes on, and no more of it than a part is ever in memory,
+// or in the spool, as long as the archive keeps up.
 func (s *Service) parts(now time.Time) {
 	for _, one := range s.all() {
 		one.mu.Lock()
-		long := s.opts.PartLength > 0 && now.Sub(one.partAt()) >= s.opts.PartLength
-		due := one.gate == gateOpen && !one.parting && !one.failed && (long || one.line.Tracks() >= manyTracks)
+		lasted := now.Sub(one.partAt())
+		long := s.opts.PartLength > 0 && lasted >= s.opts.PartLength
+		off := lasted >= offSince && one.line.Adrift() >= int64(offMost/100)
+		due := one.gate == gateOpen && !one.parting && !one.failed && (long || off || one.line.Tracks() >= manyTracks)
 		one.parting = one.parting || due
 		one.mu.Unlock()
 		if !due {

@@ -184,6 +184,55 @@ func TestPartsOfManySpeakers(t *testing.T) {
 	}
 }
 
+// TestPartsOfADriftingClock: where sound and pictures have drifted apart by as much as can
+// be noticed, the call goes on in another recording, in which they begin together; without
+// pictures there is nothing to be off.
+func TestPartsOfADriftingClock(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		video bool
+		ppm   int64
+		part  int
+	}{"pictures": {true, 200, 2}, "sound alone": {false, 200, 1}, "a good clock": {true, 20, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldOptions{streams: Streams{Cameras: 1, Height: 360}})
+			s, hs := w.record("c")
+			hs.host.change(func() { hs.next = 1 << 40 }) // it has sent whatever is acknowledged
+			s.mu.Lock()
+			s.openedAt = s.openedAt.Add(-time.Hour)
+			s.mu.Unlock()
+			seq := uint64(0)
+			for i := range int64(3 * 60 * 50) { // 36 ms at 200 ppm
+				seq++
+				f := audio(seq)
+				f.MediaTime = audio(1).MediaTime + i*frame.TicksPerFrame + i*frame.TicksPerFrame/1_000_000*tt.ppm
+				w.feed(s, f)
+				if tt.video && i%500 == 0 {
+					seq++
+					p := picture(seq, 0, frame.KeyFrame)
+					p.MediaTime = f.MediaTime
+					w.feed(s, p)
+				}
+			}
+			w.service.parts(time.Now())
+			if tt.part == 1 {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if s.parting || s.part != 1 {
+					t.Errorf("part %d, and another is due: %v; %d ticks off", s.part, s.parting, s.line.Adrift())
+				}
+				return
+			}
+			eventually(t, "the next part", func() bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return s.part == 2 && !s.parting && s.line.Adrift() == 0
+			})
+		})
+	}
+}
+
 // TestDiesBetweenParts: the process dies when frames go to the new part and the old one is
 // not sealed: the next one goes on behind the last frame of both.
 func TestDiesBetweenParts(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 
 // cast is who is heard and seen in a call: its people, or where the group names none
 // the two of every call, who have no cameras.
-func (s *Sim) cast(g Group, number int, sources [2]uint32) (host.Cast, error) {
+func (s *Sim) cast(g *Group, number int, sources [2]uint32) (host.Cast, error) {
 	c := host.Cast{Delay: s.Scenario.Media.VideoDelay}
 	for _, r := range g.Receive {
 		c.Receive = append(c.Receive, host.Receive{Socket: r.socket(), At: r.At, Active: r.Active})

@@ -31,13 +31,24 @@ func (s *Sim) BotFault(what string) { s.Trace.Add(trace.Event{Kind: trace.BotFau
 // says of each call, by call ID; nil: it was not asked. Zero limits are the laws'
 // own.
 func (s *Sim) Judge(archive string, outcomes map[string][]string, limits referee.Limits) referee.Report {
+	return referee.Judge(s.seen(archive, outcomes, limits))
+}
+
+// JudgeUnion lets the referee judge a folder that was made of the recordings of two
+// calls of one conversation, by their IDs. archive holds those of both.
+func (s *Sim) JudgeUnion(archive, folder, first, second string) referee.UnionReport {
+	return referee.JudgeUnion(s.seen(archive, nil, referee.Limits{}), folder, first, second)
+}
+
+// seen is all that was until now.
+func (s *Sim) seen(archive string, outcomes map[string][]string, limits referee.Limits) referee.Input {
 	blobs := map[string]string{}
 	for _, f := range s.Cloud.Calls() {
 		if f.Blob != "" {
 			blobs[f.ID] = f.Blob
 		}
 	}
-	return referee.Judge(referee.Input{
+	return referee.Input{
 		Trace: s.Trace.Events(), Sessions: s.Sessions(), Blobs: blobs, ArchiveDir: archive, Outcomes: outcomes, Limits: limits,
-	})
+	}
 }

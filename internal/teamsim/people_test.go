@@ -90,7 +90,7 @@ func TestCastFollowsThePeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	sim := &Sim{Scenario: s}
-	cast, err := sim.cast(s.Calls[0], 1, [2]uint32{})
+	cast, err := sim.cast(&s.Calls[0], 1, [2]uint32{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestCastFollowsThePeople(t *testing.T) {
 		t.Errorf("seen are %+v", cast.Cameras)
 	}
 	// Where nobody is named, the two of every call are heard under the roster's sources.
-	plain, err := sim.cast(Group{}, 7, sim.sources(7))
+	plain, err := sim.cast(&Group{}, 7, sim.sources(7))
 	if err != nil || plain.Mix || len(plain.Speakers) != 2 || plain.Speakers[0].Source != sim.sources(7)[0] {
 		t.Errorf("without people: %+v, %v", plain, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/recorderbot/recorderbot/internal/teamsim/cloud"
@@ -69,13 +70,13 @@ func (s *Sim) Run(ctx context.Context, botURL string) (Result, error) {
 	started := time.Now()
 	number := 0
 	for _, g := range s.Scenario.Calls {
-		number += g.Count
+		number += g.Count * g.legs()
 	}
 	p.more = number
 	number = 0
 	for _, g := range s.Scenario.Calls {
 		first := number + 1
-		number += g.Count
+		number += g.Count * g.legs()
 		p.tasks.Go(func() { p.place(g, started, first) })
 	}
 	p.tasks.Wait()
@@ -106,34 +107,52 @@ func (p *player) place(g Group, started time.Time, first int) {
 		if !p.wait(time.Until(at), nil) {
 			return
 		}
-		p.tasks.Go(func() { p.play(g, first, first+i) })
+		if g.Pair != nil {
+			p.pair(&g, leg{number: first + 2*i, first: first, room: &host.Room{}})
+			continue
+		}
+		p.tasks.Go(func() { p.play(&g, leg{number: first + i, first: first}) })
 	}
 }
 
+// pair places the two invites of one.
+func (p *player) pair(g *Group, l leg) {
+	other, second := l, g.second()
+	other.number, other.second = l.number+1, true
+	p.tasks.Go(func() { p.play(g, l) })
+	p.tasks.Go(func() {
+		if p.wait(g.Pair.After, nil) {
+			p.play(&second, other)
+		}
+	})
+}
+
 // play is one call, from forged invites to its end.
-func (p *player) play(g Group, first, number int) {
+func (p *player) play(g *Group, l leg) {
+	number := l.number
 	for _, kind := range g.Attacks {
 		if _, err := p.sim.Cloud.Attack(kind); err != nil {
 			p.fault("attack %s: %v", kind, err)
 		}
 	}
-	st, err := p.sim.stage(g, number)
+	st, err := p.sim.stage(g, l)
 	if err != nil {
 		p.fault("call %d: %v", number, err)
 		return
 	}
-	p.through(g, p.sim.spec(g, first, number, st), st)
+	p.through(g, p.sim.spec(g, l, st), st, l.people())
 }
 
-// through plays a call that is cast from its invite to its end.
-func (p *player) through(g Group, spec cloud.CallSpec, st *stage) {
+// through plays a call that is cast from its invite to its end; the people are those of
+// the call with that number.
+func (p *player) through(g *Group, spec cloud.CallSpec, st *stage, people int) {
 	call, err := p.sim.Cloud.PlaceCall(p.ctx, spec)
 	if err != nil {
 		p.fault("call %d: %v", spec.Number, err)
 		return
 	}
 	if st.people != nil {
-		p.tasks.Go(func() { p.follow(call, st.people, spec.Number, st.begun) })
+		p.tasks.Go(func() { p.follow(call, st.people, people, st.begun) })
 	}
 	for _, h := range g.Events {
 		p.tasks.Go(func() {
@@ -150,7 +169,7 @@ func (p *player) through(g Group, spec cloud.CallSpec, st *stage) {
 
 // join lets a participant of the policy join a call. Where the bot asks for another one,
 // that gets an invite for a call of the same conversation.
-func (p *player) join(call *cloud.Call, g Group) {
+func (p *player) join(call *cloud.Call, g *Group) {
 	reply, err := call.Join(cloud.Participant{ID: joiningParticipant, User: joiningParticipant, Name: "Joining User", SourceID: 4343})
 	if err != nil {
 		p.fault("call %s: %v", call.ID(), err)
@@ -158,33 +177,39 @@ func (p *player) join(call *cloud.Call, g Group) {
 	if reply.InviteURI == "" {
 		return
 	}
-	one := Group{
+	one := &Group{
 		Count: 1, Kind: g.Kind, Tenant: g.Tenant, Style: g.Style, Region: g.Region, Variants: g.Variants, EstablishAfter: g.EstablishAfter,
 		End: End{When: cloud.Recording, After: time.Second, AtMost: g.End.AtMost},
 	}
 	p.mu.Lock()
 	p.more++
-	number := p.more
+	l := leg{number: p.more, first: p.more}
 	p.mu.Unlock()
-	st, err := p.sim.stage(one, number)
+	st, err := p.sim.stage(one, l)
 	if err != nil {
-		p.fault("call %d: %v", number, err)
+		p.fault("call %d: %v", l.number, err)
 		return
 	}
-	spec := p.sim.spec(one, number, number, st)
+	spec := p.sim.spec(one, l, st)
 	spec.Chain, spec.Webhook = call.Facts().Chain, reply.InviteURI
-	p.tasks.Go(func() { p.through(one, spec, st) })
+	p.tasks.Go(func() { p.through(one, spec, st, l.number) })
 }
 
 // spec is the call's, for the cloud.
-func (s *Sim) spec(g Group, first, number int, st *stage) cloud.CallSpec {
+func (s *Sim) spec(g *Group, l leg, st *stage) cloud.CallSpec {
 	spec := cloud.CallSpec{
-		Number: number, Tenant: s.tenants[g.Tenant], Kind: g.Kind, Region: g.Region, Variants: g.Variants,
+		Number: l.number, Tenant: s.tenants[g.Tenant], Kind: g.Kind, Region: g.Region, Variants: g.Variants,
 		EstablishAfter: g.EstablishAfter, Linger: g.Linger, Faults: g.Faults, Deliveries: g.Deliveries,
-		Media: st, Sources: s.sources(number),
+		Media: st, Sources: s.sources(l.people()), Transferor: g.Transferor,
+	}
+	if g.Pair != nil {
+		spec.Pair, spec.Second = l.number+1, l.second
+	}
+	if l.second {
+		spec.Pair, spec.Webhook = l.number-1, s.Paired
 	}
 	if st.people != nil {
-		ps := participants(st.people, number, 0)
+		ps := participants(st.people, l.people(), 0)
 		spec.Observed, spec.Participants = &ps[0], ps[1:]
 	}
 	if g.Style == "documented" {
@@ -192,10 +217,19 @@ func (s *Sim) spec(g Group, first, number int, st *stage) cloud.CallSpec {
 		spec.Style = &style
 	}
 	if g.Together {
-		spec.Chain = fmt.Sprintf("c0000000-0000-4000-8000-%012d", first)
+		spec.Chain = fmt.Sprintf("c0000000-0000-4000-8000-%012d", l.first)
+	}
+	if g.Chain != "" {
+		spec.Chain = named("chain " + g.Chain)
+	}
+	if g.Thread != "" {
+		spec.Thread = "19:meeting_" + named("thread "+g.Thread) + "@thread.v2"
 	}
 	return spec
 }
+
+// named is the ID that stands for a name.
+func named(name string) string { return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String() }
 
 // sources are those of the two whom a call has where the scenario names nobody.
 func (s *Sim) sources(number int) [2]uint32 {
@@ -227,7 +261,7 @@ func (p *player) end(call *cloud.Call, e End) {
 }
 
 // happen does one of the doings to a call.
-func (p *player) happen(call *cloud.Call, g Group, do string) {
+func (p *player) happen(call *cloud.Call, g *Group, do string) {
 	c := p.sim.Cloud
 	switch do {
 	case "hold", "resume":
@@ -249,6 +283,9 @@ func (p *player) happen(call *cloud.Call, g Group, do string) {
 		p.join(call, g)
 	case "leave":
 		call.Leave(joiningParticipant)
+	case "transfer":
+		call.TellState("transferring")
+		call.TellState("transferAccepted")
 	case "rotateKeys", "replaceKeys":
 		if err := c.RotateKeys(do == "rotateKeys"); err != nil {
 			p.fault("%v", err)

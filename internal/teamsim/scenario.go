@@ -102,6 +102,17 @@ type Group struct {
 	Region string `yaml:"region"`
 	// Together: all calls of the group share one call chain.
 	Together bool `yaml:"together"`
+	// Chain and Thread are names: calls of one name, also of other groups, share the call
+	// chain, or the chat thread.
+	Chain  string `yaml:"chain"`
+	Thread string `yaml:"thread"`
+	// Transferor is the number of the call, from 1 on in the order of this file, whose
+	// observed user has transferred these calls; 0: nobody.
+	Transferor int `yaml:"transferor"`
+	// Pair: each call is two invites to the recorder (ConcurrentInvitationCount 2), of one
+	// conversation with one observed user; each names the other in
+	// botData.pairedRecorders, and is a call of its own with the next number. Missing: one.
+	Pair *Pair `yaml:"pair"`
 	// EstablishAfter and Linger are as in cloud.CallSpec.
 	EstablishAfter time.Duration `yaml:"establishAfter"`
 	Linger         time.Duration `yaml:"linger"`
@@ -124,6 +135,44 @@ type Group struct {
 	// Events are what else happens to each call.
 	Events []Happening `yaml:"events"`
 	End    End         `yaml:"end"`
+}
+
+// A Pair is what is other of the second invite; the rest is as of the first. What is
+// heard and seen is the same at the same media time. Where the run has a second bot
+// (Sim.Paired), the second invite is its.
+type Pair struct {
+	// After is how much later it comes.
+	After time.Duration `yaml:"after"`
+	// Ahead is by how much the clock of its media is ahead of the first one's; negative:
+	// behind.
+	Ahead time.Duration `yaml:"ahead"`
+	// EstablishAfter, Faults, Deliveries and Media are as of a group; missing: none.
+	EstablishAfter time.Duration    `yaml:"establishAfter"`
+	Faults         []cloud.Fault    `yaml:"faults"`
+	Deliveries     []cloud.Delivery `yaml:"deliveries"`
+	Media          []host.Fault     `yaml:"media"`
+	// Events and End are the second call's own; missing: no events, and the first one's
+	// end.
+	Events []Happening `yaml:"events"`
+	End    *End        `yaml:"end"`
+}
+
+// legs are the calls that one of the group consists of: two of a pair.
+func (g *Group) legs() int {
+	if g.Pair != nil {
+		return 2
+	}
+	return 1
+}
+
+// second is the group as its second invites have it.
+func (g *Group) second() Group {
+	s, p := *g, g.Pair
+	s.EstablishAfter, s.Faults, s.Deliveries, s.Media, s.Events, s.Attacks = p.EstablishAfter, p.Faults, p.Deliveries, p.Media, p.Events, nil
+	if p.End != nil {
+		s.End = *p.End
+	}
+	return s
 }
 
 // End says when a call ends on the platform's side.
@@ -149,13 +198,13 @@ type Happening struct {
 	When  cloud.Milestone `yaml:"when"` // default established
 	After time.Duration   `yaml:"after"`
 	// Do is hold, resume, phoneJoins, phoneLeaves, share, unshare, group (another
-	// participant of the policy joins), leave (that one leaves), rotateKeys or
-	// replaceKeys.
+	// participant of the policy joins), leave (that one leaves), transfer (the states
+	// transferring and transferAccepted are told), rotateKeys or replaceKeys.
 	Do string `yaml:"do"`
 }
 
 func doings() []string {
-	return []string{"hold", "resume", "phoneJoins", "phoneLeaves", "share", "unshare", "group", "leave", "rotateKeys", "replaceKeys"}
+	return []string{"hold", "resume", "phoneJoins", "phoneLeaves", "share", "unshare", "group", "leave", "transfer", "rotateKeys", "replaceKeys"}
 }
 
 // ReadScenario reads a scenario strictly and says all that is wrong with it.
@@ -212,18 +261,32 @@ func (s *Scenario) complete() {
 		orDefault(&g.Count, 1)
 		orDefault(&g.Kind, cloud.KindPolicy)
 		orDefault(&g.Style, "seed")
-		if g.End.When == "" {
-			g.End.When = cloud.Recording
-			orDefault(&g.End.After, 2*time.Second)
-		}
-		orDefault(&g.End.AtMost, 30*time.Second)
+		g.End.complete()
 		completePeople(g.People)
-		for k := range g.Events {
-			orDefault(&g.Events[k].When, cloud.Established)
+		completeEvents(g.Events)
+		if p := g.Pair; p != nil {
+			completeEvents(p.Events)
+			if p.End != nil {
+				p.End.complete()
+			}
 		}
 		if slices.Contains(g.Attacks, "all") {
 			g.Attacks = cloud.Forgeries()
 		}
+	}
+}
+
+func (e *End) complete() {
+	if e.When == "" {
+		e.When = cloud.Recording
+		orDefault(&e.After, 2*time.Second)
+	}
+	orDefault(&e.AtMost, 30*time.Second)
+}
+
+func completeEvents(events []Happening) {
+	for k := range events {
+		orDefault(&events[k].When, cloud.Established)
 	}
 }
 
@@ -253,10 +316,15 @@ func (s *Scenario) check() error {
 	if len(s.Calls) == 0 {
 		fault("it has no calls")
 	}
+	number := 1
 	for i, g := range s.Calls {
 		if err := g.check(s.Tenants); err != nil {
 			fault("calls[%d]: %w", i, err)
 		}
+		if g.Transferor < 0 || g.Transferor >= number {
+			fault("calls[%d]: transferor: %d is not the number of a call before", i, g.Transferor)
+		}
+		number += g.Count * g.legs()
 	}
 	return errors.Join(faults...)
 }
@@ -281,6 +349,26 @@ func (g *Group) check(tenants int) error {
 			fault("attacks: %q is none of %v", a, cloud.Forgeries())
 		}
 	}
+	if g.Together && (g.Chain != "" || g.Pair != nil) {
+		fault("together: the calls share a chain of theirs, and can have no other one, nor be pairs")
+	}
+	faults = append(faults, checkPeople(g.People), g.checkCourse())
+	if p := g.Pair; p != nil {
+		second := g.second()
+		if p.After < 0 || p.Ahead.Abs() > time.Hour {
+			fault("pair: after can't be negative, and ahead is at most an hour")
+		}
+		if err := second.checkCourse(); err != nil {
+			fault("pair: %w", err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// checkCourse says what is wrong with what happens, and with the end.
+func (g *Group) checkCourse() error {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	for i, h := range g.Events {
 		if !slices.Contains(doings(), h.Do) {
 			fault("events[%d]: do %q is none of %v", i, h.Do, doings())
@@ -289,7 +377,6 @@ func (g *Group) check(tenants int) error {
 			fault("events[%d]: when %q is none of %v", i, h.When, milestones())
 		}
 	}
-	faults = append(faults, checkPeople(g.People))
 	if !slices.Contains(milestones(), g.End.When) {
 		fault("end: when %q is none of %v", g.End.When, milestones())
 	}

@@ -44,6 +44,10 @@ type Sim struct {
 	Hosts    host.Hosts
 	Trace    *trace.Log
 
+	// Paired is the webhook of the second bot of a pair, which gets the second invites;
+	// empty: there is one bot, which gets both. To be set before Run.
+	Paired string
+
 	tenants []string
 	log     *zap.Logger
 }
@@ -92,10 +96,7 @@ func (s *Sim) rehearse() error {
 	var faults []error
 	nowhere := host.Blob{Host: s.Hosts[0].ID(), Epoch: "none", Session: "none"}.String()
 	for i, g := range s.Scenario.Calls {
-		st, err := s.stage(g, 1)
-		if err == nil {
-			err = s.Cloud.Check(s.spec(g, 1, 1, st))
-		}
+		st, err := s.rehearsed(&g)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("scenario %q: calls[%d]: %w", s.Scenario.Name, i, err))
 			continue
@@ -104,11 +105,35 @@ func (s *Sim) rehearse() error {
 			faults = append(faults, fmt.Errorf("scenario %q: calls[%d]: people: %w", s.Scenario.Name, i, err))
 		}
 		// A host looks at the faults before it looks for the session.
-		if err := s.Hosts.Inject(nowhere, g.Media...); !errors.Is(err, host.ErrNoSession) {
+		if err := s.Hosts.Inject(nowhere, st.faults...); !errors.Is(err, host.ErrNoSession) {
 			faults = append(faults, fmt.Errorf("scenario %q: calls[%d]: media: %w", s.Scenario.Name, i, err))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// rehearsed is the stage of a group's calls, with the faults of both of a pair.
+func (s *Sim) rehearsed(g *Group) (*stage, error) {
+	legs := []Group{*g}
+	if g.Pair != nil {
+		legs = append(legs, g.second())
+	}
+	var all *stage
+	for i := range legs {
+		st, err := s.stage(&legs[i], leg{number: 1 + i, first: 1, second: i == 1})
+		if err == nil {
+			err = s.Cloud.Check(s.spec(&legs[i], leg{number: 1 + i, first: 1, second: i == 1}, st))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = st
+			continue
+		}
+		all.faults = slices.Concat(all.faults, st.faults)
+	}
+	return all, nil
 }
 
 func (s *Sim) startHosts(outside []int16) error {
@@ -196,12 +221,34 @@ type stage struct {
 	begun  chan time.Time // when the media began; capacity 1
 }
 
-func (s *Sim) stage(g Group, number int) (*stage, error) {
-	cast, err := s.cast(g, number, s.sources(number))
+// A leg is one call of a group, with what it has from others.
+type leg struct {
+	number int // its own
+	first  int // of the group's first call
+	// Of a pair: what both hear, and whether it is the second.
+	room   *host.Room
+	second bool
+}
+
+// people is the number by which the people and their voices are chosen: of a pair the
+// first one's.
+func (l leg) people() int {
+	if l.second {
+		return l.number - 1
+	}
+	return l.number
+}
+
+func (s *Sim) stage(g *Group, l leg) (*stage, error) {
+	cast, err := s.cast(g, l.people(), s.sources(l.people()))
 	if err != nil {
 		return nil, err
 	}
-	return &stage{s.Hosts, g.Media, cast, g.people(s.Scenario.Seed, number), make(chan time.Time, 1)}, nil
+	cast.Room = l.room
+	if l.second {
+		cast.Ahead = g.Pair.Ahead
+	}
+	return &stage{s.Hosts, g.Media, cast, g.people(s.Scenario.Seed, l.people()), make(chan time.Time, 1)}, nil
 }
 
 // Connect implements cloud.Media.
@@ -215,8 +262,12 @@ func (s *stage) Connect(blob string) error {
 	if err := s.Hosts.Connect(blob); err != nil {
 		return err
 	}
+	began := time.Now()
+	if s.cast.Room != nil {
+		began = s.cast.Room.Began()
+	}
 	select {
-	case s.begun <- time.Now():
+	case s.begun <- began:
 	default: // not the first time
 	}
 	return nil

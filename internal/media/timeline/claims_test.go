@@ -175,3 +175,35 @@ func TestLossBeforeTheClock(t *testing.T) {
 		}
 	}
 }
+
+// TestLossBehindAWordInDoubt: a source that spoke again just before something of it was lost
+// was silent before that word, not behind it.
+func TestLossBehindAWordInDoubt(t *testing.T) {
+	t.Parallel()
+	line := New()
+	line.Start(1)
+	at := func(nth int64) int64 { return spoken(0, 0, nth).MediaTime }
+	seq := uint64(0)
+	say := func(nth int64) {
+		seq++
+		line.Frame(spoken(seq, 1, nth))
+	}
+	for i := range int64(30) {
+		say(i)
+	}
+	for i := range int64(5) {
+		say(40 + i)
+	}
+	line.Gap(frame.Gap{Kind: frame.UnmixedAudio, Source: 1, FirstSeq: seq + 1, FromTime: at(45), ToTime: at(47), Cause: frame.CausePlatform})
+	for i := range int64(40) {
+		say(47 + i)
+	}
+	tr := line.Finish(seq).Tracks[0]
+	want := []Gap{
+		{AtSample: 30 * frame.AudioSamples, Samples: 10 * frame.AudioSamples, BeforeSeq: 31, Cause: Idle},
+		{AtSample: 45 * frame.AudioSamples, Samples: 2 * frame.AudioSamples, BeforeSeq: 36, Cause: frame.CausePlatform},
+	}
+	if !slices.Equal(tr.Gaps, want) {
+		t.Errorf("%+v, want %+v", tr.Gaps, want)
+	}
+}

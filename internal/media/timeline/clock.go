@@ -42,6 +42,10 @@ type clock struct {
 	// (200 ppm are 40 ticks a frame) within a millisecond and averages jitter.
 	base int64
 	seen int
+	// known is what base was when the clock was known first, anew by how much it was set
+	// since it runs.
+	isKnown     bool
+	known, anew int64
 	// slack is what the clock may have drifted during a long gap; until it is
 	// known again, that much is neither late nor early.
 	slack int64
@@ -141,10 +145,13 @@ func (c *clock) paused(samples int64) {
 // at first, then of the last few hundred.
 func (c *clock) learn(by int64) {
 	c.skew = by
-	if c.seen = min(c.seen+1, 256); c.seen == warm {
+	if c.seen = min(c.seen+1, knownAfter); c.seen == warm {
 		c.slack = 0
 	}
 	c.base += (by<<8 - c.base) / int64(c.seen)
+	if c.seen == knownAfter && !c.isKnown {
+		c.isKnown, c.known = true, c.base>>8
+	}
 }
 
 // astray handles a time that can't be. If the clock keeps to it, it was set anew:
@@ -161,6 +168,7 @@ func (tr *track) astray(by int64) {
 		c.start += by // the first time was the wrong one
 	}
 	c.origin += by
+	c.anew += by
 	c.base, c.seen, c.stray, c.skew, c.slack = 0, 0, 0, 0, 0
 	c.run, c.flagged = c.run[:0], false
 }

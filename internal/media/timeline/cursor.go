@@ -55,16 +55,21 @@ func (c *Cursor) find(h frame.Header) (int, bool) {
 	if h.Kind == frame.MixedAudio {
 		h.Source = 0
 	}
-	if c.last < len(c.tracks) && c.tracks[c.last].Kind == h.Kind && c.tracks[c.last].Source == h.Source {
+	if c.last < len(c.tracks) && c.tracks[c.last].holds(h) {
 		return c.last, true
 	}
 	for i := range c.tracks {
-		if c.tracks[i].Kind == h.Kind && c.tracks[i].Source == h.Source {
+		if c.tracks[i].holds(h) {
 			c.last = i
 			return i, true
 		}
 	}
 	return 0, false
+}
+
+// holds reports whether a frame is one of the track's.
+func (t *Track) holds(h frame.Header) bool {
+	return t.Kind == h.Kind && t.Source == h.Source && t.FirstSeq <= h.Seq && h.Seq <= t.LastSeq
 }
 
 // Rest returns how many samples of silence a track ends with, once all records

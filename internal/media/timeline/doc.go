@@ -29,7 +29,8 @@
 //
 // A track of unmixed audio has frames only while its source speaks. The time
 // between is a gap of cause [Idle]: it keeps all tracks on one clock, and it is
-// counted apart, for nothing is lost in it.
+// counted apart, for nothing is lost in it. What is lost of such a source lies where the
+// announcement says, behind that silence; where none says when, right behind what came.
 //
 // # Use
 //

@@ -29,6 +29,7 @@ const maxFrames = 24 * 60 * 60 * 50
 type Track struct {
 	Kind   frame.Kind
 	Source uint32 // 0 for mixed audio
+	Run    int    // of a source of video, from 0: see RunPause
 	// FirstSeq and LastSeq are the track's first and last frame; 0 where it has none.
 	FirstSeq, LastSeq uint64
 	// FirstTime is the media time of sample 0 in 100 ns ticks since 1900; 0 where
@@ -58,7 +59,7 @@ type Gap struct {
 
 // A Summary is what a timeline knows at its end.
 type Summary struct {
-	Tracks []Track // by kind, then source
+	Tracks []Track // by kind, then source, then run
 	// FirstSeq is the number below which no frame counts; 0 where none was named.
 	FirstSeq uint64
 	// Duplicates counts frames that were already there or that precede FirstSeq.
@@ -111,7 +112,7 @@ func (t *Timeline) Frame(h frame.Header) {
 		t.sum.Duplicates++
 		return
 	}
-	tr := t.track(h.Kind, h.Source)
+	tr := t.running(h)
 	if h.Seq > t.door.next || (len(t.announced) > 0 && t.announced[0].FirstSeq <= h.Seq) {
 		t.resolve(h.Seq, unannounced)
 	}
@@ -230,15 +231,13 @@ func (t *Timeline) resolve(hi uint64, cause frame.GapCause) {
 			at = lo
 		}
 		if e := min(end, hi); e > at {
-			one := frame.Gap{Kind: g.Kind, Source: g.Source, FirstSeq: at, Count: e - at, Cause: g.Cause}
-			if at == g.FirstSeq {
-				one.FromTime = g.FromTime
-			}
-			t.lose(one)
+			t.lose(frame.Gap{Kind: g.Kind, Source: g.Source, FirstSeq: at, Count: e - at, FromTime: fromOf(g, at), Cause: g.Cause})
 			at = e
 		}
 		if end > hi+1 { // the number hi itself is there
-			t.announced[later] = g.Behind(hi + 1)
+			first := max(g.FirstSeq, hi+1)
+			g.FromTime, g.FirstSeq, g.Count = fromOf(g, first), first, end-first
+			t.announced[later] = g
 			later++
 		}
 	}
@@ -247,6 +246,14 @@ func (t *Timeline) resolve(hi uint64, cause frame.GapCause) {
 	if hi > at {
 		t.lose(frame.Gap{FirstSeq: at, Count: hi - at, Cause: cause})
 	}
+}
+
+// fromOf is when the part of a gap begins that begins with a number; 0: nobody said.
+func fromOf(g frame.Gap, seq uint64) int64 {
+	if g.FromTime <= 0 || seq-g.FirstSeq > maxFrames {
+		return 0
+	}
+	return g.FromTime + int64(seq-g.FirstSeq)*frame.TicksPerFrame //nolint:gosec // G115: bounded above
 }
 
 // lose books frames that are missing by number.
@@ -265,9 +272,9 @@ func (t *Timeline) lose(g frame.Gap) {
 		t.sum.AbsurdGaps++
 		tr.suspect, tr.atLeast = g.Cause, 1
 	default:
-		d := debt{first: g.FirstSeq, count: g.Count, cause: g.Cause, from: g.FromTime}
+		d := debt{first: g.FirstSeq, count: g.Count, cause: g.Cause}
 		if tr.audio {
-			d.samples = int64(g.Count) * frame.AudioSamples
+			d.samples, d.from = int64(g.Count)*frame.AudioSamples, g.FromTime
 		}
 		tr.owe(d)
 	}
@@ -297,36 +304,11 @@ func (t *Timeline) suspectAll(cause frame.GapCause) {
 		switch {
 		case tr.audio:
 			tr.suspect = cause
+		case tr.over:
 		case !slices.ContainsFunc(tr.owed, func(d debt) bool { return d.perhaps }):
 			tr.owe(debt{cause: cause, perhaps: true})
 		}
 	}
-}
-
-// find returns the track of a kind and source, nil where there is none.
-func (t *Timeline) find(kind frame.Kind, source uint32) *track {
-	if kind == frame.MixedAudio {
-		source = 0
-	}
-	if l := t.last; l != nil && l.Kind == kind && l.Source == source {
-		return l
-	}
-	for _, tr := range t.tracks {
-		if tr.Kind == kind && tr.Source == source {
-			return tr
-		}
-	}
-	return nil
-}
-
-func (t *Timeline) track(kind frame.Kind, source uint32) *track {
-	tr := t.find(kind, source)
-	if tr == nil {
-		tr = newTrack(t, kind, source)
-		t.tracks = append(t.tracks, tr)
-	}
-	t.last = tr
-	return tr
 }
 
 // Finish ends the timeline. lastSeq is the recording's last frame as the seal
@@ -344,7 +326,7 @@ func (t *Timeline) Finish(lastSeq uint64) Summary {
 		}
 	}
 	slices.SortFunc(s.Tracks, func(a, b Track) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Run, b.Run))
 	})
 	return s
 }

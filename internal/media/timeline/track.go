@@ -13,7 +13,11 @@ type track struct {
 	Track
 	t     *Timeline
 	audio bool
-	clock clock
+	// over: another run of its source, of video, has begun. seenAt is the media time of
+	// its last frame.
+	over   bool
+	seenAt int64
+	clock  clock
 	// owed are gaps that are known but not placed: they go before the track's next
 	// frame, or to the end.
 	owed []debt
@@ -21,6 +25,7 @@ type track struct {
 	// atLeast is how many frames are missing even if the clock shows nothing.
 	suspect frame.GapCause
 	atLeast int64
+	begins  int64 // when it began, where the first of it was lost; 0: it was not, or nobody said
 }
 
 // A debt is a gap that waits for the frame that follows it.
@@ -29,8 +34,8 @@ type debt struct {
 	first, count uint64
 	samples      int64
 	cause        frame.GapCause
+	from         int64 // when it began; 0: nobody said
 	perhaps      bool  // of another track, for all that is known: nothing is missing at its end
-	from         int64 // media time at which it begins; 0: unknown
 }
 
 func newTrack(t *Timeline, kind frame.Kind, source uint32) *track {
@@ -95,11 +100,15 @@ func (tr *track) pay(seq uint64) bool {
 			continue
 		}
 		paid = true
-		if seq == 0 {
-			tr.await(d)
-		}
 		tr.Lost += d.count
 		tr.clock.paused(d.samples)
+		idle := tr.silentUntil(d.from)
+		if tr.Kind == frame.UnmixedAudio && !tr.clock.set && tr.Samples == 0 && d.from > 0 && d.from <= maxTime {
+			tr.begins = d.from - idle*frame.TicksPerSample
+		}
+		if idle > 0 {
+			tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: idle, BeforeSeq: seq, Cause: Idle})
+		}
 		tr.place(len(tr.Gaps), Gap{
 			AtSample: tr.Samples, Samples: d.samples, Frames: d.count, FirstSeq: d.first, BeforeSeq: seq, Cause: d.cause,
 		})
@@ -108,27 +117,21 @@ func (tr *track) pay(seq uint64) bool {
 	return paid
 }
 
-// await fills a track of unmixed audio up to a gap at its end: until then the source was
-// silent. Before a frame that frame's time tells how much of both there is.
-func (tr *track) await(d debt) {
-	if tr.Kind != frame.UnmixedAudio || d.from <= 0 || d.from > maxTime {
-		return
+// silentUntil is for how long the source of a track of unmixed audio had been silent when
+// something of it was lost: so what is lost lies where it was said, not before the silence.
+func (tr *track) silentUntil(from int64) int64 {
+	c := &tr.clock
+	if !c.set && tr.t.first != nil && tr.Frames <= 1 {
+		c = &tr.t.first.clock // all that came of it so far is lost
 	}
-	begin := tr.clock.origin
-	switch {
-	case tr.clock.set:
-	case tr.t.first != nil:
-		begin = tr.t.first.clock.start
-	default:
-		begin = tr.t.zero
+	if tr.Kind != frame.UnmixedAudio || from <= 0 || !c.set || len(tr.clock.run) > 0 {
+		return 0 // frames that wait for a verdict may have a silence before them: the clock tells all
 	}
-	if !tr.clock.set && tr.Samples == 0 {
-		tr.FirstTime = begin // nothing of it came
+	idle := (from-c.start)/frame.TicksPerSample - tr.Samples
+	if idle < frame.AudioSamples || idle > maxFrames*frame.AudioSamples {
+		return 0
 	}
-	idle := (d.from-begin)/frame.TicksPerSample - tr.Samples
-	if idle >= frame.AudioSamples && idle <= maxFrames*frame.AudioSamples {
-		tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: idle, Cause: Idle})
-	}
+	return idle
 }
 
 // place puts a gap into the list at index i; what lies behind it moves.
@@ -239,8 +242,11 @@ func (tr *track) finish() {
 	if tr.suspect != "" && tr.atLeast > 0 {
 		tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: tr.atLeast * frame.AudioSamples, Cause: tr.suspect})
 	}
-	if tr.clock.set {
+	switch {
+	case tr.clock.set:
 		tr.FirstTime = tr.clock.start
 		tr.Skew = tr.clock.skew
+	case tr.begins > 0: // all of it is lost, and somebody said when
+		tr.FirstTime = tr.begins
 	}
 }

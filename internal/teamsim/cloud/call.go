@@ -135,12 +135,11 @@ func (c *Cloud) PlaceCall(ctx context.Context, spec CallSpec) (*Call, error) {
 }
 
 func newCall(c *Cloud, spec CallSpec) *Call {
-	//nolint:gosec // reproducible by seed, on purpose
-	r := rand.New(rand.NewPCG(c.opts.Seed, uint64(spec.Number)))
+	r := c.random(spec.Number)
 	call := &Call{
 		cloud:      c,
 		spec:       spec,
-		ids:        newIdentities(r, spec),
+		ids:        c.identitiesOf(r, spec),
 		style:      newStyle(r).withRoster(rand.New(rand.NewPCG(c.opts.Seed, ^uint64(spec.Number)))), //nolint:gosec // as above
 		script:     newScript(spec.Faults),
 		milestones: make(map[Milestone]chan struct{}),
@@ -164,7 +163,7 @@ func newCall(c *Cloud, spec CallSpec) *Call {
 		call.milestones[m] = make(chan struct{})
 	}
 	call.participants = call.firstRoster(r)
-	call.facts = Facts{Number: spec.Number, ID: call.ids.call, Tenant: spec.Tenant, Kind: spec.Kind, Chain: call.ids.chain, Style: call.style, Observed: call.ids.observed, ObservedUser: call.ids.observedUser}
+	call.facts = Facts{Number: spec.Number, ID: call.ids.call, Tenant: spec.Tenant, Kind: spec.Kind, Chain: call.ids.chain, Style: call.style, Observed: call.ids.observed, ObservedUser: call.ids.observedUser, Pair: spec.Pair}
 	return call
 }
 

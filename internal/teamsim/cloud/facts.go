@@ -14,8 +14,9 @@ type Facts struct {
 	Kind                          string `json:"kind"`
 	Chain                         string `json:"chain"`
 	Style                         Style  `json:"style"`
-	Observed                      string `json:"observed"`     // participant ID
-	ObservedUser                  string `json:"observedUser"` // object ID
+	Pair                          int    `json:"pair,omitempty"` // number of the other invite of a pair
+	Observed                      string `json:"observed"`       // participant ID
+	ObservedUser                  string `json:"observedUser"`   // object ID
 	Blob                          string `json:"blob,omitempty"`
 	CallbackURI                   string `json:"callbackURI,omitempty"`
 	RejectReason                  string `json:"rejectReason,omitempty"`

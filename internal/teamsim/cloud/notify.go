@@ -67,20 +67,43 @@ func (c *Call) inviteData() map[string]any {
 	}
 	d["callChainId"] = c.ids.chain
 	d["meetingInfo"] = map[string]any{"@odata.type": "#microsoft.graph.tokenMeetingInfo", "token": c.ids.requestToken}
-	d["incomingContext"] = map[string]any{
-		"@odata.type":           "#microsoft.graph.incomingContext",
-		"sourceParticipantId":   c.ids.observed,
-		"observedParticipantId": c.ids.observed,
-	}
+	d["incomingContext"] = c.incomingContext()
 	d["applicationMetadata"] = map[string]any{"botData": c.botData()}
-	if c.style.Wire {
+	if c.style.Wire || c.spec.Thread != "" {
 		d["chatInfo"] = map[string]any{"@odata.type": "#microsoft.graph.chatInfo", "threadId": c.ids.thread, "messageId": "0"}
+	}
+	if c.style.Wire {
 		d["callbackUri"] = c.webhook()
 	}
 	if c.style.Extras {
 		d["meetingCapability"] = map[string]any{"allowAnonymousUsersToDialOut": false}
 	}
 	return d
+}
+
+func (c *Call) incomingContext() map[string]any {
+	in := map[string]any{
+		"@odata.type":           "#microsoft.graph.incomingContext",
+		"sourceParticipantId":   c.ids.observed,
+		"observedParticipantId": c.ids.observed,
+	}
+	if c.ids.transferor != "" {
+		in["transferor"] = map[string]any{
+			"@odata.type": "#microsoft.graph.identitySet",
+			"user": map[string]any{
+				"@odata.type": "#microsoft.graph.identity", "id": c.ids.transferor, "displayName": "Transferring User", "tenantId": c.spec.Tenant,
+			},
+		}
+	}
+	return in
+}
+
+// pairedRecorders are the other bots of the pair: none where the bot is alone.
+func (c *Call) pairedRecorders() []any {
+	if c.ids.paired == "" {
+		return []any{}
+	}
+	return []any{map[string]any{"id": c.ids.instance, "participantId": c.ids.paired}}
 }
 
 func (c *Call) source() map[string]any {
@@ -126,7 +149,7 @@ func (c *Call) botData() map[string]any {
 			},
 			"inviteReasons":    []string{"PolicyBasedRecording"},
 			"policyIdentifier": "Test Policy",
-			"pairedRecorders":  []any{map[string]any{"id": c.ids.instance, "participantId": c.ids.myParticipant}},
+			"pairedRecorders":  c.pairedRecorders(),
 			"otherRecorders":   []any{},
 		}
 	}
@@ -142,7 +165,7 @@ func (c *Call) botData() map[string]any {
 		"inviteReasons":    []string{"ComplianceRecording"},
 		"policyIdentifier": "TeamsComplianceRecordingPolicy=Tenant:simulated",
 		"otherRecorders":   []any{},
-		"pairedRecorders":  []any{},
+		"pairedRecorders":  c.pairedRecorders(),
 		"isMultiParty":     false,
 		"applicationType":  nil,
 	}

@@ -39,14 +39,28 @@ func (c *Call) participantList() []any {
 	for _, p := range c.participants {
 		list = append(list, c.participant(p))
 	}
-	return append(list, c.myself())
+	return append(list, c.bots()...)
 }
 
-// myself is the bot in the roster. mu must be held.
-func (c *Call) myself() map[string]any {
+// bots are those in the roster: of a pair both. mu must be held.
+func (c *Call) bots() []any {
+	all := []any{c.bot(c.ids.myParticipant)}
+	if c.ids.paired != "" {
+		all = append(all, c.bot(c.ids.paired))
+	}
+	return all
+}
+
+// bot is one in the roster. What the other of a pair has announced is not told: which
+// status of two the platform shows is published nowhere. mu must be held.
+func (c *Call) bot(participant string) map[string]any {
+	status := c.status
+	if participant != c.ids.myParticipant {
+		status = "unknown"
+	}
 	return map[string]any{
 		"@odata.type": "#microsoft.graph.participant",
-		"id":          c.ids.myParticipant,
+		"id":          participant,
 		"info": map[string]any{
 			"@odata.type": "#microsoft.graph.participantInfo",
 			"identity": map[string]any{
@@ -59,7 +73,7 @@ func (c *Call) myself() map[string]any {
 		"isMuted":       false,
 		"isInLobby":     false,
 		"metadata":      nil,
-		"recordingInfo": map[string]any{"initiator": nil, "recordingStatus": c.style.enum(c.status)},
+		"recordingInfo": map[string]any{"initiator": nil, "recordingStatus": c.style.enum(status)},
 	}
 }
 
@@ -162,7 +176,7 @@ func (c *Call) rosterData() any {
 		}
 	}
 	if c.sequence == 1 {
-		news = append(news, c.myself())
+		news = append(news, c.bots()...)
 	}
 	if news == nil {
 		news = []any{}

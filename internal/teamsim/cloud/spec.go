@@ -37,6 +37,17 @@ type CallSpec struct {
 	// Chain is the callChainId that invites of one conversation share; empty:
 	// from the seed.
 	Chain string
+	// Thread is the chat thread that they share; empty: the seed's, which is told in the
+	// wire style alone.
+	Thread string
+	// Pair is the number of the other invite, where the recorder is invited twice to one
+	// conversation: each names the other in botData.pairedRecorders. 0: it is not. Of the
+	// Second the conversation and its people are those of the other.
+	Pair   int
+	Second bool
+	// Transferor is the number of the call whose observed user has transferred this one;
+	// 0: nobody has.
+	Transferor int
 	// Style is nil for one of the seed's; Variants are added to it.
 	Style    *Style
 	Variants Style
@@ -68,7 +79,7 @@ type CallSpec struct {
 // after the bot has replied to the one before.
 type Delivery struct {
 	// Of is the notification: invite, establishing, established, roster,
-	// operation, terminating, deleted, joining, left.
+	// operation, state, terminating, deleted, joining, left.
 	Of string `yaml:"of"`
 	// Times is how many such notifications are bent; default 1, negative: all.
 	Times int `yaml:"times"`
@@ -92,6 +103,7 @@ const (
 	OfEstablished  = "established"
 	OfRoster       = "roster"
 	OfOperation    = "operation"
+	OfState        = "state"
 	OfTerminating  = "terminating"
 	OfDeleted      = "deleted"
 	OfJoining      = "joining"
@@ -99,7 +111,7 @@ const (
 )
 
 func (d Delivery) check() error {
-	known := []string{OfInvite, OfEstablishing, OfEstablished, OfRoster, OfOperation, OfTerminating, OfDeleted, OfJoining, OfLeft}
+	known := []string{OfInvite, OfEstablishing, OfEstablished, OfRoster, OfOperation, OfState, OfTerminating, OfDeleted, OfJoining, OfLeft}
 	if !slices.Contains(known, d.Of) {
 		return fmt.Errorf("of %q is none of %v", d.Of, known)
 	}
@@ -166,6 +178,9 @@ func (s *CallSpec) complete(c *Cloud) error {
 			faults = append(faults, fmt.Errorf("delivery %d: %w", i, err))
 		}
 	}
+	if s.Pair == s.Number && s.Pair != 0 || s.Second && s.Pair == 0 {
+		faults = append(faults, fmt.Errorf("pair: %d is not the number of another call", s.Pair))
+	}
 	if s.ID != "" {
 		id, err := canonical(s.ID)
 		if err != nil {
@@ -181,6 +196,31 @@ type identities struct {
 	call, chain, myParticipant, observed, observedUser string
 	other, otherUser, instance, thread                 string
 	requestToken                                       string
+	paired                                             string // the other bot's participant
+	transferor                                         string // object ID
+}
+
+// identitiesOf are the IDs of a call as it is placed, and what they have from others.
+func (c *Cloud) identitiesOf(r *rand.Rand, spec CallSpec) identities {
+	ids := newIdentities(r, spec)
+	of := func(number int, s CallSpec) identities { return newIdentities(c.random(number), s) }
+	if spec.Pair != 0 {
+		twin := of(spec.Pair, CallSpec{Chain: spec.Chain, Thread: spec.Thread})
+		ids.paired = twin.myParticipant
+		if spec.Second {
+			ids.chain, ids.thread = twin.chain, twin.thread
+			ids.observed, ids.observedUser, ids.other, ids.otherUser = twin.observed, twin.observedUser, twin.other, twin.otherUser
+		}
+	}
+	if spec.Transferor != 0 {
+		ids.transferor = of(spec.Transferor, CallSpec{}).observedUser
+	}
+	return ids
+}
+
+// random is the source of all that the seed chooses for a call.
+func (c *Cloud) random(number int) *rand.Rand {
+	return rand.New(rand.NewPCG(c.opts.Seed, uint64(number))) //nolint:gosec // reproducible by seed, on purpose
 }
 
 func newIdentities(r *rand.Rand, spec CallSpec) identities {
@@ -201,6 +241,9 @@ func newIdentities(r *rand.Rand, spec CallSpec) identities {
 	}
 	if spec.Chain != "" {
 		ids.chain = spec.Chain
+	}
+	if spec.Thread != "" {
+		ids.thread = spec.Thread
 	}
 	return ids
 }

@@ -14,6 +14,12 @@ func (c *Call) invite() bool {
 	return c.emit(notification{of: OfInvite, change: "created", data: c.inviteData()})
 }
 
+// TellState tells the bot that the call has another state, such as transferring. What it
+// means for the call is the caller's to do.
+func (c *Call) TellState(state string) {
+	c.emit(notification{of: OfState, change: "updated", data: c.callData(state)})
+}
+
 // establish tells the bot, in the style's order, that the call is being
 // established and is; false when the call is over first.
 func (c *Call) establish() bool {

@@ -31,6 +31,11 @@ type Cast struct {
 	Delay time.Duration
 	// Mix: mixed audio is the sum of the speakers, instead of Options.Audio.
 	Mix bool
+	// Room is the conversation that is heard, where others hear it too; nil: the
+	// session's own. Ahead is by how much the host's clock is ahead of the clock of the
+	// first who came.
+	Room  *Room
+	Ahead time.Duration
 }
 
 // A Speaker is heard while he speaks. The rest of the time he is not there at all.

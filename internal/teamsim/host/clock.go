@@ -8,6 +8,9 @@ const ntpEpoch = 2_208_988_800 * 10_000_000
 // Ticks converts a time to 100 ns ticks since 1900-01-01T00:00:00Z.
 func Ticks(t time.Time) int64 { return ntpEpoch + t.UnixNano()/100 }
 
+// ticksLong is how long so many ticks are.
+func ticksLong(ticks int64) time.Duration { return time.Duration(ticks) * 100 }
+
 // A clock knows two times: that of the wall, for holding times, and that of
 // media, which may run faster. A manual clock stands still but for advance.
 type clock struct {

@@ -221,8 +221,7 @@ func (h *Host) Connect(blob string) error {
 		}
 		now := time.Now()
 		s.rec.Connected = now
-		s.rec.MediaStart = h.clock.ticks()
-		s.start = h.clock.media()
+		h.begin(s)
 		h.traceSession(s, trace.Event{Kind: trace.SessionConnected, At: now})
 	}
 	return nil

@@ -22,6 +22,7 @@ type content struct {
 	stored  []extent   // in their place, of all recordings
 	absent  []extent   // declared as missing, of all recordings
 	ledger  *ledger    // who accounts for each sample
+	silent  []extent   // declared as the speaker's silence, of all recordings
 	others  []*content // the call's streams of audio
 	whole   *truth     // of all streams together
 	tracks  int

@@ -33,4 +33,9 @@
 // host held it no more, or nobody can show it, for the key frame that it builds on is not
 // there. A track begins with a key frame, and each key frame finds its parameter sets. MP4
 // is read by a reader of the referee's own, bare H.264 where there is no MP4.
+//
+// A union of what two calls have of one conversation ([JudgeUnion]) is held against what
+// was sent in both and what the archive was found to have of each: what either has is
+// there, to the bit and in its place, and a gap is where neither has anything. Positions
+// are those of the conversation, in which both sessions count from one beginning.
 package referee

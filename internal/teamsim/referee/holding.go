@@ -50,6 +50,7 @@ func (j *judge) judgeContent(c *call) CallReport {
 	h.joints()
 	h.sum()
 	h.outcomes()
+	j.holdings[c.id] = h
 	return r
 }
 
@@ -151,9 +152,14 @@ func (h *holding) stranger(m *manifest, tr track, pcm []int16) {
 		h.breach(4, KindStreamUnknown, m, "%s holds sound of source %d (%s); nothing was sent of it", tr.File, tr.SourceID, tr.Mode)
 	case tr.StoredSamples > 0:
 		h.breach(4, KindStreamUnknown, m, "%s holds %d samples of source %d (%s); nothing was sent of it", tr.File, tr.StoredSamples, tr.SourceID, tr.Mode)
-	case !h.truth.excuse:
+	case !h.truth.excuse && !h.lostOf(tr.stream()):
 		h.breach(4, KindGapUnfounded, m, "%s says that something of source %d is missing; nothing was sent of it, and nothing had broken", tr.File, tr.SourceID)
 	}
+}
+
+// lostOf tells whether the host has said that it lost something of a stream.
+func (h *holding) lostOf(of host.Stream) bool {
+	return slices.ContainsFunc(h.truth.rec.Gaps, func(g host.GapRecord) bool { return g.Stream == of && g.Announced })
 }
 
 // totals holds a manifest's sums against its tracks. Where a speaker's silence is
@@ -235,14 +241,14 @@ func different(a, b []int16) int64 {
 func (m *manifest) mixed(heard map[string][]int16) []int16 {
 	begin := int64(1) << 62
 	for _, tr := range m.Tracks {
-		if heard[tr.File] != nil {
+		if heard[tr.File] != nil && tr.MediaTime != 0 {
 			begin = min(begin, tr.MediaTime)
 		}
 	}
 	var sum []int32
 	for _, tr := range m.Tracks {
 		at := int((tr.MediaTime - begin) / host.TicksPerSample)
-		if heard[tr.File] == nil || at > 24*3600*sampleRate {
+		if heard[tr.File] == nil || tr.MediaTime == 0 || at > 24*3600*sampleRate { // without a time all of it is missing
 			continue
 		}
 		if n := at + len(heard[tr.File]); n > len(sum) {

@@ -25,6 +25,7 @@ func (w *walk) silence(gaps []declaredGap) {
 		w.enter(e, g.Cause)
 		if g.Cause == causeIdle {
 			idle += g.Samples
+			w.silent = append(w.silent, e)
 			continue
 		}
 		missing += g.Samples
@@ -40,7 +41,7 @@ func (w *walk) silence(gaps []declaredGap) {
 		w.breach(4, KindGapUnfounded, w.m, "%d samples from position %d on are declared as missing; the host lost %d there", missing, e.from, told+silent)
 	}
 	w.acrossPause(e)
-	w.silent(n)
+	w.zeroed(n)
 	w.stream.GapSamples += missing
 	w.stream.IdleSamples += idle
 	w.m.endsInGap = w.a+n == len(w.stored) && last.Cause != causeIdle

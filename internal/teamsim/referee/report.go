@@ -202,6 +202,7 @@ const (
 	KindPictureTime     = "pictureTime"     // 4: a stored frame of video has another time
 	KindPictureKey      = "pictureKey"      // 4: a track of video does not begin with a key frame, or lacks its parameter sets
 	KindAccounting      = "accounting"      // 4: a sample of a session is accounted for nowhere, or twice; or a gap has no cause
+	KindUnion           = "union"           // 4: what two recordings hold together is not in their union, or something else is
 	KindAckedButLost    = "ackedButLost"    // 5: acknowledged as durable, and not in the archive
 	KindContext         = "clientContext"   // 1: not fresh, not ours, too long or missing
 	KindAnswerTooLate   = "answerTooLate"   // 8
@@ -219,6 +220,7 @@ type judge struct {
 	lives    lives
 	report   Report
 	outcomes map[string][]string // of Input, by plain ID
+	holdings map[string]*holding // by call
 }
 
 // add notes a breach.
@@ -235,7 +237,16 @@ func (j *judge) lost(samples int64) {
 
 // Judge judges a run that is over.
 func Judge(in Input) Report {
-	j := &judge{in: in, limits: in.Limits.withDefaults(), outcomes: make(map[string][]string, len(in.Outcomes))}
+	j := &judge{
+		in: in, limits: in.Limits.withDefaults(), outcomes: make(map[string][]string, len(in.Outcomes)),
+		holdings: make(map[string]*holding),
+	}
+	j.judge()
+	return j.report
+}
+
+func (j *judge) judge() {
+	in := j.in
 	for id, outcomes := range in.Outcomes {
 		j.outcomes[plain(id)] = outcomes
 	}
@@ -270,5 +281,4 @@ func Judge(in Input) Report {
 		j.report.Tracks += r.Tracks
 		j.report.Recordings += len(r.Recordings)
 	}
-	return j.report
 }

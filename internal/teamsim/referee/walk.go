@@ -68,7 +68,7 @@ func (w *walk) gap(n int) {
 		}
 		p = next
 	}
-	w.silent(n)
+	w.zeroed(n)
 	w.stream.GapSamples += int64(n)
 	w.m.missing = append(w.m.missing, extent{w.p, end})
 	w.absent = append(w.absent, extent{w.p, end})
@@ -76,8 +76,8 @@ func (w *walk) gap(n int) {
 	w.step(n)
 }
 
-// silent: n samples that are declared as missing, or as silence, are zero.
-func (w *walk) silent(n int) {
+// zeroed: n samples that are declared as missing, or as silence, are zero.
+func (w *walk) zeroed(n int) {
 	samples := w.stored[w.a : w.a+n]
 	if z := zeros(samples); z < n {
 		w.breach(4, KindGapNotSilent, w.m, "sample %d lies in a declared gap and is not zero", w.a+z)
