@@ -29,6 +29,7 @@ type manifest struct {
 	Recording     string         `json:"recording"`
 	Call          string         `json:"call"`
 	Outcome       string         `json:"outcome"`
+	Unclaimed     uint64         `json:"framesUnclaimed"`
 	Part          int            `json:"part"`
 	Continues     string         `json:"continues"` // the recording before it
 	Joint         string         `json:"joint"`

@@ -1,6 +1,10 @@
 package referee
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/recorderbot/recorderbot/internal/teamsim/host"
+)
 
 // taken tells whether the recorder took the call on: it said so, or acted on it.
 func (c *call) taken() bool { return c.inviteTaken || !c.answered.IsZero() }
@@ -25,6 +29,11 @@ func (c *content) outcomes() {
 	all := c.report.GapSamples // of samples and of frames of video, in all recordings
 	for _, m := range c.call.manifests {
 		samples, all = samples+m.Samples, all+m.frames
+		// Numbers that are missing, and of nobody knows whom, were lost where the host has
+		// lost some; beside a speaker's silence nothing else shows them.
+		if has(c.call.session, host.FaultHole, host.FaultGap) || len(c.call.session.Overflows) > 0 || c.truth.excuse {
+			all += int64(m.Unclaimed) //nolint:gosec // of a manifest: more than one is as good
+		}
 	}
 	for _, m := range c.call.manifests {
 		gaps := m.frames
