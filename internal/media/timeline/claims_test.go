@@ -207,3 +207,25 @@ func TestLossBehindAWordInDoubt(t *testing.T) {
 		t.Errorf("%+v, want %+v", tr.Gaps, want)
 	}
 }
+
+// TestLossesInTheirOrder: what is lost by number and right behind it by time lies in the
+// order in which it was lost, though the one is known before the other.
+func TestLossesInTheirOrder(t *testing.T) {
+	t.Parallel()
+	line := New()
+	line.Start(1)
+	at := func(nth int64) int64 { return spoken(0, 0, nth).MediaTime }
+	line.Frame(spoken(1, 1, 0))
+	line.Gap(frame.Gap{Kind: frame.UnmixedAudio, Source: 1, FirstSeq: 2, Count: 4, FromTime: at(10), ToTime: at(14), Cause: frame.CauseOverflow})
+	line.Gap(frame.Gap{Kind: frame.UnmixedAudio, Source: 1, FirstSeq: 6, FromTime: at(14), ToTime: at(17), Cause: frame.CausePlatform})
+	line.Frame(spoken(6, 1, 17))
+	tr := line.Finish(6).Tracks[0]
+	want := []Gap{
+		{AtSample: frame.AudioSamples, Samples: 9 * frame.AudioSamples, BeforeSeq: 6, Cause: Idle},
+		{AtSample: 10 * frame.AudioSamples, Samples: 4 * frame.AudioSamples, Frames: 4, FirstSeq: 2, BeforeSeq: 6, Cause: frame.CauseOverflow},
+		{AtSample: 14 * frame.AudioSamples, Samples: 3 * frame.AudioSamples, BeforeSeq: 6, Cause: frame.CausePlatform},
+	}
+	if !slices.Equal(tr.Gaps, want) {
+		t.Errorf("%+v, want %+v", tr.Gaps, want)
+	}
+}

@@ -93,6 +93,9 @@ func (tr *track) add(h frame.Header) {
 // pay places the gaps that go before the frame seq; 0: before the end.
 func (tr *track) pay(seq uint64) bool {
 	kept, paid := 0, false
+	if vague := func(d debt) bool { return d.from <= 0 }; tr.Kind == frame.UnmixedAudio && !slices.ContainsFunc(tr.owed, vague) {
+		slices.SortStableFunc(tr.owed, func(a, b debt) int { return cmp.Compare(a.from, b.from) })
+	}
 	for _, d := range tr.owed {
 		if seq != 0 && d.fromSeq > seq {
 			tr.owed[kept] = d

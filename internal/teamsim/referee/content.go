@@ -145,6 +145,9 @@ func (c *content) hints(m *manifest, tr track) []int64 {
 	}
 	for i := range c.truth.rec.Periods {
 		if start, ok := c.truth.start(i); ok {
+			if len(tr.Gaps) > 0 && tr.Gaps[0].AtSample == 0 {
+				start = c.truth.lostBefore(i, start) // silence behind it has no other place
+			}
 			if rest := uncovered(extent{start, start + 1}, c.covered); len(rest) > 0 {
 				hints = append(hints, start)
 			}

@@ -185,3 +185,24 @@ func TestHeardAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestBeginsWithALoss: a recording whose first frames were lost begins with them, and not
+// where the first frame came.
+func TestBeginsWithALoss(t *testing.T) {
+	t.Parallel()
+	rec := &host.SessionRecord{Periods: []host.Period{{OpenAsked: time.Unix(1, 0), From: 640, To: 6400}}}
+	truth := &truth{
+		rec: rec, pcm: make([]int16, 20*frameSamples), told: []extent{{320, 640}, {640, 960}, {960, 1600}, {3200, 3520}},
+		spans: []span{{extent: extent{1600, 3200}}},
+	}
+	c := &content{truth: truth}
+	m := &manifest{Joint: "takeover"}
+	for at, tr := range map[int64]track{
+		640:  {StoredSamples: 320, Gaps: []declaredGap{{Samples: 960}}},
+		1600: {StoredSamples: 320, Gaps: []declaredGap{{AtSample: 320, Samples: 960}}},
+	} {
+		if hints := c.hints(m, tr); len(hints) == 0 || hints[0] != at {
+			t.Errorf("it begins at %v, want %d", hints, at)
+		}
+	}
+}

@@ -203,6 +203,17 @@ func (t *truth) start(period int) (int64, bool) {
 	return 0, false
 }
 
+// lostBefore is where a period begins whose first frames were lost, as the host has said,
+// right before position p; else p.
+func (t *truth) lostBefore(period int, p int64) int64 {
+	for _, l := range slices.Backward(t.told) {
+		if l.to == p && l.from >= t.rec.Periods[period].From {
+			p = l.from
+		}
+	}
+	return p
+}
+
 // sent counts the samples that were captured while open.
 func (t *truth) sent() int64 {
 	var n int64
