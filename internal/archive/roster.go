@@ -96,17 +96,57 @@ type rosterData struct {
 	Delta        bool                   `json:"delta"`
 	Participants []recorder.Participant `json:"participants"`
 	Asked        time.Time              `json:"asked"`
+	List         int                    `json:"list"`
+	Since        int                    `json:"since"`
+	Gone         []string               `json:"gone"`
+}
+
+// lists make whole rosters again of what a journal has: of most it tells only what has
+// changed since the one before.
+type lists struct {
+	number int
+	people []recorder.Participant
+}
+
+func (l *lists) read(d rosterData) recorder.Roster {
+	r := recorder.Roster{Sequence: d.Sequence, Delta: d.Delta, Participants: d.Participants, Asked: d.Asked}
+	switch {
+	case d.Since == 0 && d.Delta:
+		return r
+	case d.Since > 0 && d.Since != l.number: // the one before is lost
+		for _, id := range d.Gone {
+			r.Participants = append(r.Participants, recorder.Participant{ID: id, Removed: true})
+		}
+		return r
+	case d.Since > 0:
+		left := make(map[string]bool, len(d.Gone)+len(d.Participants))
+		for _, id := range d.Gone {
+			left[id] = true
+		}
+		for i := range d.Participants {
+			left[d.Participants[i].ID] = true
+		}
+		r.Delta, r.Participants = false, make([]recorder.Participant, 0, len(l.people)+len(d.Participants))
+		for i := range l.people {
+			if p := &l.people[i]; !left[p.ID] {
+				r.Participants = append(r.Participants, *p)
+			}
+		}
+		r.Participants = append(r.Participants, d.Participants...)
+	}
+	l.number, l.people = d.List, r.Participants
+	return r
 }
 
 // historyOf replays the rosters of a journal.
 func historyOf(events []Event) *roster.History {
-	h := roster.NewHistory()
+	h, whole := roster.NewHistory(), lists{}
 	for _, e := range inOrder(events) {
 		var d rosterData
 		if e.Kind != string(recorder.EntryRoster) || json.Unmarshal(e.Data, &d) != nil {
 			continue
 		}
-		h.Take(clean(e.At), recorder.Roster{Sequence: d.Sequence, Delta: d.Delta, Participants: d.Participants, Asked: d.Asked})
+		h.Take(clean(e.At), whole.read(d))
 	}
 	return h
 }

@@ -49,6 +49,7 @@ type call struct {
 	view   view
 
 	rosters   sync.Mutex // held while one is noted and told, so that both have one order
+	lists     lists      // guarded by rosters
 	curiosity curiosity
 
 	inherited bool          // owned by run: taken up from a dead process
