@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -103,5 +104,26 @@ func TestRosterNumbers(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", data, diff)
 		}
+	}
+}
+
+// TestRosterOfAThousand: a meeting of as many as there may be has a roster too, with the
+// streams that they have.
+func TestRosterOfAThousand(t *testing.T) {
+	t.Parallel()
+	const people = 1000
+	all := make([]string, people)
+	for i := range all {
+		var streams []string
+		for n, kind := range []string{"audio", "video", "videoBasedScreenSharing", "data"} {
+			streams = append(streams, fmt.Sprintf(`{"@odata.type":"#microsoft.graph.mediaStream","mediaType":%q,"label":"main","sourceId":"%d","direction":"sendReceive","serverMuted":false}`, kind, 10*i+n+1))
+		}
+		all[i] = fmt.Sprintf(`{"@odata.type":"#microsoft.graph.participant","id":"%08d-15f8-47c6-b12b-c32111a4a86f","info":{"@odata.type":"#microsoft.graph.participantInfo","identity":{"@odata.type":"#microsoft.graph.communicationsIdentitySet","user":{"@odata.type":"#microsoft.graph.identity","id":"%08[1]d-f3cc-42eb-b2c1-e9bd5d53ec96","displayName":"Participant %[1]d","tenantId":"ca7c802e-0077-43ad-bbb6-3258279978cc","identityProvider":"AAD"}},"endpointType":"default","region":"westus","languageId":"en-US"},"isInLobby":false,"isMuted":true,"rosterSequenceNumber":%[1]d,"metadata":%q,"mediaStreams":[%s]}`,
+			i, strings.Repeat("x", 100), strings.Join(streams, ","))
+	}
+	body := `{"@odata.type":"#microsoft.graph.commsNotifications","value":[{"changeType":"updated","resourceUrl":"/communications/calls/57dab8b1-894c-409a-b240-bd8beae78896/participants","resourceData":[` + strings.Join(all, ",") + `]}]}`
+	b, err := Decode([]byte(body), Arrival{})
+	if err != nil || len(b.Notifications) != 1 || len(b.Notifications[0].Roster.Participants) != people || len(b.Notifications[0].Roster.Participants[people-1].Streams) != 4 {
+		t.Errorf("%d bytes: %v", len(body), err)
 	}
 }
