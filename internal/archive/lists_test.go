@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
@@ -52,6 +54,12 @@ func (n *noting) Note(e recorder.Entry) bool {
 // those that whoever follows the call was told.
 func journalOf(t *testing.T, all []recorder.Roster) (events []archive.Event, heard []recorder.Roster) {
 	t.Helper()
+	synctest.Test(t, func(t *testing.T) { events, heard = noted(t, all) }) // the call does not tire of waiting
+	return events, heard
+}
+
+func noted(t *testing.T, all []recorder.Roster) (events []archive.Event, heard []recorder.Roster) {
+	t.Helper()
 	ctx, cut := context.WithCancel(t.Context())
 	n := &noting{}
 	r := recorder.NewRegistry(ctx, recorder.Options{
@@ -62,6 +70,7 @@ func journalOf(t *testing.T, all []recorder.Roster) (events []archive.Event, hea
 		if err := r.NoteRoster("c", one); err != nil {
 			t.Fatal(err)
 		}
+		<-time.After(time.Microsecond)
 	}
 	cut()
 	if err := r.Wait(context.Background()); err != nil {
