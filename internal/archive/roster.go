@@ -216,8 +216,9 @@ func recordersIn(events []Event) []string {
 
 // participantsOn lists who may be heard or seen in a track that begins at started:
 // everyone present, in mixed audio; else those whose the track's source was. What
-// came of a source before anybody was known to have it is named later. A source that
-// no roster ever named has nobody: its track keeps the number.
+// came of a source before anybody was known to have it is named later. Where several
+// share it they all are: telephones may. A source that no roster ever named
+// has nobody: its track keeps the number.
 func participantsOn(t *timeline.Track, started time.Time, h *roster.History) []TrackParticipant {
 	on := []TrackParticipant{}
 	if t.Kind == frame.MixedAudio {
@@ -228,7 +229,8 @@ func participantsOn(t *timeline.Track, started time.Time, h *roster.History) []T
 		}
 		return on
 	}
-	for _, n := range h.Named(roster.Source{Type: streamType(t.Kind), ID: t.Source}) {
+	source := roster.Source{Type: streamType(t.Kind), ID: t.Source}
+	for _, n := range append(h.Named(source), h.Sharing(source)...) {
 		if n.From.IsZero() {
 			if n.From = n.At; started.Before(n.At) {
 				n.From = clean(started)
@@ -236,6 +238,7 @@ func participantsOn(t *timeline.Track, started time.Time, h *roster.History) []T
 		}
 		on = append(on, TrackParticipant{n.Participant, n.From, n.To, n.Learned, n.At})
 	}
+	slices.SortStableFunc(on, func(a, b TrackParticipant) int { return a.From.Compare(b.From) })
 	return on
 }
 
