@@ -69,6 +69,9 @@ func TestSearchGoesByIndex(t *testing.T) {
 	if text, args := q.done("", 0); !scan.MatchString(plan(t, c, text, args...)) {
 		t.Errorf("a scan is not seen where there must be one:\n%s", plan(t, c, text, args...))
 	}
+	if got := plan(t, c, fromRecordings+recordingsOf(2), "a", "b"); !strings.Contains(got, "recordings_by_call") || scan.MatchString(got) {
+		t.Errorf("recordings of calls: a scan in\n%s", got)
+	}
 	call := Call{Invite: recorder.Invite{
 		Call: recorder.CallRef{ID: "a", Tenant: "t", Scenario: "s"}, CallChain: "c", ThreadID: "t", ObservedParticipant: "o", MyParticipant: "m", At: now,
 	}, Outcome: &Outcome{At: now}}
