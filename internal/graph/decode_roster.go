@@ -189,7 +189,8 @@ func identify(p *recorder.Participant, set map[string]*wireIdentity) {
 	var all []recorder.Identity
 	take := func(name, kind string) {
 		if id := set[name]; id != nil && (id.ID != "" || id.DisplayName != "") {
-			all = append(all, recorder.Identity{Kind: kind, ID: identify1(kind, id.ID).ID, Name: id.DisplayName, Tenant: canonicalID(id.TenantID)})
+			who := identify1(kind, id.ID) // an ID may say better than its place of what kind it is
+			all = append(all, recorder.Identity{Kind: who.Kind, ID: who.ID, Name: id.DisplayName, Tenant: canonicalID(id.TenantID)})
 		}
 	}
 	for _, kind := range identityKinds() {

@@ -28,6 +28,7 @@ func TestIdentities(t *testing.T) {
 	for set, want := range map[string]of{
 		`{"user":{"id":"A","displayName":"Anna","tenantId":"T"}}`:                      {Kind: "user", Identity: "A", Name: "Anna", Tenant: "T"},
 		`{"user":null,"phone":{"id":"+4930"}}`:                                         {Kind: "phone", Identity: "+4930"},
+		`{"user":{"id":"4:+4930"}}`:                                                    {Kind: "phone", Identity: "+4930"},
 		`{"application":{"displayName":"Bot"}}`:                                        {Kind: "application", Name: "Bot"},
 		`{"encrypted":{"id":"x"},"endpointType":"default"}`:                            {Kind: "encrypted", Identity: "x"},
 		`{"azureCommunicationServicesUser":{"id":"8:acs:1"},"@odata.type":"#x"}`:       {Kind: "azureCommunicationServicesUser", Identity: "8:acs:1"},
