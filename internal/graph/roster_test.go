@@ -128,3 +128,16 @@ func TestRosterOfAThousand(t *testing.T) {
 		t.Errorf("%d bytes: %v", len(body), err)
 	}
 }
+
+// TestWordsOfARoster are bounded: a guest may be called whatever they like, and each roster
+// repeats it.
+func TestWordsOfARoster(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 100_000)
+	p := decodeRosterOf(t, `[{"id":"`+long+`","info":{"identity":{"guest":{"id":"`+long+`","displayName":"`+long+`","tenantId":"`+long+`"}}},"removedState":{"reason":"`+long+`"},"mediaStreams":[{"label":"`+long+`"}]}]`).Participants[0]
+	for _, word := range []string{p.ID, p.Identity, p.Name, p.Tenant, p.Reason, p.Streams[0].Label} {
+		if len(word) > 300 || !strings.HasPrefix(long, word) {
+			t.Errorf("%d bytes", len(word))
+		}
+	}
+}
