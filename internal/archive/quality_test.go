@@ -105,7 +105,7 @@ func TestMissingSpeaker(t *testing.T) {
 	nobody := told{at: 3 * time.Second, people: []recorder.Participant{}}
 	for name, tt := range map[string]struct {
 		rosters []told
-		speaks  uint32 // from the middle to the end
+		speaks  uint32 // from a quarter to the end
 		want    bool
 	}{
 		"known":               {[]told{all}, 7, false},
@@ -118,7 +118,7 @@ func TestMissingSpeaker(t *testing.T) {
 			s := apart(t)
 			for i := range 400 {
 				s.speak(7)
-				if s.tick(); i == 200 {
+				if s.tick(); i == 100 {
 					s.note(t, "speakers", map[string]any{"sources": []uint32{tt.speaks}})
 				}
 			}

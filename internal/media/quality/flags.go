@@ -33,7 +33,7 @@ const (
 const (
 	Patience     = 30 * time.Second
 	Short        = 2 * time.Second
-	Spoken       = 2 * time.Second // less may be the tail of an older word
+	Spoken       = 5 * time.Second // less may be the tail of an older word, as a part begins
 	ClipShare    = 1000
 	MissingShare = 100
 )
