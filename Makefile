@@ -1,7 +1,7 @@
 # Few targets; what CI runs is `make test`.
 GO ?= go
 
-.PHONY: build test mutate race lint fuzz explore bench recovery overload demo docs proto chaos
+.PHONY: build test mutate race lint fuzz explore bench recovery overload demo docs proto chaos exact
 
 build: ## one static binary: ./recorderbot
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o recorderbot ./cmd/recorderbot
@@ -45,6 +45,9 @@ overload: ## twice the calls that SEATS (default 300) media host seats can take,
 
 chaos: ## SEEDS (default 100) plans of calls, faults, kill -9 and power cuts; SEED=k plays one again, TIMES=n often; ATONCE=n at the same time
 	$(GO) run ./internal/chaos/command -seeds $(or $(SEEDS),100) -seed $(or $(SEED),0) -times $(or $(TIMES),1) -at-once $(or $(ATONCE),3)
+
+exact: ## CALLS (default 1000) drawn calls in peace: each sample that was sent is stored, to the bit; SEED=k plays one of the seeds that a failure names
+	$(GO) run ./internal/chaos/command -exact $(or $(CALLS),1000) -seed $(or $(SEED),0) -at-once $(or $(ATONCE),3)
 
 demo: ## a whole recorded call on this machine
 	$(GO) run ./cmd/recorderbot demo

@@ -262,7 +262,7 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 	all := of[rec.Call]
 	for _, o := range all[:min(len(all), mostParts)] {
 		if o.ID != rec.ID {
-			job.Others = append(job.Others, archive.Other{Recording: o.ID, Samples: o.Samples, GapSamples: o.GapSamples, EndedAt: o.EndedAt})
+			job.Others = append(job.Others, archive.Other{Recording: o.ID, Samples: o.Samples, GapSamples: o.GapSamples, Frames: o.Frames, EndedAt: o.EndedAt})
 		}
 	}
 	job.Events = eventsOf(journal)

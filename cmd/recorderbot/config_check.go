@@ -163,7 +163,7 @@ func (c *configCheck) recording() {
 	for _, policy := range slices.Sorted(maps.Keys(r.Policies)) {
 		c.streams("recording.policies."+policy, r.policy(policy))
 	}
-	if d := time.Duration(r.PartLength); d != 0 && (d < time.Minute || d > 24*time.Hour) {
+	if d := time.Duration(r.PartLength); d != 0 && (d < leastPart || d > 24*time.Hour) {
 		c.fault("recording.partLength", fmt.Sprintf("%v is neither 0s nor between 1m and 24h", d), "write 1h, or 0s for one recording however long the call is")
 	}
 	if r.NewBot != "" {

@@ -25,7 +25,9 @@ type demoReport struct {
 	SamplesSent   int64           `json:"samplesSent"`
 	SamplesStored int64           `json:"samplesStored"`
 	GapSamples    int64           `json:"gapSamples"`
-	SampleRate    int             `json:"sampleRate"`
+	// Account is where every sample of the session has gone, at each track.
+	Account    referee.Account `json:"account"`
+	SampleRate int             `json:"sampleRate"`
 	// FramesSent and FramesStored are of video.
 	FramesSent   int64               `json:"framesSent"`
 	FramesStored int64               `json:"framesStored"`
@@ -82,6 +84,7 @@ func (d *demo) report() error {
 	})
 	r := &demoReport{
 		Violations: []demoViolation{}, SamplesSent: d.verdict.SamplesSent, SamplesStored: d.verdict.SamplesStored, GapSamples: d.verdict.GapSamples,
+		Account:    d.verdict.Account,
 		FramesSent: d.verdict.FramesSent, FramesStored: d.verdict.FramesStored,
 		SampleRate: 16000, Call: facts.ID, StartedAt: facts.InviteSent, Version: buildVersion(), Times: map[string]*seconds{},
 	}
@@ -198,6 +201,7 @@ func (d *demo) tell(r *demoReport, m *archive.Manifest, folder string) {
 	}
 	fmt.Fprintf(w, "\nThe referee\t\n  samples sent after consent\t%d (%.2f s)\n  of them stored\t%d\n  recorded as gaps\t%d\n  video frames sent\t%d\n  of them stored\t%d\n",
 		r.SamplesSent, float64(r.SamplesSent)/16000, r.SamplesStored, r.GapSamples, r.FramesSent, r.FramesStored)
+	fmt.Fprintf(w, "  every sample of the session, at each track\t%v\n", &r.Account)
 	if m != nil {
 		fmt.Fprintf(w, "  frames discarded before consent\t%d\n", m.FramesDiscarded)
 	}

@@ -99,6 +99,9 @@ func TestScenarios(t *testing.T) {
 			for _, v := range verdict.Violations {
 				t.Error(v)
 			}
+			if a := verdict.Account; a.Samples == 0 || a.Sum() != a.Samples || a.Error != 0 || a.Wrong != 0 {
+				t.Errorf("where the samples have gone: %v", &a)
+			}
 			r.proof(t)
 			if diff := cmp.Diff(want[name], r.outcomes(t)); diff != "" {
 				t.Errorf("outcomes of %d calls: -want +got\n%s", len(result.Calls), diff)
@@ -106,6 +109,7 @@ func TestScenarios(t *testing.T) {
 			if diff := cmp.Diff(rejected[name], r.rejections(t), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("why calls were turned down: -want +got\n%s", diff)
 			}
+			t.Logf("%v", &verdict.Account)
 			for _, pattern := range files[name] {
 				if there, err := filepath.Glob(filepath.Join(r.config.Archive, "*", pattern)); err != nil || len(there) == 0 {
 					t.Errorf("no %s: %v", pattern, err)

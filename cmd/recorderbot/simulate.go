@@ -115,6 +115,7 @@ func (cmd simulateCommand) judge(c *console, sim *teamsim.Sim, result teamsim.Re
 		outcomes[call.Outcome]++
 	}
 	fmt.Fprintf(c.out, "calls %d, samples sent %d, stored %d, gaps %d\n", len(result.Calls), verdict.SamplesSent, verdict.SamplesStored, verdict.GapSamples)
+	fmt.Fprintf(c.out, "every sample of the sessions, at each track: %v\n", &verdict.Account)
 	fmt.Fprintf(c.out, "invite to answer: %v\ninvite to rejection: %v\nestablished to announcement: %v\n", result.Answer, result.Reject, result.Announce)
 	for outcome, n := range outcomes {
 		if outcome == "" {

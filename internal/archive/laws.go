@@ -200,7 +200,7 @@ func (c *orderCheck) outcome() {
 		if c.m.Cause == CauseContinues {
 			break // the outcome is the recording's own
 		}
-		missing, stored = missing+o.GapSamples, stored+o.Samples
+		missing, stored = missing+o.GapSamples, stored+o.Samples+o.Frames
 	}
 	for _, t := range c.m.Tracks {
 		if t.Kind != "audio" {

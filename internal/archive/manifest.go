@@ -115,6 +115,7 @@ type Other struct {
 	Recording  string `json:"recording"`
 	Samples    int64  `json:"samples"` // stored
 	GapSamples int64  `json:"gapSamples"`
+	Frames     int64  `json:"frames,omitempty"` // stored, of audio and video
 	// EndedAt is after its last sample, as far as is known when this is written.
 	EndedAt time.Time `json:"endedAt,omitzero"`
 }

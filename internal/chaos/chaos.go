@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/recorderbot/recorderbot/internal/media/durable"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
+	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
 )
 
 // Options say which seeds are played.
@@ -27,6 +29,8 @@ type Options struct {
 	// Again plays the first seed Count times: threads and network interleave in
 	// another way each time.
 	Again bool
+	// Draw makes a seed's plan; nil: the Draw of this package.
+	Draw func(seed uint64) Plan
 	// Over gets each seed when it is over. It may be nil.
 	Over func(Verdict)
 	// Each gets how many seeds are over. It may be nil.
@@ -39,6 +43,15 @@ type Summary struct {
 	Lost                       int64
 	// Calls, Recorded and Deaths are how much was tried.
 	Calls, Recorded, Deaths, Orders, Obeyed, Replayed int
+	// Tracks are those of all recordings; Sent counts the samples that hosts captured
+	// while open, and Account says where all have gone.
+	Tracks int
+	// Unrecorded are the calls of which something was sent, and that were not recorded.
+	Unrecorded int
+	Sent       int64
+	Account    referee.Account
+	// FramesSent and FramesStored are of video.
+	FramesSent, FramesStored int64
 	// Told is how long it took from each fault that a process lived through until
 	// failed was on the wire (law 3).
 	Told []time.Duration
@@ -63,6 +76,19 @@ func (s Summary) Tried() string {
 			all[n/2].Round(time.Millisecond), all[(n-1)*99/100].Round(time.Millisecond), all[n-1].Round(time.Millisecond))
 	}
 	return text
+}
+
+// Exact is the line of a run of DrawPeace.
+func (s Summary) Exact() string {
+	a := &s.Account
+	return fmt.Sprintf("exact: %d calls, %d tracks, %d samples sent after consent, %d stored, %d in gaps, %d paused, %d wrong, accounting error %d",
+		s.Calls, s.Tracks, s.Sent, a.Stored, a.Missing(), a.Paused, a.Wrong, a.Error)
+}
+
+// IsExact tells whether every call was recorded, to the sample.
+func (s Summary) IsExact() bool {
+	a := &s.Account
+	return s.Good() && s.Recorded > 0 && s.Unrecorded == 0 && a.Wrong == 0 && a.Error == 0 && a.Untold == 0 && a.Stored == s.Sent && a.Sum() == a.Samples
 }
 
 // mostKept is how many folders of bad seeds are kept: they may lie in memory.
@@ -137,7 +163,11 @@ func (r *runner) seed(ctx context.Context, seed uint64) {
 	dir, err := os.MkdirTemp(r.dir, fmt.Sprintf("seed-%d-", seed))
 	var v Verdict
 	if err == nil {
-		v, err = playSeed(ctx, r.Bot, dir, r.pki, Draw(seed))
+		draw := r.Draw
+		if draw == nil {
+			draw = Draw
+		}
+		v, err = playSeed(ctx, r.Bot, dir, r.pki, draw(seed))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -153,6 +183,14 @@ func (r *runner) seed(ctx context.Context, seed uint64) {
 	s.Lost += v.Lost
 	s.Calls, s.Recorded, s.Deaths = s.Calls+v.Calls, s.Recorded+v.Recorded, s.Deaths+v.Deaths
 	s.Orders, s.Obeyed, s.Replayed = s.Orders+v.Orders, s.Obeyed+v.Obeyed, s.Replayed+v.Replayed
+	s.Tracks, s.Sent = s.Tracks+v.Report.Tracks, s.Sent+v.Report.SamplesSent
+	s.FramesSent, s.FramesStored = s.FramesSent+v.Report.FramesSent, s.FramesStored+v.Report.FramesStored
+	s.Account.Add(v.Report.Account)
+	for i := range v.Report.Calls {
+		if c := &v.Report.Calls[i]; c.SamplesSent+c.FramesSent > 0 && !strings.HasPrefix(c.Catalogued, "recorded") {
+			s.Unrecorded++
+		}
+	}
 	for _, f := range v.Told {
 		s.Told = append(s.Told, f.Took)
 	}

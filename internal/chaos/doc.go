@@ -2,7 +2,8 @@
 // orders it through its console to pause, resume and stop them, kills it at random
 // moments, cuts the power of its disk, lets it drain or hand over, starts it again, and
 // asks who can know what came of it: the referee, the program's own check, the
-// catalogue, the journals.
+// catalogue, the journals. In half of the plans speakers are recorded apart as they come
+// and go, or cameras and screens, or in short parts.
 //
 // # The law
 //
@@ -24,4 +25,6 @@
 //   - A process whose disk fails says so of each call that it records before it ends.
 //     How long that and other faults took to be told is measured; what is too long is
 //     the referee's, with much slack: the machine may be busy.
+//   - In peace ([DrawPeace]), where nothing fails but what a media host says it has lost,
+//     every sample that was sent is stored, to the bit, and no other.
 package chaos

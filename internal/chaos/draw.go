@@ -13,7 +13,7 @@ import (
 
 // Draw makes the plan of a seed.
 func Draw(seed uint64) Plan {
-	d := drawer{rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))} //nolint:gosec // a plan is no secret
+	d := drawerOf(seed, 0x9e3779b97f4a7c15)
 	p := Plan{Seed: seed, Scenario: teamsim.Scenario{
 		Name: "chaos", Seed: seed, Tenants: 1 + d.r.IntN(2), Settle: time.Second,
 	}}
@@ -32,13 +32,19 @@ func Draw(seed uint64) Plan {
 	for range 1 + d.r.IntN(3) {
 		p.Lives = append(p.Lives, d.life(len(p.Lives)))
 	}
-	// From a source of their own: what befalls a seed is the same with them.
-	drawer{rand.New(rand.NewPCG(seed, 0x165667b19e3779f9))}.operators(&p) //nolint:gosec // a plan is no secret
+	// From sources of their own: what befalls a seed is the same with them.
+	drawerOf(seed, 0x165667b19e3779f9).operators(&p)
+	drawerOf(seed, 0x85ebca77c2b2ae63).streams(&p)
 	return p
 }
 
 // A drawer draws from one seed.
 type drawer struct{ r *rand.Rand }
+
+// drawerOf draws from one of a seed's sources.
+func drawerOf(seed, source uint64) drawer {
+	return drawer{rand.New(rand.NewPCG(seed, source))} //nolint:gosec // a plan is no secret
+}
 
 // once is true in one of n cases.
 func (d drawer) once(n int) bool { return d.r.IntN(n) == 0 }

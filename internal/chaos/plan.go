@@ -120,9 +120,13 @@ func (p Plan) Words() string {
 	if m := p.Scenario.Media; m.Memory > 0 || m.Jitter > 0 {
 		fmt.Fprintf(&b, "  the media host: remembers %v (0s: what the law says), frames up to %v late\n", m.Memory, m.Jitter)
 	}
+	fmt.Fprintf(&b, "%s", recorded(p.Scenario))
 	for i, g := range p.Scenario.Calls {
 		fmt.Fprintf(&b, "  call %d: %s, placed at %v, established %v after the answer, ends %v after %s (at most %v)\n",
 			i+1, g.Kind, g.At, g.EstablishAfter, g.End.After, g.End.When, g.End.AtMost)
+		for i := range g.People {
+			fmt.Fprintf(&b, "    %s\n", person(&g.People[i]))
+		}
 		for _, f := range g.Faults {
 			fmt.Fprintf(&b, "    Graph: %s%s\n", f.String(), later(f))
 		}
@@ -141,6 +145,45 @@ func (p Plan) Words() string {
 	}
 	for i, l := range p.Lives {
 		fmt.Fprintf(&b, "  process %d: %v\n", i+1, l)
+	}
+	return b.String()
+}
+
+// recorded says what is, where it is more than mixed audio.
+func recorded(s teamsim.Scenario) string {
+	if s.Recording == (teamsim.Recording{}) {
+		return ""
+	}
+	r := s.Recording
+	return fmt.Sprintf("  recorded: %s audio, cameras %d (%s), screen %v, in parts of %v; video is held for %v, and %v on its way\n",
+		r.Audio, r.Cameras, r.Video, r.ScreenShare, r.PartLength, s.Media.VideoMemory, s.Media.VideoDelay)
+}
+
+func person(p *teamsim.Person) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, joins %v (lobby %v), leaves %v", p.Kind, p.Joins, p.Lobby, p.Leaves)
+	if p.Hidden {
+		b.WriteString(", in no roster")
+	}
+	if p.Named != 0 {
+		fmt.Fprintf(&b, ", named at %v", p.Named)
+	}
+	if p.Silent {
+		b.WriteString(", silent")
+	}
+	for _, t := range []struct {
+		what  string
+		times []teamsim.Times
+	}{{"speaks", p.Speaks}, {"muted", p.Muted}, {"muted by the service", p.ServerMuted}, {"on hold", p.Held}} {
+		if t.times != nil {
+			fmt.Fprintf(&b, ", %s %v", t.what, t.times)
+		}
+	}
+	for _, c := range p.Cameras {
+		fmt.Fprintf(&b, ", camera %+v", c)
+	}
+	for _, c := range p.Screens {
+		fmt.Fprintf(&b, ", screen %+v", c)
 	}
 	return b.String()
 }

@@ -31,6 +31,8 @@ type Verdict struct {
 	// Orders are those that were given, Obeyed those that were done; Replayed counts the
 	// steps of the calls' journals.
 	Orders, Obeyed, Replayed int
+	// Report is the referee's, whose violations are looked at one by one.
+	Report referee.Report
 	// Told are the faults that a living process told as failed (law 3).
 	Told []referee.Failure
 }
@@ -93,7 +95,7 @@ func (p *play) verdict(ctx context.Context) (Verdict, error) {
 	v.Replayed, v.Violations = replayed, append(v.Violations, differs...)
 	report := p.sim.Judge(p.config.Archive, outcomes, referee.Limits{Slack: 3 * time.Second, Ack: time.Second})
 	for _, found := range report.Violations {
-		if p.excused(r, found) {
+		if p.excused(r, report, found) {
 			p.tell("excused by the death of the process: %v", found)
 			continue
 		}
@@ -104,7 +106,7 @@ func (p *play) verdict(ctx context.Context) (Verdict, error) {
 		v.Violations = append(v.Violations, found.String())
 		v.Lost += found.Samples
 	}
-	v.Calls, v.Told = len(r.Calls), p.told(r, report)
+	v.Calls, v.Report, v.Told = len(r.Calls), report, p.told(r, report)
 	for _, c := range r.Calls {
 		if slices.ContainsFunc(outcomes[c.ID], func(o string) bool { return strings.HasPrefix(o, "recorded") }) {
 			v.Recorded++
@@ -117,7 +119,7 @@ func (p *play) verdict(ctx context.Context) (Verdict, error) {
 // excused tells whether a breach is one that nobody could have avoided: a process
 // that is dead can't be in time, can't reply, and leaves its requests half sent; and
 // one that was told nothing of its answer can't know that there was none.
-func (p *play) excused(r teamsim.Result, v referee.Violation) bool {
+func (p *play) excused(r teamsim.Result, report referee.Report, v referee.Violation) bool {
 	i := slices.IndexFunc(r.Calls, func(c cloud.Facts) bool { return c.ID == v.Call })
 	if i < 0 {
 		return false
@@ -128,6 +130,9 @@ func (p *play) excused(r teamsim.Result, v referee.Violation) bool {
 		return p.died(r.Calls[i])
 	case referee.KindStoredAfterSeal:
 		return p.strayed(r.Calls[i])
+	case referee.KindAccounting: // of that, and of nothing else
+		k := slices.IndexFunc(report.Calls, func(c referee.CallReport) bool { return c.Call == v.Call })
+		return k >= 0 && p.strayed(r.Calls[i]) && report.Calls[k].Account.Error == report.Calls[k].Account.Wrong
 	case referee.KindProtocol:
 		switch {
 		case strings.Contains(v.Detail, "http 0"), strings.Contains(v.Detail, "client disconnected"), strings.Contains(v.Detail, "CANCEL"):

@@ -243,7 +243,7 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 		if end <= s.first {
 			return true
 		}
-		g.FirstSeq, g.Count = s.first, end-s.first
+		g = g.Behind(s.first)
 	}
 	switch {
 	case g.Count > 0 && !s.believable(g, now), !s.named(g.Source), g.Count == 0 && !s.spend(g, now):
@@ -256,8 +256,15 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 		s.skipped += length(g)
 	}
 	s.keepGap(b, g)
+	s.passed = slices.DeleteFunc(s.passed, s.isBehind)
+	if g.Count == 0 && !s.isBehind(g) && len(s.passed) < maxAnnounced {
+		s.passed = append(s.passed, g)
+	}
 	return true
 }
+
+// isBehind reports that a frame came behind a gap. Under mu.
+func (s *session) isBehind(g frame.Gap) bool { return g.FirstSeq < s.next }
 
 // Labels of media_host_faults_total, beside the link's.
 const (
@@ -274,7 +281,8 @@ func (s *session) announce(g frame.Gap) bool {
 		return s.line.Explains(g)
 	}
 	for _, old := range s.announced {
-		if old.FirstSeq <= first && end <= old.FirstSeq+old.Count {
+		// Of which nobody knows whose frames they were, the host may still tell it.
+		if vague := old.Kind == 0 && g.Kind != 0; !vague && old.FirstSeq <= first && end <= old.FirstSeq+old.Count {
 			return s.line.Explains(g)
 		}
 	}

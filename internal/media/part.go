@@ -178,8 +178,11 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 		}
 		for _, g := range s.announced { // what is to come and never will is the new one's
 			if end := g.FirstSeq + g.Count; end > s.next {
-				g.FirstSeq = max(g.FirstSeq, s.next)
-				g.Count = end - g.FirstSeq
+				s.keepGap(b, g.Behind(s.next))
+			}
+		}
+		for _, g := range s.passed { // so is what was skipped right before it
+			if !s.isBehind(g) {
 				s.keepGap(b, g)
 			}
 		}

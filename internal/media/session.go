@@ -89,6 +89,7 @@ type session struct {
 	quiet     bool      // nothing flows, and that was noted
 	gapHeard  bool      // the host said that something is missing, and was believed
 	announced []frame.Gap
+	passed    []frame.Gap              // said to be missing by their times, behind the last frame
 	spent     map[uint32]time.Duration // by source: announced as missing by times alone
 	discarded [reasons]uint64
 	report    *recorder.SealReport

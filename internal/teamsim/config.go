@@ -72,6 +72,7 @@ func (s *Sim) WriteBotConfig(dir string, o BotOptions) (BotConfig, error) {
 	orDefault(&o.Recording.Video, s.Scenario.Recording.Video)
 	orDefault(&o.Recording.Cameras, s.Scenario.Recording.Cameras)
 	orDefault(&o.Recording.ScreenShare, s.Scenario.Recording.ScreenShare)
+	orDefault(&o.Recording.PartLength, s.Scenario.Recording.PartLength)
 	_, port, err := net.SplitHostPort(o.Callbacks)
 	if err != nil {
 		return BotConfig{}, fmt.Errorf("write the bot's configuration: callbacks %q: %w", o.Callbacks, err)
@@ -159,6 +160,9 @@ func (o *BotOptions) recordingYAML() yaml.MapSlice {
 	}
 	if o.Recording.ScreenShare {
 		y = append(y, yaml.MapItem{Key: "screenShare", Value: true})
+	}
+	if o.Recording.PartLength != 0 {
+		y = append(y, yaml.MapItem{Key: "partLength", Value: o.Recording.PartLength.String()})
 	}
 	return append(y, yaml.MapItem{Key: "participantCapacity", Value: o.ParticipantCapacity}, yaml.MapItem{Key: "onFailure", Value: o.OnFailure})
 }

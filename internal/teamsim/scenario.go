@@ -61,6 +61,8 @@ type Recording struct {
 	Cameras     int    `yaml:"cameras"`
 	ScreenShare bool   `yaml:"screenShare"`
 	OnFailure   string `yaml:"onFailure"` // leave (default) or stay
+	// PartLength is how long a recording may become before its call goes on in another.
+	PartLength time.Duration `yaml:"partLength"`
 }
 
 // Media is what the media hosts are like.

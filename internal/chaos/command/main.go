@@ -31,20 +31,25 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	flags.IntVar(&o.AtOnce, "at-once", 3, "how many at the same time")
 	flags.StringVar(&o.Dir, "dir", "", "where to keep the files; default: in memory")
 	times := flags.Int("times", 1, "how often to play that seed")
+	exact := flags.Int("exact", 0, "play so many calls in peace instead, and count samples")
 	words := flags.Bool("plan", false, "only tell the plans")
 	if err := flags.Parse(args); err != nil {
 		return 2
+	}
+	o.Draw = chaos.Draw
+	if *exact > 0 {
+		o.Count, o.Draw = chaos.Peace(*exact)
 	}
 	if *seed != 0 {
 		o.First, o.Count, o.Again = *seed, *times, true
 	}
 	if *words {
 		for i := range o.Count {
-			fmt.Fprint(out, chaos.Draw(o.First+uint64(i)).Words())
+			fmt.Fprint(out, o.Draw(o.First+uint64(i)).Words())
 		}
 		return 0
 	}
-	if err := play(ctx, o, out, errOut); err != nil {
+	if err := play(ctx, o, *exact > 0, out, errOut); err != nil {
 		fmt.Fprintln(errOut, "chaos:", err)
 		return 1
 	}
@@ -52,7 +57,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 }
 
 // play builds the program and plays the seeds.
-func play(ctx context.Context, o chaos.Options, out, errOut io.Writer) error {
+func play(ctx context.Context, o chaos.Options, exact bool, out, errOut io.Writer) error {
 	bin, err := os.MkdirTemp("", "recorderbot-chaos-bin-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the program: %w", err)
@@ -77,7 +82,11 @@ func play(ctx context.Context, o chaos.Options, out, errOut io.Writer) error {
 	}
 	fmt.Fprintln(errOut, summary.Tried())
 	fmt.Fprintln(out, summary)
-	if !summary.Good() || err != nil {
+	if exact {
+		fmt.Fprintln(errOut, "every sample of the sessions, at each track:", &summary.Account)
+		fmt.Fprintln(out, summary.Exact())
+	}
+	if !summary.Good() || exact && !summary.IsExact() || err != nil {
 		return fmt.Errorf("not all is well")
 	}
 	return nil

@@ -121,6 +121,19 @@ type Gap struct {
 	Cause    GapCause `json:"cause"`
 }
 
+// Behind returns what of a gap of numbers is left from the frame seq on, which is within it.
+func (g Gap) Behind(seq uint64) Gap {
+	if seq <= g.FirstSeq {
+		return g
+	}
+	gone := seq - g.FirstSeq
+	g.FirstSeq, g.Count = seq, g.Count-gone
+	if g.Kind.Audio() && g.FromTime > 0 && gone < 1<<32 { // one frame behind the other
+		g.FromTime += int64(gone) * TicksPerFrame
+	}
+	return g
+}
+
 // secondsTo1970 is the time between the platform's epoch and Unix's: 25 567 days.
 const secondsTo1970 = 25_567 * 86_400
 

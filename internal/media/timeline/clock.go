@@ -111,16 +111,20 @@ func (tr *track) observe(h frame.Header, flag frame.GapCause) bool {
 }
 
 // begin sets the clock by the track's first time. Tracks that begin later than
-// the recording's first audio are filled up to their place on the common clock.
+// the recording's first audio, be it that this was lost, are filled up to their place on
+// the common clock.
 func (tr *track) begin(h frame.Header) {
 	c := &tr.clock
 	c.set = true
 	c.origin = h.MediaTime - tr.Samples*frame.TicksPerSample
+	zero := tr.t.zero
 	if tr.t.first == nil {
 		tr.t.first, c.start = tr, c.origin
+	} else if tr.t.first != tr {
+		zero = tr.t.first.clock.start
 	}
-	if lead := c.origin - tr.t.first.clock.start; tr.t.first != tr && c.bursts && lead > 0 && lead <= tr.t.most {
-		c.origin = tr.t.first.clock.start
+	if lead := c.origin - zero; zero > 0 && c.bursts && lead > 0 && lead <= tr.t.most {
+		c.origin = zero
 		tr.placeBefore(tr.FirstSeq, 0, lead/frame.TicksPerSample, Idle)
 	}
 	c.start = c.origin

@@ -16,7 +16,8 @@
 //     One frame of audio is 320 samples. Where only one stream of audio is on
 //     the link, the frame is that stream's; where there are others too, nobody
 //     can tell whose it was and the clock decides.
-//  2. Announced gaps. With a count they say why numbers are missing; without
+//  2. Announced gaps. With a count they say why numbers are missing, and whose they
+//     were: that is believed before a gap of which only numbers are known. Without
 //     one (the platform skipped) their times say how long.
 //  3. The frames' media time, last and reluctantly: it is when the platform
 //     handed a frame over, so it jitters, and drifts against the sample clock. It

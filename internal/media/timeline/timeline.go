@@ -84,6 +84,7 @@ type Timeline struct {
 	// FirstSeq. The host may announce one while earlier frames are on their way.
 	announced []frame.Gap
 	first     *track // the first track of audio with a time: the common clock
+	zero      int64  // media time at which the first of unmixed audio was lost, where that was before all frames of audio; 0: not
 	most      int64  // by so many ticks a frame's time may be ahead of its place; see Believe
 	sum       Summary
 	finished  bool
@@ -147,10 +148,7 @@ func (t *Timeline) Gap(g frame.Gap) {
 			tr.explains(g, func(p *Gap) { p.Cause = g.Cause })
 		}
 	default:
-		at, _ := slices.BinarySearchFunc(t.announced, g, func(a, b frame.Gap) int {
-			return cmp.Compare(a.FirstSeq, b.FirstSeq)
-		})
-		t.announced = slices.Insert(t.announced, at, g)
+		t.await(g)
 	}
 }
 
@@ -193,9 +191,13 @@ func (t *Timeline) skipped(g frame.Gap) {
 		t.sum.AbsurdGaps++
 		tr.suspect, tr.atLeast = g.Cause, 1
 	default:
-		samples = tr.explainTime(g.FirstSeq, samples, g.Cause)
-		if samples > 0 && !tr.foretold(g.FirstSeq, samples, g.Cause) {
-			tr.owe(debt{fromSeq: g.FirstSeq, samples: samples, cause: g.Cause})
+		left := tr.explainTime(g, samples)
+		if left > 0 && !tr.foretold(g.FirstSeq, left, g.Cause) {
+			d := debt{fromSeq: g.FirstSeq, samples: left, cause: g.Cause}
+			if left == samples {
+				d.from = g.FromTime
+			}
+			tr.owe(d)
 		}
 	}
 }
@@ -282,7 +284,7 @@ func (t *Timeline) lose(g frame.Gap) {
 // A gap that only we noticed says nothing of its kind: it belongs to mixed audio
 // if nothing else was ever on the link.
 func (t *Timeline) claimant(kind frame.Kind, source uint32, cause frame.GapCause) *track {
-	noticed := kind == 0 || cause == unannounced || (kind == frame.UnmixedAudio && source == 0)
+	noticed := cause == unannounced || anybody(frame.Gap{Kind: kind, Source: source})
 	switch {
 	case !noticed:
 		return t.track(kind, source)
@@ -359,6 +361,7 @@ func (t *Timeline) end(lastSeq uint64) {
 	for _, tr := range t.tracks {
 		tr.finish()
 	}
+	t.align()
 }
 
 // Tracks returns how many tracks there are so far.

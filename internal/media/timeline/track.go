@@ -25,6 +25,7 @@ type track struct {
 	// atLeast is how many frames are missing even if the clock shows nothing.
 	suspect frame.GapCause
 	atLeast int64
+	begins  int64 // when it began, where the first of it was lost; 0: it was not, or nobody said
 }
 
 // A debt is a gap that waits for the frame that follows it.
@@ -55,7 +56,12 @@ func (d debt) behind() uint64 {
 	return d.first
 }
 
-func (tr *track) owe(d debt) { tr.owed = append(tr.owed, d) }
+func (tr *track) owe(d debt) {
+	tr.owed = append(tr.owed, d)
+	if tr.Kind == frame.UnmixedAudio && tr.t.first == nil && tr.t.zero == 0 && d.from > 0 && d.from <= maxTime {
+		tr.t.zero = d.from
+	}
+}
 
 // add takes the track's next frame.
 func (tr *track) add(h frame.Header) {
@@ -96,7 +102,11 @@ func (tr *track) pay(seq uint64) bool {
 		paid = true
 		tr.Lost += d.count
 		tr.clock.paused(d.samples)
-		if idle := tr.silentUntil(d.from); idle > 0 {
+		idle := tr.silentUntil(d.from)
+		if tr.Kind == frame.UnmixedAudio && !tr.clock.set && tr.Samples == 0 && d.from > 0 && d.from <= maxTime {
+			tr.begins = d.from - idle*frame.TicksPerSample
+		}
+		if idle > 0 {
 			tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: idle, BeforeSeq: seq, Cause: Idle})
 		}
 		tr.place(len(tr.Gaps), Gap{
@@ -114,8 +124,8 @@ func (tr *track) silentUntil(from int64) int64 {
 	if !c.set && tr.t.first != nil && tr.Frames <= 1 {
 		c = &tr.t.first.clock // all that came of it so far is lost
 	}
-	if tr.Kind != frame.UnmixedAudio || from <= 0 || !c.set {
-		return 0
+	if tr.Kind != frame.UnmixedAudio || from <= 0 || !c.set || len(tr.clock.run) > 0 {
+		return 0 // frames that wait for a verdict may have a silence before them: the clock tells all
 	}
 	idle := (from-c.start)/frame.TicksPerSample - tr.Samples
 	if idle < frame.AudioSamples || idle > maxFrames*frame.AudioSamples {
@@ -178,12 +188,14 @@ func (tr *track) explains(g frame.Gap, fn func(*Gap)) (found bool) {
 // explainTime gives a gap that the clock has found the cause that an announcement
 // brought late, and returns how many samples of the announcement are not in it.
 // The clock places a gap by jittering times, and at the earliest a window of
-// frames behind it: so much may the numbers differ.
-func (tr *track) explainTime(seq uint64, samples int64, cause frame.GapCause) int64 {
+// frames behind it: so much may the numbers differ. A silence that was at another time
+// is none of it.
+func (tr *track) explainTime(said frame.Gap, samples int64) int64 {
+	seq, cause := said.FirstSeq, said.Cause
 	best, off := -1, uint64(window)
 	for i := len(tr.Gaps) - 1; i >= 0 && tr.Gaps[i].BeforeSeq+window > seq; i-- {
 		g := &tr.Gaps[i]
-		if g.Frames > 0 || (g.Cause != byClock && g.Cause != Idle) || cause == g.Cause {
+		if g.Frames > 0 || (g.Cause != byClock && g.Cause != Idle) || cause == g.Cause || (g.Cause == Idle && !tr.during(g, said)) {
 			continue
 		}
 		if d := max(g.BeforeSeq, seq) - min(g.BeforeSeq, seq); d < off {
@@ -211,6 +223,13 @@ func (tr *track) explainTime(seq uint64, samples int64, cause frame.GapCause) in
 	return 0
 }
 
+// during reports whether a gap lies where another one is said to be, by their times.
+func (tr *track) during(g *Gap, said frame.Gap) bool {
+	from := tr.clock.origin + g.AtSample*frame.TicksPerSample
+	to := from + g.Samples*frame.TicksPerSample
+	return said.FromTime >= from-Late && said.ToTime <= to+Late
+}
+
 // finish places what is left.
 func (tr *track) finish() {
 	if tr.audio {
@@ -223,11 +242,11 @@ func (tr *track) finish() {
 	if tr.suspect != "" && tr.atLeast > 0 {
 		tr.place(len(tr.Gaps), Gap{AtSample: tr.Samples, Samples: tr.atLeast * frame.AudioSamples, Cause: tr.suspect})
 	}
-	switch first := tr.t.first; {
+	switch {
 	case tr.clock.set:
 		tr.FirstTime = tr.clock.start
 		tr.Skew = tr.clock.skew
-	case first != nil && tr.IdleSamples > 0: // all of it is lost, and somebody said when
-		tr.FirstTime = first.clock.start
+	case tr.begins > 0: // all of it is lost, and somebody said when
+		tr.FirstTime = tr.begins
 	}
 }

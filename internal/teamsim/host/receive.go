@@ -134,7 +134,9 @@ func (h *Host) openSession(s *session) {
 	}
 	if f, ok := s.take(FaultNeverOpened); ok {
 		h.note(s, f, time.Time{})
-		s.rec.Periods = append(s.rec.Periods, Period{OpenAsked: now, FirstSeq: s.next, LastSeq: s.next - 1})
+		s.rec.Periods = append(s.rec.Periods, Period{
+			OpenAsked: now, FirstSeq: s.next, LastSeq: s.next - 1, From: s.frame * FrameSamples, To: s.frame * FrameSamples,
+		})
 		return
 	}
 	if !s.open {
@@ -146,7 +148,7 @@ func (h *Host) openSession(s *session) {
 		if s.openedAt < 0 {
 			s.openedAt = s.frame
 		}
-		s.rec.Periods = append(s.rec.Periods, Period{OpenAsked: now, FirstSeq: s.next})
+		s.rec.Periods = append(s.rec.Periods, Period{OpenAsked: now, FirstSeq: s.next, From: s.frame * FrameSamples})
 	}
 	index := len(s.rec.Periods) - 1
 	first := s.rec.Periods[index].FirstSeq
@@ -174,7 +176,8 @@ func (h *Host) shut(s *session, now time.Time) {
 		s.rec.Faults[s.mode.index].Until = now
 		s.mode = mode{}
 	}
-	s.period().LastSeq = s.next - 1
+	p := s.period()
+	p.LastSeq, p.To = s.next-1, s.frame*FrameSamples
 }
 
 // pauseSession answers Pause with Paused, behind the last frame.

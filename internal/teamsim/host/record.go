@@ -15,8 +15,10 @@ func (h *Host) records() []SessionRecord {
 		r := s.rec
 		if s.open {
 			r.Periods = slices.Clone(r.Periods)
-			r.Periods[len(r.Periods)-1].LastSeq = s.next - 1
+			last := &r.Periods[len(r.Periods)-1]
+			last.LastSeq, last.To = s.next-1, s.frame*FrameSamples
 		}
+		r.Samples = s.frame * FrameSamples
 		r.Runs, r.Gaps, r.Overflows = slices.Clone(r.Runs), slices.Clone(r.Gaps), slices.Clone(r.Overflows)
 		r.Streams = slices.Clone(r.Streams)
 		r.Periods, r.Breaks, r.Faults = slices.Clone(r.Periods), slices.Clone(r.Breaks), slices.Clone(r.Faults)
@@ -37,8 +39,11 @@ type SessionRecord struct {
 	Streams []StreamRecord
 	// MediaStart is the media time of position 0, in ticks; 0 before Connect.
 	MediaStart int64
-	Created    time.Time
-	Connected  time.Time
+	// Samples is how long the session's media was: from Connect until it ended, captured
+	// or not.
+	Samples   int64
+	Created   time.Time
+	Connected time.Time
 	// Disconnected is when the platform's media ended; zero while it flows.
 	Disconnected time.Time
 	// Closed is when the session was disposed of, ClosedFor why: "stopped",
@@ -162,7 +167,9 @@ type GapRecord struct {
 
 // A Period is one time of being open.
 type Period struct {
-	OpenAsked, Opened   time.Time // zero: did not happen
+	OpenAsked, Opened time.Time // zero: did not happen
+	// From and To are the positions at which it was opened and shut.
+	From, To            int64
 	FirstSeq            uint64
 	PauseAsked, Paused  time.Time
 	LastSeq             uint64 // last frame captured in this period; FirstSeq-1 if none

@@ -24,8 +24,9 @@ import (
 )
 
 type gap struct {
-	AtSample int64 `json:"atSample"`
-	Samples  int64 `json:"samples"`
+	AtSample int64  `json:"atSample"`
+	Samples  int64  `json:"samples"`
+	Cause    string `json:"cause"`
 }
 
 // started is when the recording began, by its media time.
@@ -47,7 +48,7 @@ func (b *bot) assemble() (pcm []int16, gaps []gap) {
 			place = at // an absurd time: where it would be without
 		}
 		if place > at {
-			gaps = append(gaps, gap{at, place - at})
+			gaps = append(gaps, gap{at, place - at, "time"})
 			pcm = append(pcm, make([]int16, place-at)...)
 		}
 		for i := 0; i < len(f.payload); i += 2 {
@@ -179,11 +180,27 @@ func (b *bot) spoil(pcm []int16, gaps []gap) ([]int16, []gap) {
 		pcm[gaps[0].AtSample+3] = 99
 	case "gap unfounded":
 		clear(pcm[at : at+320])
-		return pcm, []gap{{at, 320}}
+		return pcm, []gap{{at, 320, "time"}}
 	case "gap too long":
 		g := gaps[0]
 		pcm = slices.Insert(pcm, int(g.AtSample), make([]int16, 320)...)
-		return pcm, []gap{{g.AtSample, g.Samples + 320}}
+		return pcm, []gap{{g.AtSample, g.Samples + 320, g.Cause}}
+	case "gap told too long":
+		gaps[0].Samples++
+	case "gap told too short":
+		gaps[0].Samples--
+	case "gap filled too long":
+		gaps[0].Samples++
+		return slices.Insert(pcm, int(gaps[0].AtSample), 0), gaps
+	case "gap filled too short":
+		gaps[0].Samples--
+		return slices.Delete(pcm, int(gaps[0].AtSample), int(gaps[0].AtSample)+1), gaps
+	case "gap without cause":
+		gaps[0].Cause = "whatever"
+	case "a sample too many":
+		return slices.Insert(pcm, at, pcm[at]), gaps
+	case "a sample too few":
+		return slices.Delete(pcm, at, at+1), gaps
 	}
 	return pcm, gaps
 }

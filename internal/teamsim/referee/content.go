@@ -21,6 +21,7 @@ type content struct {
 	covered []extent
 	stored  []extent   // in their place, of all recordings
 	absent  []extent   // declared as missing, of all recordings
+	ledger  *ledger    // who accounts for each sample
 	silent  []extent   // declared as the speaker's silence, of all recordings
 	others  []*content // the call's streams of audio
 	whole   *truth     // of all streams together
@@ -69,13 +70,15 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 	if len(pcm) == 0 {
 		return
 	}
-	hints := c.hints(tr)
+	c.ledger.wrong += int64(len(pcm)) - tr.GapSamples // until they are found in their place
+	hints := c.hints(m, tr)
 	if len(hints) == 0 && tr.GapSamples == int64(len(pcm)) {
 		// Leave was given and the host was never asked: nothing but what is missing.
 		if z := zeros(pcm); z < len(pcm) {
 			c.breach(4, KindGapNotSilent, m, "sample %d lies in a declared gap and is not zero", z)
 		}
 		c.stream.GapSamples += tr.GapSamples
+		c.lostAll(m, tr)
 		return
 	}
 	if len(hints) == 0 {
@@ -84,7 +87,7 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 	}
 	at, ok := c.truth.locate(pcm, tr.Gaps, hints)
 	if !ok {
-		if other := c.whose(tr, pcm); other != nil {
+		if other := c.whose(m, tr, pcm); other != nil {
 			c.breach(4, KindSourceWrong, m, "%s holds what source %d said", tr.File, other.truth.of.Source)
 			return
 		}
@@ -104,9 +107,9 @@ func (c *content) track(m *manifest, tr track, pcm []int16) {
 }
 
 // whose finds the stream that a track is of in truth; nil where it is none.
-func (c *content) whose(tr track, pcm []int16) *content {
+func (c *content) whose(m *manifest, tr track, pcm []int16) *content {
 	for _, o := range c.others {
-		if hints := o.hints(tr); o != c && len(hints) > 0 {
+		if hints := o.hints(m, tr); o != c && len(hints) > 0 {
 			if _, ok := o.truth.locate(pcm, tr.Gaps, hints); ok {
 				return o
 			}
@@ -125,10 +128,20 @@ func (c *content) position(tr track) int64 {
 }
 
 // hints are positions at which a recording may begin, the likeliest first.
-func (c *content) hints(tr track) []int64 {
+func (c *content) hints(m *manifest, tr track) []int64 {
 	var hints []int64
 	if p := c.position(tr); c.unmixed() && p >= 0 && p < int64(len(c.truth.pcm)) {
 		hints = append(hints, p)
+	}
+	var end int64
+	for _, e := range c.covered {
+		end = max(end, e.to)
+	}
+	if i := c.nearest(m); i >= 0 && !c.unmixed() && tr.StoredSamples == 0 && m.Joint != "takeover" {
+		// Nothing of it came, and that is what the recording says.
+		if from := c.truth.rec.Periods[i].From; len(uncovered(extent{from, from + 1}, c.covered)) > 0 {
+			hints = append(hints, from)
+		}
 	}
 	for i := range c.truth.rec.Periods {
 		if start, ok := c.truth.start(i); ok {
@@ -138,10 +151,6 @@ func (c *content) hints(tr track) []int64 {
 		}
 	}
 	// A recording that was taken over begins in the middle.
-	var end int64
-	for _, e := range c.covered {
-		end = max(end, e.to)
-	}
 	if end > 0 {
 		hints = append(hints, end)
 	}
@@ -149,6 +158,18 @@ func (c *content) hints(tr track) []int64 {
 		hints = append(hints, p)
 	}
 	return hints
+}
+
+// nearest is the time of being open that began when a recording says that it did, as far as
+// there is one; -1: there is none.
+func (c *content) nearest(m *manifest) int {
+	best := -1
+	for i, p := range c.truth.rec.Periods {
+		if off := p.OpenAsked.Sub(m.StartedAt).Abs(); best < 0 || off < c.truth.rec.Periods[best].OpenAsked.Sub(m.StartedAt).Abs() {
+			best = i
+		}
+	}
+	return best
 }
 
 // coverage looks for what is in no recording, and for what is in several.
@@ -219,7 +240,7 @@ func (c *content) inexcusable(s span, e extent) []extent {
 // way when there was an end that nobody chose.
 func (c *content) unaccounted(s span, e extent) []extent {
 	tail := len(c.stored) == 0 || e.from >= c.stored[len(c.stored)-1].to
-	tail = tail && (c.truth.cutOff || c.diedLast())
+	tail = tail && (c.truth.cutOff || c.diedLast() || c.unmixed() && c.diedAlone(c.call))
 	return c.parts(s, e, func(seq uint64) bool { return !s.malformed && (!tail || seq <= c.truth.rec.Acked) })
 }
 
@@ -238,6 +259,15 @@ func (c *content) died() bool {
 		}
 	}
 	return false
+}
+
+// diedAlone tells whether the process of a call died while the host was open, and nobody
+// had the session afterwards. Of speakers, who may be silent, and of cameras nobody can
+// know then what was under way.
+func (j *judge) diedAlone(c *call) bool {
+	return slices.ContainsFunc(j.lives.downs, func(d down) bool {
+		return openAt(c.session, d.from) && !slices.ContainsFunc(c.attaches, func(a attach) bool { return a.at.After(d.from) })
+	})
 }
 
 // parts returns the parts of e, within s, of which pick is true, in whole frames.

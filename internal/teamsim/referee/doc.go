@@ -21,6 +21,13 @@
 // not told as silence. Whoever was heard has a track. A mix is the sum of the tracks,
 // clipped, from where the first of them begins.
 //
+// Each sample of a session, from Connect to its end, is at each track in exactly one
+// place: before consent, stored, in a gap of a cause of the closed set, a speaker's
+// silence, a pause, or behind the end. The media host's record tells when it was open, the
+// archive what it has; [Account] adds them up, and a sample in no place or in two of
+// them is a breach. One place is the host's fault alone: what it lost of a speaker's last
+// words without telling.
+//
 // Of video every frame that was sent is in one track, to the byte of its slices and to
 // the tick of its media time, or counted as missing, and counted only for a reason: the
 // host held it no more, or nobody can show it, for the key frame that it builds on is not

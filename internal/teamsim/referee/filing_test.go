@@ -379,6 +379,8 @@ func spoilSight(fault string, tr *filed) {
 		tr.MediaTime = f[0].time + 5_000_000
 	case "no key frame":
 		tr.Name, tr.frames = "video-22.h264", f[1:]
+	case "no key frame, and told so":
+		tr.Name, tr.frames, tr.Unshown = "video-22.h264", f[1:2], 1
 	case "no parameter sets":
 		tr.Name = "video-22.h264"
 		n := slices.IndexFunc(f[1:], func(g gathered) bool { return g.key && !bytes.Equal(sets(g.payload), sets(f[0].payload)) }) + 1

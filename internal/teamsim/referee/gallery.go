@@ -22,6 +22,7 @@ type gallery struct {
 	tracks int
 	truth  *truth // of the session: what may be missing
 	found  int    // violations of the current recording
+	timed  int    // gaps that only times tell
 }
 
 // A shot is one frame of video that was captured.
@@ -78,7 +79,10 @@ func (g *gallery) track(m *manifest, tr track) error {
 	g.tracks++
 	for _, gap := range tr.Gaps {
 		g.report.FramesInGaps += int64(gap.Frames) //nolint:gosec // a sum of what a manifest says
-		m.frames += int64(gap.Frames)              //nolint:gosec // as above
+		m.frames += max(1, int64(gap.Frames))      //nolint:gosec // as above; of a time in which none came nobody knows how many they were
+		if gap.Frames == 0 {
+			g.timed++
+		}
 	}
 	var f film
 	if tr.File != "" {
@@ -87,18 +91,28 @@ func (g *gallery) track(m *manifest, tr track) error {
 			return err
 		}
 	}
-	g.report.FramesUndecodable += int64(tr.Undecodable) //nolint:gosec // as above
+	raw := f.raw(tr)
+	if !raw {
+		g.report.FramesUndecodable += int64(tr.Undecodable) //nolint:gosec // as above
+	}
 	if n := uint64(len(f.pictures)); n != tr.Frames-tr.Undecodable && n != tr.Frames {
 		g.breach(4, KindManifestCounts, m, "%s holds %d frames, the manifest says %d, of which %d can't be shown", tr.File, n, tr.Frames, tr.Undecodable)
 	}
 	if len(f.pictures) == 0 {
 		return nil
 	}
-	if !f.pictures[0].key() {
+	if !raw && !f.pictures[0].key() {
 		g.breach(4, KindPictureKey, m, "%s does not begin with a key frame", tr.File)
 	}
 	g.compare(m, tr, f)
 	return nil
+}
+
+// raw tells whether a file is a stream that nobody can show, for no key frame came, and is
+// said to be that: all that came is kept.
+func (f *film) raw(tr track) bool {
+	return filepath.Ext(tr.File) != ".mp4" && tr.Undecodable == tr.Frames && uint64(len(f.pictures)) == tr.Frames &&
+		!slices.ContainsFunc(f.pictures, func(p storedPicture) bool { return p.key() })
 }
 
 // film reads a file of video: MP4, or a bare byte stream.
@@ -239,9 +253,11 @@ func (g *gallery) find(p *storedPicture, timed bool, zero int64, next int) int {
 			}
 		}
 	}
-	for k := next; k < min(len(g.shots), next+reachShots); k++ {
-		if g.shots[k].unit.same(&p.accessUnit) {
-			return k
+	for _, again := range []bool{false, true} { // a clip's pictures come again
+		for k := next; k < min(len(g.shots), next+reachShots); k++ {
+			if g.shots[k].unit.same(&p.accessUnit) && (again || g.shots[k].track == 0) {
+				return k
+			}
 		}
 	}
 	for k := next - 1; k >= max(0, next-reachShots); k-- {

@@ -42,6 +42,7 @@ func (j *judge) judgeContent(c *call) CallReport {
 	}
 	for _, s := range h.sounds {
 		s.coverage()
+		s.settle()
 	}
 	for _, g := range h.sights {
 		g.coverage()
@@ -61,6 +62,11 @@ func (j *judge) hold(c *call, r *CallReport) *holding {
 	if !rec.Unmixed && !slices.ContainsFunc(streams, func(s host.StreamRecord) bool { return s.Kind == host.KindMixed }) {
 		streams = append(streams, host.StreamRecord{Stream: host.Stream{Kind: host.KindMixed}, Audio: rec.Audio})
 	}
+	for _, g := range rec.Gaps { // of whom all was lost is to be told, too
+		if g.Announced && g.Stream.Kind != host.KindMixed && !slices.ContainsFunc(streams, func(s host.StreamRecord) bool { return s.Stream == g.Stream }) {
+			streams = append(streams, host.StreamRecord{Stream: g.Stream})
+		}
+	}
 	r.Streams = make([]StreamReport, len(streams))
 	h := &holding{unmixed: rec.Unmixed}
 	for i, s := range streams {
@@ -70,7 +76,7 @@ func (j *judge) hold(c *call, r *CallReport) *holding {
 			h.sights = append(h.sights, newGallery(j, c, s.Stream, report, failedTold))
 			continue
 		}
-		one := &content{judge: j, call: c, truth: newTruth(rec, s, failedTold), report: r, stream: report}
+		one := &content{judge: j, call: c, truth: newTruth(rec, s, failedTold), report: r, stream: report, ledger: newLedger(rec.Samples)}
 		report.SamplesSent = one.truth.sent()
 		h.sounds = append(h.sounds, one)
 	}
@@ -103,11 +109,13 @@ func (h *holding) manifest(m *manifest) {
 	for _, tr := range m.Tracks {
 		switch {
 		case tr.isMix():
+			continue
 		case tr.Kind == "video" || tr.Kind == "screen":
 			h.sight(m, tr)
 		default:
 			heard[tr.File] = h.sound(m, tr)
 		}
+		h.report.Tracks++
 	}
 	h.totals(m)
 	h.mix(m, heard)
@@ -189,6 +197,7 @@ func (h *holding) sum() {
 		r.FramesStored += s.FramesStored
 		r.FramesInGaps += s.FramesInGaps
 		r.FramesUndecodable += s.FramesUndecodable
+		r.Account.Add(s.Account)
 	}
 	slices.SortFunc(r.Streams, func(a, b StreamReport) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Source, b.Source))
@@ -213,6 +222,18 @@ func (h *holding) mix(m *manifest, heard map[string][]int16) {
 	if at := equal(got, want); at < min(len(got), len(want)) {
 		h.breach(4, KindMixWrong, m, "sample %d of %s is %d, the tracks' sum is %d", at, name, got[at], want[at])
 	}
+	h.report.Account.Wrong += different(got, want)
+}
+
+// different counts the samples in which two differ.
+func different(a, b []int16) int64 {
+	n := max(len(a), len(b)) - min(len(a), len(b))
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return int64(n)
 }
 
 // mixed is the sum of a recording's tracks of audio, clipped to 16 bits, from where the

@@ -18,13 +18,11 @@ func (w *walk) touching() []declaredGap {
 func (w *walk) silence(gaps []declaredGap) {
 	last := gaps[len(gaps)-1]
 	n := int(last.AtSample + last.Samples - int64(w.a))
-	if z := zeros(w.stored[w.a : w.a+n]); z < n {
-		w.breach(4, KindGapNotSilent, w.m, "sample %d lies in a declared gap and is not zero", w.a+z)
-	}
 	var missing, idle int64
 	for _, g := range gaps {
 		at := w.p + g.AtSample - int64(w.a)
 		e := extent{at, at + g.Samples}
+		w.enter(e, g.Cause)
 		if g.Cause == causeIdle {
 			idle += g.Samples
 			w.silent = append(w.silent, e)
@@ -43,6 +41,7 @@ func (w *walk) silence(gaps []declaredGap) {
 		w.breach(4, KindGapUnfounded, w.m, "%d samples from position %d on are declared as missing; the host lost %d there", missing, e.from, told+silent)
 	}
 	w.acrossPause(e)
+	w.zeroed(n)
 	w.stream.GapSamples += missing
 	w.stream.IdleSamples += idle
 	w.m.endsInGap = w.a+n == len(w.stored) && last.Cause != causeIdle
@@ -82,10 +81,10 @@ func (w *walk) lostIn(e extent) (told, silent int64) {
 
 // acrossPause: a recording ends where it is paused.
 func (w *walk) acrossPause(e extent) {
-	open := w.whole.spans
-	for i := 1; i < len(open); i++ {
-		pause := extent{open[i-1].to, open[i].from}
-		if pause.length() > 0 && pause.from < e.to && pause.to > e.from && w.pauseTold(open[i-1].period, open[i].period) {
+	periods := w.truth.rec.Periods
+	for i := 1; i < len(periods); i++ {
+		pause := extent{periods[i-1].To, periods[i].From}
+		if pause.length() > 0 && pause.from < e.to && pause.to > e.from && w.pauseTold(i-1, i) {
 			w.breach(4, KindPauseInGap, w.m, "silence is declared from position %d to %d; recording was paused from %d to %d", e.from, e.to, pause.from, pause.to)
 		}
 	}

@@ -156,9 +156,9 @@ func FuzzMP4(f *testing.F) {
 	f.Add(header(1000, 4, 1, 2))
 	f.Add(append(header(1000, 1, 40, 3), box("moof", box("traf", box("tfhd", be32(0, 1)), box("trun", be32(0, 1))))...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		film, err := readMP4(b)
-		for i := range film.pictures {
-			if len(film.pictures[i].slices) > len(b) {
+		movie, err := readMP4(b)
+		for i := range movie.pictures {
+			if len(movie.pictures[i].slices) > len(b) {
 				t.Errorf("more slices than bytes, %v", err)
 			}
 		}

@@ -22,13 +22,16 @@ func (j *judge) judgeOutcome(c *call, r *CallReport) {
 // outcomes: each recording's fits what it holds, and the call's fits all of them.
 func (c *content) outcomes() {
 	var samples int64
+	all := c.report.GapSamples // of samples and of frames of video, in all recordings
+	for _, m := range c.call.manifests {
+		samples, all = samples+m.Samples, all+m.frames
+	}
 	for _, m := range c.call.manifests {
 		gaps := m.frames
-		samples += m.Samples
 		for _, e := range m.missing {
 			gaps += e.length()
 		}
-		if fault := c.unfit(m.Outcome, m.Samples, gaps); fault != "" {
+		if fault := c.unfit(m.Outcome, m.Samples, gaps, all); fault != "" {
 			c.add(4, KindOutcomes, c.call.id, "the outcome of %s is %q, %s", m.folder, m.Outcome, fault)
 		}
 	}
@@ -36,21 +39,21 @@ func (c *content) outcomes() {
 	if len(catalogued) != 1 || len(c.call.manifests) == 0 {
 		return
 	}
-	if fault := c.unfit(catalogued[0], samples, c.report.GapSamples+c.report.FramesInGaps); fault != "" {
+	if fault := c.unfit(catalogued[0], samples, all, all); fault != "" {
 		c.add(4, KindOutcomes, c.call.id, "the catalogue says %q, %s", catalogued[0], fault)
 	}
 }
 
 // unfit says why an outcome does not go with that many samples, and that many of
-// them, or frames of video, in gaps. An empty recording shows that there was leave, and nothing else.
-func (c *content) unfit(outcome string, samples, gaps int64) string {
+// them, or frames of video, in gaps; all is how many are in the call's. An empty recording shows that there was leave, and nothing else.
+func (c *content) unfit(outcome string, samples, gaps, all int64) string {
 	switch outcome {
 	case "recorded":
 		if gaps > 0 {
 			return fmt.Sprintf("though %d samples or frames are missing", gaps)
 		}
 	case "recordedWithGaps":
-		if gaps == 0 && c.report.GapSamples+c.report.FramesInGaps == 0 && !c.truth.excuse {
+		if all == 0 && !c.truth.excuse {
 			return "though nothing is missing"
 		}
 	case failed:

@@ -25,14 +25,23 @@ func (a absence) first() string {
 // coverage looks for frames that are neither stored nor counted as missing.
 func (g *gallery) coverage() {
 	a := g.absent()
+	skips := 0 // told by times alone, or of nobody knows whom
 	for _, gap := range g.rec.Gaps {
+		if !gap.Announced && gap.Count > 0 {
+			skips++
+		}
 		switch {
 		case gap.Stream != g.of:
+		case gap.Count == 0:
+			skips++
 		case gap.Announced:
 			a.due += int64(gap.Count) //nolint:gosec // what was captured
 		default:
 			a.free += int64(gap.Count) //nolint:gosec // as above
 		}
+	}
+	if g.timed > skips && !g.truth.excuse {
+		g.add(4, KindGapUnfounded, g.call.id, "%s: %d gaps are declared by time, the platform skipped %d times", g.name(), g.timed, skips)
 	}
 	declared := g.report.FramesInGaps + g.report.FramesUndecodable
 	switch {
@@ -54,7 +63,7 @@ func (g *gallery) coverage() {
 // absent looks at each frame that is not stored. What can't be shown, for the key frame
 // that it builds on is not there, need not be stored.
 func (g *gallery) absent() (a absence) {
-	last := 0 // the last one that is stored
+	last := -1 // the last one that is stored
 	for i := range g.shots {
 		if g.shots[i].track != 0 {
 			last = i
@@ -73,7 +82,7 @@ func (g *gallery) absent() (a absence) {
 		chain = !gone && (chain || s.Picture.Key)
 		switch {
 		case s.track != 0:
-		case i > last && g.truth.cutOff && s.FirstSeq > g.rec.Acked:
+		case i > last && (g.truth.cutOff || g.diedAlone(g.call)) && s.FirstSeq > g.rec.Acked:
 			a.free++ // it was on its way when the end came
 		case gone || !chain:
 			a.due++

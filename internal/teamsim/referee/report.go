@@ -75,9 +75,13 @@ type Report struct {
 	// FramesUndecodable are those that came, and are not in the archive because nobody
 	// could show them: it says so.
 	FramesUndecodable int64
+	// Account is where each sample of each session has gone, at each track of audio.
+	Account Account
 	// LostUnrecorded counts the samples that were sent and are nowhere, neither
 	// stored nor in a gap: GapSamples is what was lost and recorded as lost.
 	LostUnrecorded int64
+	// Tracks counts those of all recordings, of audio and of video, but for the mix.
+	Tracks int
 	// Recordings counts folders, WithoutOutcome calls that the recorder took on and
 	// that have not exactly one outcome; 0 where Input has no outcomes.
 	Recordings, WithoutOutcome int
@@ -100,7 +104,9 @@ type CallReport struct {
 	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
 	FramesSent, FramesStored, FramesInGaps              int64
 	FramesUndecodable                                   int64
+	Account                                             Account
 	LostUnrecorded                                      int64
+	Tracks                                              int
 	Streams                                             []StreamReport // by kind and source
 	// Failures are the faults that were told as failed.
 	Failures   []Failure
@@ -115,6 +121,7 @@ type StreamReport struct {
 	SamplesSent, SamplesStored, GapSamples, IdleSamples int64
 	FramesSent, FramesStored, FramesInGaps              int64
 	FramesUndecodable                                   int64
+	Account                                             Account
 }
 
 // A Failure is a fault that was told as failed. Took is from when it could be
@@ -194,6 +201,7 @@ const (
 	KindPictureWrong    = "pictureWrong"    // 4: a stored frame of video is none that was sent, or is there twice
 	KindPictureTime     = "pictureTime"     // 4: a stored frame of video has another time
 	KindPictureKey      = "pictureKey"      // 4: a track of video does not begin with a key frame, or lacks its parameter sets
+	KindAccounting      = "accounting"      // 4: a sample of a session is accounted for nowhere, or twice; or a gap has no cause
 	KindUnion           = "union"           // 4: what two recordings hold together is not in their union, or something else is
 	KindAckedButLost    = "ackedButLost"    // 5: acknowledged as durable, and not in the archive
 	KindContext         = "clientContext"   // 1: not fresh, not ours, too long or missing
@@ -268,7 +276,9 @@ func (j *judge) judge() {
 		j.report.FramesStored += r.FramesStored
 		j.report.FramesInGaps += r.FramesInGaps
 		j.report.FramesUndecodable += r.FramesUndecodable
+		j.report.Account.Add(r.Account)
 		j.report.LostUnrecorded += r.LostUnrecorded
+		j.report.Tracks += r.Tracks
 		j.report.Recordings += len(r.Recordings)
 	}
 }

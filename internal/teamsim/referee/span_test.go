@@ -148,3 +148,40 @@ func TestBackBesideItsHeir(t *testing.T) {
 		}
 	}
 }
+
+// TestDiedAlone: what was under way when a process died is nobody's, unless another one had
+// the session afterwards.
+func TestDiedAlone(t *testing.T) {
+	t.Parallel()
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	open := host.Period{OpenAsked: at(1), FirstSeq: 1, LastSeq: 9}
+	for name, tt := range map[string]struct {
+		died, attached int64
+		want           bool
+	}{
+		"alone":              {10, 2, true},
+		"another one had it": {10, 12, false},
+		"before it was open": {0, 2, false},
+	} {
+		j := &judge{lives: lives{downs: []down{{from: at(tt.died)}}}}
+		c := &call{session: &host.SessionRecord{Periods: []host.Period{open}}, attaches: []attach{{at(tt.attached), 1, 1}}}
+		if got := j.diedAlone(c); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestHeardAgain: of what was lost untold the speaker's next word tells, where it is of the
+// same time of recording.
+func TestHeardAgain(t *testing.T) {
+	t.Parallel()
+	c := &content{truth: &truth{
+		rec:   &host.SessionRecord{Periods: []host.Period{{From: 0, To: 3200}, {From: 6400, To: 9600}}},
+		spans: []span{{extent: extent{320, 640}}, {extent: extent{960, 1280}}, {extent: extent{6400, 6720}, period: 1}},
+	}}
+	for from, want := range map[int64]bool{640: true, 1280: false, 6720: false} {
+		if got := c.heardAgain(extent{from, from + 320}); got != want {
+			t.Errorf("lost at %d: heard again %v", from, got)
+		}
+	}
+}

@@ -125,6 +125,7 @@ func TestEveryFaultOfAGathererIsFound(t *testing.T) {
 		{"video stretched", []string{referee.KindPictureTime}, nil},
 		{"video begins elsewhere", []string{referee.KindTrackTime}, nil},
 		{"no key frame", []string{referee.KindPictureKey, referee.KindPictureLost}, nil},
+		{"no key frame, and told so", []string{referee.KindPictureLost}, nil},
 		{"no parameter sets", []string{referee.KindPictureKey}, nil},
 		{"tail of video lost", []string{referee.KindPictureLost}, nil},
 		{"paused within a recording", []string{referee.KindPermitOutlived, referee.KindPauseInGap}, nil},

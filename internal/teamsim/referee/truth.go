@@ -51,19 +51,26 @@ func newTruth(rec *host.SessionRecord, of host.StreamRecord, failedTold bool) *t
 		}
 	}
 	slices.SortFunc(t.spans, func(a, b span) int { return int(a.from - b.from) })
+	end := int64(0)
 	if n := len(t.spans); n > 0 {
-		t.pcm = make([]int16, t.spans[n-1].to+10*sampleRate)
-		of.Audio.Samples(0, t.pcm)
+		end = t.spans[n-1].to
 	}
 	for _, g := range rec.Gaps {
 		if g.Stream != of.Stream {
 			continue
 		}
 		e := extent{g.Position, g.Position + g.Samples}
+		end = max(end, e.to)
 		t.lost = append(t.lost, e)
 		if g.Announced {
 			t.told = append(t.told, e)
 		}
+	}
+	if end > 0 {
+		t.pcm = make([]int16, end+10*sampleRate)
+	}
+	if of.Audio != nil {
+		of.Audio.Samples(0, t.pcm)
 	}
 	t.excuses(failedTold)
 	return t

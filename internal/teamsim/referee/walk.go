@@ -52,10 +52,8 @@ func (w *walk) step(n int) {
 
 // gap: n samples that the manifest declares as missing.
 func (w *walk) gap(n int) {
-	if z := zeros(w.stored[w.a : w.a+n]); z < n {
-		w.breach(4, KindGapNotSilent, w.m, "sample %d lies in a declared gap and is not zero", w.a+z)
-	}
 	end := w.p + int64(n)
+	w.enter(extent{w.p, end}, w.gaps[0].Cause)
 	for p := w.p; p < end; {
 		s, ok, empty := w.truth.at(p)
 		if !ok {
@@ -70,11 +68,21 @@ func (w *walk) gap(n int) {
 		}
 		p = next
 	}
+	w.zeroed(n)
 	w.stream.GapSamples += int64(n)
 	w.m.missing = append(w.m.missing, extent{w.p, end})
 	w.absent = append(w.absent, extent{w.p, end})
 	w.m.endsInGap = w.a+n == len(w.stored)
 	w.step(n)
+}
+
+// zeroed: n samples that are declared as missing, or as silence, are zero.
+func (w *walk) zeroed(n int) {
+	samples := w.stored[w.a : w.a+n]
+	if z := zeros(samples); z < n {
+		w.breach(4, KindGapNotSilent, w.m, "sample %d lies in a declared gap and is not zero", w.a+z)
+		w.ledger.twice(w.p, samples)
+	}
 }
 
 // emptyGap: a declared gap where no frames were; the host must have lost some.
@@ -95,7 +103,9 @@ func (w *walk) emptyGap(from, to int64) {
 
 // unfounded: a declared gap over frames that were captured.
 func (w *walk) unfounded(s span, e extent) {
-	for _, bad := range w.inexcusable(s, e) {
+	all := w.inexcusable(s, e)
+	w.ledger.strike(all)
+	for _, bad := range all {
 		first, last := s.seqAt(bad.from), s.seqAt(bad.to-1)
 		if first <= w.truth.rec.Acked {
 			w.breach(5, KindAckedButLost, w.m, "frames %d to %d are declared as missing; up to %d all were acknowledged", first, last, w.truth.rec.Acked)
@@ -112,6 +122,7 @@ func (w *walk) empty(n, limit int) {
 	}
 	if z := zeros(w.stored[w.a : w.a+n]); z == n {
 		w.breach(4, KindGapUndeclared, w.m, "%d zeros at sample %d; the host sent nothing there and no gap is declared", n, w.a)
+		w.ledger.put(extent{w.p, w.p + int64(n)}, unfounded)
 		w.step(n)
 		return
 	}
@@ -130,6 +141,7 @@ func (w *walk) empty(n, limit int) {
 	} else {
 		w.breach(4, KindSamplesWrong, w.m, "%d samples at sample %d; the host sent nothing there", n, w.a)
 	}
+	w.ledger.put(extent{w.p, w.p + int64(n)}, unfounded)
 	w.a += n
 	w.p += int64(n)
 }
@@ -145,6 +157,7 @@ func (w *walk) outside(s span, n, limit int) {
 	} else {
 		w.breach(2, KindStoredAfterSeal, w.m, "%d samples at sample %d (from frame %d on) were sent after Paused{%d}", n, w.a, s.seqAt(w.p), w.truth.rec.Periods[s.period].LastSeq)
 	}
+	w.ledger.put(extent{w.p, w.p + int64(n)}, inFile)
 	w.step(n)
 }
 
@@ -156,7 +169,9 @@ func (w *walk) frames(s span, n, limit int) {
 		for _, e := range uncovered(extent{w.p, w.p + int64(same)}, w.placed) { // a frame that is there twice counts once
 			w.placed = append(w.placed, e)
 			w.stream.SamplesStored += e.length()
+			w.ledger.wrong -= e.length()
 		}
+		w.ledger.put(extent{w.p, w.p + int64(same)}, inFile)
 		w.step(same)
 	}
 	if same < n {
@@ -191,6 +206,7 @@ func (w *walk) mismatch(limit int) {
 	if z := zeros(w.stored[w.a:limit]); z >= windowSure || (z > 0 && w.a+z == limit) {
 		w.breach(4, KindGapUndeclared, w.m, "%d zeros at sample %d where the host sent sound, and no gap is declared", z, w.a)
 		w.lost(int64(z))
+		w.ledger.put(extent{w.p, w.p + int64(z)}, unfounded)
 		w.step(z)
 		return
 	}
@@ -201,6 +217,7 @@ func (w *walk) mismatch(limit int) {
 	n := min(frameSamples, limit-w.a)
 	w.breach(4, KindSamplesWrong, w.m, "the samples from %d on are not those of position %d, nor of any other nearby", w.a, w.p)
 	w.lost(int64(n))
+	w.ledger.put(extent{w.p, w.p + int64(n)}, unfounded)
 	w.step(n)
 }
 
