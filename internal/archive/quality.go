@@ -17,9 +17,8 @@ func (a *assembly) flags(m *Manifest) []string {
 		Piece: m.Joint == jointPart || m.Joint == jointTakeover || m.Seal.Cause == sealContinued,
 	}
 	unmixed, has := a.survey.meta.Audio == "unmixed", map[uint32]bool{}
-	from, to := m.StartedAt, m.EndedAt
+	from, to := a.survey.listened() // by the clock that the rosters have; the host's may be another
 	if unmixed {
-		from, to = a.survey.listened()
 		r.Length = max(r.Length, to.Sub(from))
 	}
 	for i := range m.Tracks {

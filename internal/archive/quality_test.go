@@ -154,3 +154,31 @@ func TestShortPieces(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagsByOneClock: who could be heard when, is held against when it was recorded by the
+// clock that both were noted by, and not against what the host's clock says.
+func TestFlagsByOneClock(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{0, -time.Hour, time.Hour} {
+		s := newScript(t)
+		s.now += int64(off / 100)
+		for range 31 * 50 {
+			s.seq++
+			s.frames++
+			s.add(spool.Record{Type: spool.FrameType, Payload: make([]byte, frame.AudioBytes), Header: frame.Header{Seq: s.seq, MediaTime: s.now, Kind: frame.MixedAudio}})
+			s.tick()
+		}
+		s.seal(s.seq)
+		job := s.job(t, recorder.OutcomeRecorded)
+		job.Events = withRosters(t, job.Events,
+			told{at: 1900 * time.Millisecond, people: []recorder.Participant{{ID: "a", Kind: "user", Streams: []recorder.MediaStream{sends("audio", 7, "sendReceive")}}}},
+			told{at: 32600 * time.Millisecond, people: []recorder.Participant{}})
+		r, err := open(t).Assemble(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(r.Flags, "silentWhileUnmuted") {
+			t.Errorf("%v: flags %v", off, r.Flags)
+		}
+	}
+}
