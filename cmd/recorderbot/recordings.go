@@ -93,7 +93,7 @@ func (cmd recordingsList) Run(c *console) error {
 			}
 			row := []string{r.ID, clockTime(r.InvitedAt), lasted, missing, r.Outcome, string(r.Cause), string(r.State), strings.Join(r.Flags, ","), r.ObservedUser, string(r.Call)}
 			for i := range row {
-				row[i] = cmp.Or(row[i], "-")
+				row[i] = cmp.Or(strings.Map(printable, row[i]), "-")
 			}
 			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}
