@@ -255,11 +255,12 @@ func (a *archiver) job(ctx context.Context, rec catalogue.Recording) (archive.Jo
 			Recordings: []recorder.SealReport{reportOf(rec)},
 		},
 	}
-	all, err := a.catalogue.Recordings(ctx, catalogue.Filter{Call: rec.Call, Limit: mostParts})
+	of, err := a.catalogue.RecordingsOf(ctx, []recorder.CallID{rec.Call}) // by index: what is archived costs the same however much there is
 	if err != nil {
 		return archive.Job{}, err
 	}
-	for _, o := range all {
+	all := of[rec.Call]
+	for _, o := range all[:min(len(all), mostParts)] {
 		if o.ID != rec.ID {
 			job.Others = append(job.Others, archive.Other{Recording: o.ID, Samples: o.Samples, GapSamples: o.GapSamples, Frames: o.Frames, EndedAt: o.EndedAt})
 		}

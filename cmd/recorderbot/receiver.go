@@ -109,10 +109,13 @@ func (r *receiver) note(n *graph.Notification) error {
 			return err
 		}
 		// Something in it is new to us: the evidence is what the platform wrote.
+		return r.registry.NoteBeside(n.Call, recorder.EntryNotification, rawOf(n), len(n.Raw))
 	}
-	return r.registry.Note(n.Call, recorder.EntryNotification, notificationData{
-		Kind: n.Kind.String(), Change: n.Change, Raw: string(n.Raw),
-	})
+	return r.registry.Note(n.Call, recorder.EntryNotification, rawOf(n))
+}
+
+func rawOf(n *graph.Notification) notificationData {
+	return notificationData{Kind: n.Kind.String(), Change: n.Change, Raw: string(n.Raw)}
 }
 
 type notificationData struct {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,5 +38,23 @@ func TestTakenWaitsForTheCatalogue(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestRawRosters: what is new to us in a roster is kept as it was written, and not once
+// more for everything that happens in a long meeting.
+func TestRawRosters(t *testing.T) {
+	t.Parallel()
+	const rosters = 300
+	invite := payload(t, "notif_incoming_policy_recording.json")
+	bodies := []string{invite}
+	for i := range rosters {
+		bodies = append(bodies, fmt.Sprintf(`{"@odata.type":"#microsoft.graph.commsNotifications","value":[{"changeType":"updated","resourceUrl":"/communications/calls/%s/participants",
+			"resourceData":[{"id":"p1","isMuted":%v,"brandNew":"%s"}]}]}`, transferred, i%2 == 0, strings.Repeat("x", 10_000)))
+	}
+	d := newDesk(t, bodies...)
+	code, out := command(d.dir, "recordings", "show", "--journal", transferred)
+	if raw, all := strings.Count(out, "brandNew"), len(regexp.MustCompile(`(?m)Z +roster `).FindAllString(out, -1)); code != 0 || raw < 10 || raw > 110 || all != rosters {
+		t.Errorf("%d rosters, %d as they were written", all, raw)
 	}
 }

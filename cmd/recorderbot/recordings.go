@@ -68,10 +68,15 @@ func (cmd recordingsList) Run(c *console) error {
 	if err != nil {
 		return err
 	}
+	filter.Limit = min(filter.Limit, 1<<30) + 1 // to see whether there is more
 	return withCatalogue(c, cmd.Config, func(cat *catalogue.Catalogue, archiveDir string) error {
 		all, err := cat.Invites(c.ctx, filter)
 		if err != nil {
 			return err
+		}
+		if len(all) > cmd.Limit {
+			all = all[:cmd.Limit]
+			fmt.Fprintf(c.errOut, "recorderbot: these are the newest %d, and there are more: ask with a greater --limit, or for less\n", cmd.Limit)
 		}
 		for i, r := range all {
 			all[i].Path = folderOf(archiveDir, r)
@@ -88,7 +93,7 @@ func (cmd recordingsList) Run(c *console) error {
 			}
 			row := []string{r.ID, clockTime(r.InvitedAt), lasted, missing, r.Outcome, string(r.Cause), string(r.State), strings.Join(r.Flags, ","), r.ObservedUser, string(r.Call)}
 			for i := range row {
-				row[i] = cmp.Or(row[i], "-")
+				row[i] = cmp.Or(strings.Map(printable, row[i]), "-")
 			}
 			fmt.Fprintln(w, strings.Join(row, "\t"))
 		}

@@ -286,3 +286,13 @@ func TestListSaysAllThatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestListIsATable: an ID that is none makes no row of its own, and moves no cursor.
+func TestListIsATable(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, payload(t, "notif_incoming_policy_recording.json", `8A34A46B-3D17-4ADC-8DCE-DC4E7D572698→a\nforged\u001b[2J`))
+	code, out := command(d.dir, "recordings", "list")
+	if code != 0 || strings.Count(out, "\n") != 2 || strings.Contains(out, "\x1b") || !strings.Contains(out, "a forged [2J") {
+		t.Errorf("exit code %d:\n%q", code, out)
+	}
+}

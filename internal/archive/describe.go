@@ -49,7 +49,7 @@ func (a *assembly) manifest() *Manifest {
 		}
 	}
 	m.Pauses = pausesBefore(m)
-	m.Flags = a.flags(m, len(unnamed))
+	m.Flags = a.flags(m)
 	if j.GoesOn {
 		m.Outcome, m.Cause, m.Detail = m.ownOutcome().String(), CauseContinues, ""
 	}
@@ -103,8 +103,12 @@ func pausesBefore(m *Manifest) []Pause {
 	return pauses
 }
 
-// jointPause is how a recording joins the one before it after a pause.
-const jointPause = "pause"
+// How a recording joins the one before it: after a pause, or at once.
+const (
+	jointPause    = "pause"
+	jointPart     = "part"
+	jointTakeover = "takeover"
+)
 
 func (a *assembly) track(t *timeline.Track, started time.Time) Track {
 	id, file := a.trackFile(t)

@@ -11,12 +11,14 @@ import (
 
 // flags are what a person should look at in the recording: the rules are those of package
 // quality, by the samples that were stored and by what the rosters said.
-func (a *assembly) flags(m *Manifest, unnamed int) []string {
-	r := quality.Recording{Length: m.EndedAt.Sub(m.StartedAt), Nameless: unnamed}
+func (a *assembly) flags(m *Manifest) []string {
+	r := quality.Recording{
+		Length: m.EndedAt.Sub(m.StartedAt), Nameless: a.nameless(),
+		Piece: m.Joint == jointPart || m.Joint == jointTakeover || m.Seal.Cause == sealContinued,
+	}
 	unmixed, has := a.survey.meta.Audio == "unmixed", map[uint32]bool{}
-	from, to := m.StartedAt, m.EndedAt
+	from, to := a.survey.listened() // by the clock that the rosters have; the host's may be another
 	if unmixed {
-		from, to = a.survey.listened()
 		r.Length = max(r.Length, to.Sub(from))
 	}
 	for i := range m.Tracks {
@@ -36,19 +38,45 @@ func (a *assembly) flags(m *Manifest, unnamed int) []string {
 			one.Audible = lasting(a.people.Audible(), from, to)
 		} else {
 			has[t.SourceID] = true
-			one.Audible = lasting(a.people.Sending(roster.Source{Type: streamType(frame.UnmixedAudio), ID: t.SourceID}), from, to)
+			one.Audible = lasting(a.people.Sending(audioOf(t.SourceID)), from, to)
 			one.Bot = a.botOn(t)
 		}
 		r.Tracks = append(r.Tracks, one)
 	}
 	if unmixed {
-		r.Unheard = a.unheard(has, from, to)
+		r.Unheard, r.Trackless = a.unheard(has, from, to), a.trackless(has)
 	}
 	words := []string{}
 	for _, f := range quality.Find(r) {
 		words = append(words, string(f))
 	}
 	return words
+}
+
+// nameless counts the sources that spoke whom no roster ever named. Who was named at
+// another time is known: that a roster leaves everybody out for a while, or that the word
+// of somebody's silence comes late, makes no stranger of him.
+func (a *assembly) nameless() (n int) {
+	for _, id := range a.survey.speaking.Sources() {
+		if len(a.people.Named(audioOf(id))) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// trackless is for how long each source spoke of which there is no track.
+func (a *assembly) trackless(has map[uint32]bool) (all []time.Duration) {
+	for _, id := range a.survey.speaking.Sources() {
+		if !has[id] {
+			all = append(all, lasting(a.survey.speaking.Spans(id), time.Time{}, clean(a.survey.sealAt)))
+		}
+	}
+	return all
+}
+
+func audioOf(id uint32) roster.Source {
+	return roster.Source{Type: streamType(frame.UnmixedAudio), ID: id}
 }
 
 // botOn reports whether a track is an application's.

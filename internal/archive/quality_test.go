@@ -93,3 +93,92 @@ func TestFlagsOfSpeakersApart(t *testing.T) {
 		})
 	}
 }
+
+// TestMissingSpeaker: a stranger who spoke is missed, and so is a track of somebody who
+// did; who was named at another time is no stranger.
+func TestMissingSpeaker(t *testing.T) {
+	t.Parallel()
+	who := func(id string, source uint32) recorder.Participant {
+		return recorder.Participant{ID: id, Kind: "user", Streams: []recorder.MediaStream{sends("audio", source, "sendReceive")}}
+	}
+	all := told{at: 2200 * time.Millisecond, people: []recorder.Participant{who("a", 7), who("b", 9)}}
+	nobody := told{at: 3 * time.Second, people: []recorder.Participant{}}
+	for name, tt := range map[string]struct {
+		rosters []told
+		speaks  uint32 // from a quarter to the end
+		want    bool
+	}{
+		"known":               {[]told{all}, 7, false},
+		"known, and no track": {[]told{all}, 9, true},
+		"unknown":             {[]told{{at: all.at, people: all.people[1:]}}, 7, true},
+		"lost for a while":    {[]told{all, nobody}, 7, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := apart(t)
+			for i := range 400 {
+				s.speak(7)
+				if s.tick(); i == 100 {
+					s.note(t, "speakers", map[string]any{"sources": []uint32{tt.speaks}})
+				}
+			}
+			s.seal(s.seq)
+			job := s.job(t, recorder.OutcomeRecorded)
+			job.Events = withRosters(t, job.Events, tt.rosters...)
+			r, err := open(t).Assemble(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := slices.Contains(r.Flags, "missingSpeaker"); got != tt.want {
+				t.Errorf("%v", r.Flags)
+			}
+		})
+	}
+}
+
+// TestShortPieces of something longer are not worth a look: the end of a long call, in
+// parts, may be of any length.
+func TestShortPieces(t *testing.T) {
+	t.Parallel()
+	for joint, want := range map[string]bool{"start": true, "pause": true, "part": false, "takeover": false} {
+		s := newScript(t)
+		s.records[0].Permit.Meta = marshal(t, map[string]any{"host": "host-0", "audio": "mixed", "firstSeq": 1, "part": 2, "continues": "r-0", "joint": joint})
+		s.audio(20)
+		s.seal(s.seq)
+		r, err := open(t).Assemble(t.Context(), s.job(t, recorder.OutcomeRecorded))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(r.Flags, "veryShort"); got != want {
+			t.Errorf("%s: %v", joint, r.Flags)
+		}
+	}
+}
+
+// TestFlagsByOneClock: who could be heard when, is held against when it was recorded by the
+// clock that both were noted by, and not against what the host's clock says.
+func TestFlagsByOneClock(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{0, -time.Hour, time.Hour} {
+		s := newScript(t)
+		s.now += int64(off / 100)
+		for range 31 * 50 {
+			s.seq++
+			s.frames++
+			s.add(spool.Record{Type: spool.FrameType, Payload: make([]byte, frame.AudioBytes), Header: frame.Header{Seq: s.seq, MediaTime: s.now, Kind: frame.MixedAudio}})
+			s.tick()
+		}
+		s.seal(s.seq)
+		job := s.job(t, recorder.OutcomeRecorded)
+		job.Events = withRosters(t, job.Events,
+			told{at: 1900 * time.Millisecond, people: []recorder.Participant{{ID: "a", Kind: "user", Streams: []recorder.MediaStream{sends("audio", 7, "sendReceive")}}}},
+			told{at: 32600 * time.Millisecond, people: []recorder.Participant{}})
+		r, err := open(t).Assemble(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(r.Flags, "silentWhileUnmuted") {
+			t.Errorf("%v: flags %v", off, r.Flags)
+		}
+	}
+}

@@ -96,17 +96,57 @@ type rosterData struct {
 	Delta        bool                   `json:"delta"`
 	Participants []recorder.Participant `json:"participants"`
 	Asked        time.Time              `json:"asked"`
+	List         int                    `json:"list"`
+	Since        int                    `json:"since"`
+	Gone         []string               `json:"gone"`
+}
+
+// lists make whole rosters again of what a journal has: of most it tells only what has
+// changed since the one before.
+type lists struct {
+	number int
+	people []recorder.Participant
+}
+
+func (l *lists) read(d rosterData) recorder.Roster {
+	r := recorder.Roster{Sequence: d.Sequence, Delta: d.Delta, Participants: d.Participants, Asked: d.Asked}
+	switch {
+	case d.Since == 0 && d.Delta:
+		return r
+	case d.Since > 0 && d.Since != l.number: // the one before is lost
+		for _, id := range d.Gone {
+			r.Participants = append(r.Participants, recorder.Participant{ID: id, Removed: true})
+		}
+		return r
+	case d.Since > 0:
+		left := make(map[string]bool, len(d.Gone)+len(d.Participants))
+		for _, id := range d.Gone {
+			left[id] = true
+		}
+		for i := range d.Participants {
+			left[d.Participants[i].ID] = true
+		}
+		r.Delta, r.Participants = false, make([]recorder.Participant, 0, len(l.people)+len(d.Participants))
+		for i := range l.people {
+			if p := &l.people[i]; !left[p.ID] {
+				r.Participants = append(r.Participants, *p)
+			}
+		}
+		r.Participants = append(r.Participants, d.Participants...)
+	}
+	l.number, l.people = d.List, r.Participants
+	return r
 }
 
 // historyOf replays the rosters of a journal.
 func historyOf(events []Event) *roster.History {
-	h := roster.NewHistory()
+	h, whole := roster.NewHistory(), lists{}
 	for _, e := range inOrder(events) {
 		var d rosterData
 		if e.Kind != string(recorder.EntryRoster) || json.Unmarshal(e.Data, &d) != nil {
 			continue
 		}
-		h.Take(clean(e.At), recorder.Roster{Sequence: d.Sequence, Delta: d.Delta, Participants: d.Participants, Asked: d.Asked})
+		h.Take(clean(e.At), whole.read(d))
 	}
 	return h
 }
@@ -176,8 +216,9 @@ func recordersIn(events []Event) []string {
 
 // participantsOn lists who may be heard or seen in a track that begins at started:
 // everyone present, in mixed audio; else those whose the track's source was. What
-// came of a source before anybody was known to have it is named later. A source that
-// no roster ever named has nobody: its track keeps the number.
+// came of a source before anybody was known to have it is named later. Where several
+// share it they all are: telephones may. A source that no roster ever named
+// has nobody: its track keeps the number.
 func participantsOn(t *timeline.Track, started time.Time, h *roster.History) []TrackParticipant {
 	on := []TrackParticipant{}
 	if t.Kind == frame.MixedAudio {
@@ -188,7 +229,8 @@ func participantsOn(t *timeline.Track, started time.Time, h *roster.History) []T
 		}
 		return on
 	}
-	for _, n := range h.Named(roster.Source{Type: streamType(t.Kind), ID: t.Source}) {
+	source := roster.Source{Type: streamType(t.Kind), ID: t.Source}
+	for _, n := range append(h.Named(source), h.Sharing(source)...) {
 		if n.From.IsZero() {
 			if n.From = n.At; started.Before(n.At) {
 				n.From = clean(started)
@@ -196,6 +238,7 @@ func participantsOn(t *timeline.Track, started time.Time, h *roster.History) []T
 		}
 		on = append(on, TrackParticipant{n.Participant, n.From, n.To, n.Learned, n.At})
 	}
+	slices.SortStableFunc(on, func(a, b TrackParticipant) int { return a.From.Compare(b.From) })
 	return on
 }
 

@@ -241,3 +241,33 @@ func TestManifestOfALongCall(t *testing.T) {
 		t.Errorf("%d bytes, %d people, spans within %d s, %d omitted", info.Size(), len(m.Participants), m.Speech.WithinSeconds, omitted)
 	}
 }
+
+// TestSharedLine: both telephones of one line are on its track, while both are there.
+func TestSharedLine(t *testing.T) {
+	t.Parallel()
+	phone := func(id string) recorder.Participant {
+		return recorder.Participant{ID: id, Kind: "phone", Streams: []recorder.MediaStream{sends("audio", 7, "sendReceive")}}
+	}
+	s := apart(t)
+	for range 400 {
+		s.speak(7)
+		s.tick()
+	}
+	s.seal(s.seq)
+	job := s.job(t, recorder.OutcomeRecorded)
+	job.Events = withRosters(t, job.Events,
+		told{at: 2200 * time.Millisecond, people: []recorder.Participant{phone("a")}},
+		told{at: 2300 * time.Millisecond, people: []recorder.Participant{phone("a"), phone("b")}},
+		told{at: 2400 * time.Millisecond, people: []recorder.Participant{phone("b")}})
+	r, err := open(t).Assemble(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var on []string
+	for _, p := range readManifest(t, r.Path).Tracks[0].Participants {
+		on = append(on, fmt.Sprint(p.ID, p.From.Equal(after(2300*time.Millisecond)), p.To.Equal(after(2400*time.Millisecond))))
+	}
+	if diff := cmp.Diff([]string{"afalse false", "btrue false", "atrue true"}, on); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

@@ -77,7 +77,7 @@ func (s *Server) serve(handle func(*exchange) reply) http.HandlerFunc {
 
 // The bounds of what is read, and thrown away, after a refusal.
 const (
-	lingerBytes = 4 << 20
+	lingerBytes = 2 * DefaultMaxBody
 	lingerTime  = time.Second
 )
 

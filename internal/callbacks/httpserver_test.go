@@ -317,7 +317,7 @@ func TestRefusalCanBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	const size = 4 << 20 // more than the buffers between us hold
+	const size = DefaultMaxBody + 1 // more than the buffers between us hold
 	if _, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", Path, size); err != nil {
 		t.Fatal(err)
 	}

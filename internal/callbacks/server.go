@@ -22,8 +22,9 @@ const Path = "/api/calls"
 // publishes its keys. No source is known for the other clouds.
 const DefaultOpenIDConfiguration = "https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration"
 
-// DefaultMaxBody bounds a request's body, in bytes.
-const DefaultMaxBody = 1 << 20
+// DefaultMaxBody bounds a request's body, in bytes: a whole roster of a meeting of a
+// thousand has one megabyte and more.
+const DefaultMaxBody = 4 << 20
 
 // DefaultIssuers returns the issuers that Microsoft's own samples accept.
 func DefaultIssuers() []string {

@@ -60,7 +60,7 @@ func (c *Catalogue) Journals(ctx context.Context, calls []recorder.CallID, b Bri
 func (c *Catalogue) RecordingsOf(ctx context.Context, calls []recorder.CallID) (map[recorder.CallID][]Recording, error) {
 	all := make(map[recorder.CallID][]Recording)
 	for some := range slices.Chunk(calls, mostAsked) {
-		found, err := rows(ctx, c.read, scanRecording, fromRecordings+`WHERE r.call IN (`+places(len(some))+`) ORDER BY r.id`, params(some)...)
+		found, err := rows(ctx, c.read, scanRecording, fromRecordings+recordingsOf(len(some)), params(some)...)
 		if err != nil {
 			return nil, fmt.Errorf("catalogue: recordings of calls: %w", err)
 		}
@@ -70,6 +70,8 @@ func (c *Catalogue) RecordingsOf(ctx context.Context, calls []recorder.CallID) (
 	}
 	return all, nil
 }
+
+func recordingsOf(calls int) string { return `WHERE r.call IN (` + places(calls) + `) ORDER BY r.id` }
 
 // places are the places of n parameters.
 func places(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -60,7 +60,7 @@ func peopleOf(e recorder.Entry) (all []recorder.Party) {
 		who := recorder.Party{
 			Role: recorder.RoleParticipant, Participant: p.ID, Kind: i.Kind, ID: i.ID, Name: i.Name, Tenant: i.Tenant,
 		}
-		if i.Kind == "phone" {
+		if i.Kind == "phone" || i.Kind == "assertedIdentity" && strings.HasPrefix(i.ID, "+") {
 			who.Number, _ = recorder.ParseNumber(i.ID) // else none: withheld
 		}
 		all = append(all, who)

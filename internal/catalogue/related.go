@@ -51,8 +51,8 @@ const (
 	// transferLag is how long before the invite of a transferred call the one before may
 	// have ended.
 	transferLag = 5 * time.Minute
-	// mostRelated is how many calls one link yields at most: of a meeting with as many
-	// people under policy.
+	// mostRelated is how many calls one link yields at most, the nearest in time: of a
+	// meeting with as many people under policy.
 	mostRelated = 500
 )
 
@@ -65,8 +65,8 @@ func (c *Catalogue) Related(ctx context.Context, id recorder.CallID) ([]Related,
 	}
 	found := map[recorder.CallID]*Related{}
 	for _, s := range linksOf(&call) {
-		all, err := rows(ctx, c.read, scanRelated, relatedColumns+`WHERE c.id <> ? AND c.tenant = ? AND (`+s.where+`) ORDER BY c.invited_at, c.id LIMIT ?`,
-			slices.Concat([]any{string(id), call.Invite.Call.Tenant}, s.args, []any{mostRelated})...)
+		all, err := rows(ctx, c.read, scanRelated, relatedColumns+`WHERE c.id <> ? AND c.tenant = ? AND (`+s.where+`) ORDER BY ABS(c.invited_at - ?), c.id LIMIT ?`,
+			slices.Concat([]any{string(id), call.Invite.Call.Tenant}, s.args, []any{call.Invite.At.UnixNano(), mostRelated})...)
 		if err != nil {
 			return nil, fmt.Errorf("catalogue: calls related to %s: %w", id, err)
 		}
@@ -119,16 +119,16 @@ type linkSearch struct {
 func linksOf(call *Call) (all []linkSearch) {
 	inv := &call.Invite
 	add := func(link Link, where string, args ...any) { all = append(all, linkSearch{link, where, args}) }
-	if inv.ObservedParticipant != "" {
+	if !nobody(inv.ObservedParticipant) {
 		add(LinkParticipant, "c.observed_participant = ?", inv.ObservedParticipant)
 	}
-	add(LinkPair, "c.my_participant IN (SELECT p.participant FROM parties p WHERE p.call = ? AND p.role = 'pairedRecorder' AND p.participant <> '')",
+	add(LinkPair, "c.my_participant IN (SELECT p.participant FROM parties p WHERE p.call = ? AND p.role = 'pairedRecorder' AND p.participant NOT IN "+noone+")",
 		string(inv.Call.ID))
-	if inv.MyParticipant != "" {
+	if !nobody(inv.MyParticipant) {
 		add(LinkPair, "c.id IN (SELECT p.call FROM parties p WHERE p.role = 'pairedRecorder' AND p.participant = ?)", inv.MyParticipant)
 	}
 	for _, name := range []string{inv.CallChain, inv.Call.Scenario} {
-		if name != "" {
+		if !nobody(name) {
 			add(LinkChain, "c.call_chain = ? OR c.scenario = ?", name, name)
 		}
 	}
@@ -139,6 +139,15 @@ func linksOf(call *Call) (all []linkSearch) {
 	return all
 }
 
+// noone are the IDs that the platform may write where there is nobody, or nothing: all
+// strangers would be one conversation.
+const (
+	noone  = "('', '" + zeroID + "')"
+	zeroID = "00000000-0000-0000-0000-000000000000"
+)
+
+func nobody(id string) bool { return id == "" || id == zeroID }
+
 // inIt are the roles in which somebody was in a call of two, who may have transferred it.
 const inIt = "('observed', 'policyHolder', 'source', 'otherSide')"
 
@@ -146,7 +155,7 @@ const inIt = "('observed', 'policyHolder', 'source', 'otherSide')"
 // transferred to.
 func transfersOf(call *Call) (all []linkSearch) {
 	at, ended := call.Invite.At.UnixNano(), call.Outcome
-	const same = "SELECT q.call FROM parties q WHERE q.who <> '' AND q.who IN (SELECT p.who FROM parties p WHERE p.call = ? AND p.role "
+	const same = "SELECT q.call FROM parties q WHERE q.who NOT IN " + noone + " AND (q.kind <> 'phone' OR q.number <> '') AND q.who IN (SELECT p.who FROM parties p WHERE p.call = ? AND p.role "
 	all = append(all, linkSearch{
 		LinkTransferor,
 		"c.id IN (" + same + "= 'transferor') AND q.role IN " + inIt + ") AND c.invited_at <= ? AND (o.at IS NULL OR o.at >= ?)",

@@ -69,14 +69,35 @@ func TestSearchGoesByIndex(t *testing.T) {
 	if text, args := q.done("", 0); !scan.MatchString(plan(t, c, text, args...)) {
 		t.Errorf("a scan is not seen where there must be one:\n%s", plan(t, c, text, args...))
 	}
+	if got := plan(t, c, fromRecordings+recordingsOf(2), "a", "b"); !strings.Contains(got, "recordings_by_call") || scan.MatchString(got) {
+		t.Errorf("recordings of calls: a scan in\n%s", got)
+	}
 	call := Call{Invite: recorder.Invite{
 		Call: recorder.CallRef{ID: "a", Tenant: "t", Scenario: "s"}, CallChain: "c", ThreadID: "t", ObservedParticipant: "o", MyParticipant: "m", At: now,
 	}, Outcome: &Outcome{At: now}}
 	for _, s := range linksOf(&call) {
-		text, args := relatedColumns+`WHERE c.id <> ? AND c.tenant = ? AND (`+s.where+`) ORDER BY c.invited_at, c.id LIMIT ?`, append([]any{"a", "t"}, s.args...)
-		if got := plan(t, c, text, append(args, mostRelated)...); scan.MatchString(got) {
+		text, args := relatedColumns+`WHERE c.id <> ? AND c.tenant = ? AND (`+s.where+`) ORDER BY ABS(c.invited_at - ?), c.id LIMIT ?`, append([]any{"a", "t"}, s.args...)
+		if got := plan(t, c, text, append(args, 0, mostRelated)...); scan.MatchString(got) {
 			t.Errorf("%s: a scan in\n%s", s.link, got)
 		}
+	}
+}
+
+// TestNearestRelated: where more calls have a thread than are told, those next to the
+// call are, and not the first of the day.
+func TestNearestRelated(t *testing.T) {
+	t.Parallel()
+	c := open(t, t.TempDir())
+	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for i := range 2*mostRelated + 1 {
+		c.Invited(recorder.Invite{Call: recorder.CallRef{ID: recorder.CallID(fmt.Sprintf("c%04d", i)), Tenant: "t"}, ThreadID: "19:t", At: at.Add(time.Duration(i) * time.Minute)})
+	}
+	if err := c.Durable(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.Related(t.Context(), "c0600")
+	if err != nil || len(all) != mostRelated || all[0].Call != "c0350" || all[mostRelated-1].Call != "c0850" {
+		t.Errorf("%v, %d related", err, len(all))
 	}
 }
 

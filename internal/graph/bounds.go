@@ -12,9 +12,9 @@ import (
 )
 
 // The bounds of a notification body. Real ones have some kilobytes, one to a
-// few entries and about ten levels.
+// few entries and about ten levels; a roster has a kilobyte for each of a thousand.
 const (
-	maxBody    = 1 << 20
+	maxBody    = 4 << 20
 	maxDepth   = 32
 	maxEntries = 1000
 	maxID      = 128

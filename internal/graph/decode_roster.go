@@ -129,7 +129,7 @@ func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
 		Anonymized: w.IsIdentityAnonymized || w.Info != nil && w.Info.IsIdentityAnonymized,
 	}
 	if w.RemovedState != nil {
-		p.Removed, p.Reason = true, w.RemovedState.Reason
+		p.Removed, p.Reason = true, shorten(w.RemovedState.Reason)
 	}
 	if w.RecordingInfo != nil && w.RecordingInfo.RecordingStatus != "" {
 		if p.Recording = canonical(w.RecordingInfo.RecordingStatus, "unknown", "notRecording", "recording", "failed"); p.Recording == "" {
@@ -151,7 +151,7 @@ func participantOf(w wireParticipant) (p recorder.Participant, unknown int) {
 	}
 	for _, s := range w.MediaStreams {
 		stream := recorder.MediaStream{
-			Type: canonical(s.MediaType, "unknown", "audio", "video", "videoBasedScreenSharing", "data"), Label: s.Label, ServerMuted: s.ServerMuted,
+			Type: canonical(s.MediaType, "unknown", "audio", "video", "videoBasedScreenSharing", "data"), Label: shorten(s.Label), ServerMuted: s.ServerMuted,
 			Direction: canonical(s.Direction, "inactive", "sendOnly", "receiveOnly", "sendReceive"),
 		}
 		if stream.Type == "" || stream.Direction == "" {
@@ -189,7 +189,8 @@ func identify(p *recorder.Participant, set map[string]*wireIdentity) {
 	var all []recorder.Identity
 	take := func(name, kind string) {
 		if id := set[name]; id != nil && (id.ID != "" || id.DisplayName != "") {
-			all = append(all, recorder.Identity{Kind: kind, ID: identify1(kind, id.ID).ID, Name: id.DisplayName, Tenant: canonicalID(id.TenantID)})
+			who := identify1(kind, id.ID) // an ID may say better than its place of what kind it is
+			all = append(all, recorder.Identity{Kind: who.Kind, ID: who.ID, Name: shorten(id.DisplayName), Tenant: canonicalID(id.TenantID)})
 		}
 	}
 	for _, kind := range identityKinds() {

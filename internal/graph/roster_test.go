@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -27,6 +28,7 @@ func TestIdentities(t *testing.T) {
 	for set, want := range map[string]of{
 		`{"user":{"id":"A","displayName":"Anna","tenantId":"T"}}`:                      {Kind: "user", Identity: "A", Name: "Anna", Tenant: "T"},
 		`{"user":null,"phone":{"id":"+4930"}}`:                                         {Kind: "phone", Identity: "+4930"},
+		`{"user":{"id":"4:+4930"}}`:                                                    {Kind: "phone", Identity: "+4930"},
 		`{"application":{"displayName":"Bot"}}`:                                        {Kind: "application", Name: "Bot"},
 		`{"encrypted":{"id":"x"},"endpointType":"default"}`:                            {Kind: "encrypted", Identity: "x"},
 		`{"azureCommunicationServicesUser":{"id":"8:acs:1"},"@odata.type":"#x"}`:       {Kind: "azureCommunicationServicesUser", Identity: "8:acs:1"},
@@ -102,6 +104,40 @@ func TestRosterNumbers(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", data, diff)
+		}
+	}
+}
+
+// TestRosterOfAThousand: a meeting of as many as there may be has a roster too, with the
+// streams that they have.
+func TestRosterOfAThousand(t *testing.T) {
+	t.Parallel()
+	const people = 1000
+	all := make([]string, people)
+	for i := range all {
+		var streams []string
+		for n, kind := range []string{"audio", "video", "videoBasedScreenSharing", "data"} {
+			streams = append(streams, fmt.Sprintf(`{"@odata.type":"#microsoft.graph.mediaStream","mediaType":%q,"label":"main","sourceId":"%d","direction":"sendReceive","serverMuted":false}`, kind, 10*i+n+1))
+		}
+		all[i] = fmt.Sprintf(`{"@odata.type":"#microsoft.graph.participant","id":"%08d-15f8-47c6-b12b-c32111a4a86f","info":{"@odata.type":"#microsoft.graph.participantInfo","identity":{"@odata.type":"#microsoft.graph.communicationsIdentitySet","user":{"@odata.type":"#microsoft.graph.identity","id":"%08[1]d-f3cc-42eb-b2c1-e9bd5d53ec96","displayName":"Participant %[1]d","tenantId":"ca7c802e-0077-43ad-bbb6-3258279978cc","identityProvider":"AAD"}},"endpointType":"default","region":"westus","languageId":"en-US"},"isInLobby":false,"isMuted":true,"rosterSequenceNumber":%[1]d,"metadata":%q,"mediaStreams":[%s]}`,
+			i, strings.Repeat("x", 100), strings.Join(streams, ","))
+	}
+	body := `{"@odata.type":"#microsoft.graph.commsNotifications","value":[{"changeType":"updated","resourceUrl":"/communications/calls/57dab8b1-894c-409a-b240-bd8beae78896/participants","resourceData":[` + strings.Join(all, ",") + `]}]}`
+	b, err := Decode([]byte(body), Arrival{})
+	if err != nil || len(b.Notifications) != 1 || len(b.Notifications[0].Roster.Participants) != people || len(b.Notifications[0].Roster.Participants[people-1].Streams) != 4 {
+		t.Errorf("%d bytes: %v", len(body), err)
+	}
+}
+
+// TestWordsOfARoster are bounded: a guest may be called whatever they like, and each roster
+// repeats it.
+func TestWordsOfARoster(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 100_000)
+	p := decodeRosterOf(t, `[{"id":"`+long+`","info":{"identity":{"guest":{"id":"`+long+`","displayName":"`+long+`","tenantId":"`+long+`"}}},"removedState":{"reason":"`+long+`"},"mediaStreams":[{"label":"`+long+`"}]}]`).Participants[0]
+	for _, word := range []string{p.ID, p.Identity, p.Name, p.Tenant, p.Reason, p.Streams[0].Label} {
+		if len(word) > 300 || !strings.HasPrefix(long, word) {
+			t.Errorf("%d bytes", len(word))
 		}
 	}
 }

@@ -169,6 +169,7 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 		if err != nil || !b.Note(next, noteOpenedKind, data) {
 			return // a number and a time always marshal
 		}
+		s.speakOn(b, next)
 		p = parting{s.recording, s.line, s.next, s.first, s.partAt(), now, s.discards()}
 		s.recording, s.line, s.first = next, timeline.New(), s.next
 		s.line.Start(s.next)

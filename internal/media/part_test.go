@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/recorderbot/recorderbot/internal/media/frame"
 	pb "github.com/recorderbot/recorderbot/internal/media/link/mediahostv1"
 	"github.com/recorderbot/recorderbot/internal/media/spool"
@@ -68,6 +70,48 @@ func TestParts(t *testing.T) {
 	}
 	if s.part != 3 || s.joint != jointPart || s.after != all[1].Recording {
 		t.Errorf("part %d after %s by %s", s.part, s.after, s.joint)
+	}
+}
+
+// TestPartsKnowWhoSpeaks: the host tells when it changes, and a part may begin in the
+// middle of what somebody says.
+func TestPartsKnowWhoSpeaks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s, hs := w.record("c")
+	hs.capture(10)
+	w.stored(s, 10)
+	s.Speakers(11, []uint32{7, 9}, 7)
+	s.nextPart(t.Context())
+	hs.capture(10)
+	w.stored(s, 20)
+	s.nextPart(t.Context())
+	hs.capture(10)
+	w.stored(s, 30)
+	s.Speakers(31, nil, 0)
+	s.nextPart(t.Context())
+	hs.capture(10)
+	w.stored(s, 40)
+	w.hangUp("c")
+	var told []string
+	for _, r := range w.reports("c") {
+		said := ""
+		for rec, err := range w.spool.Read(r.Recording) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rec.Type == spool.NoteType && rec.Note.Kind == noteSpeakersKind {
+				said += string(rec.Note.Data)
+			}
+		}
+		told = append(told, said)
+	}
+	want := []string{
+		`{"beforeSeq":11,"sources":[7,9],"dominant":7}`, `{"beforeSeq":11,"sources":[7,9],"dominant":7}`,
+		`{"beforeSeq":21,"sources":[7,9],"dominant":7}{"beforeSeq":31,"sources":null,"dominant":0}`, "",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

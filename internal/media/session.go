@@ -65,13 +65,14 @@ type session struct {
 	skipped   time.Duration // said to be missing, by its times, since the last frame
 	stuckAt   time.Time     // since when every frame is refused
 	// What few do.
-	refusedAt time.Time // when the last frame was
-	last      uint64    // last frame of all, once paused
-	lateSeq   uint64    // highest number of a frame that came in a pause; 0: none
-	missing   uint64    // numbers passed over
-	looked    uint64    // who was heard below that number was looked for in the rosters
-	held      uint64    // numbers that the host had before it attached us; see hold
-	believed  int64     // ticks by which the line lets a time be ahead; see judge
+	refusedAt time.Time    // when the last frame was
+	last      uint64       // last frame of all, once paused
+	lateSeq   uint64       // highest number of a frame that came in a pause; 0: none
+	missing   uint64       // numbers passed over
+	spoke     speakersNote // the latest word of who speaks
+	looked    uint64       // who was heard below that number was looked for in the rosters
+	held      uint64       // numbers that the host had before it attached us; see hold
+	believed  int64        // ticks by which the line lets a time be ahead; see judge
 	permit    recorder.Permit
 	news      chan struct{} // closed, and replaced, when something here changes
 	attached  bool

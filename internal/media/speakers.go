@@ -21,7 +21,9 @@ const (
 
 func newSpeakersLimit() *rate.Limiter { return rate.NewLimiter(speakersASecond, speakersAtOnce) }
 
-// speakersNote is the data of the note "speakers".
+const noteSpeakersKind = "speakers"
+
+// speakersNote is the data of the note of that kind.
 type speakersNote struct {
 	BeforeSeq uint64   `json:"beforeSeq"`
 	Sources   []uint32 `json:"sources"`
@@ -36,19 +38,36 @@ func (s *session) Speakers(before uint64, sources []uint32, dominant uint32) {
 		s.host.complain(faultSpeakers, "media host said too much of who speaks", zap.Int("sources", len(sources)))
 		return
 	}
-	data, err := json.Marshal(speakersNote{before, sources, dominant})
+	note := speakersNote{before, sources, dominant}
+	data, err := json.Marshal(note)
 	if err != nil {
 		return // three numbers always marshal
 	}
 	kept := false
 	s.write(func(b *spool.Batch) {
-		kept = s.gate == gateOpen && s.permit.Live() && before >= s.first && b.Note(s.recording, "speakers", data)
+		kept = s.gate == gateOpen && s.permit.Live() && before >= s.first && b.Note(s.recording, noteSpeakersKind, data)
+		if kept {
+			s.spoke = note
+		}
 	})
 	if kept && !s.viewer.named(sources) {
 		s.service.opts.Post(s.call.ID, recorder.UnknownSource{}) // somebody should ask who that is
 	}
 	if kept {
 		s.replan(func(p *subscription.Plan) { p.Speakers(sources, time.Now()) })
+	}
+}
+
+// speakOn writes into the next part who speaks as it begins: the host tells of changes
+// alone. Under mu.
+func (s *session) speakOn(b *spool.Batch, next *spool.Recording) {
+	if len(s.spoke.Sources) == 0 {
+		return
+	}
+	note := s.spoke
+	note.BeforeSeq = s.next
+	if data, err := json.Marshal(note); err == nil { // three numbers always marshal
+		b.Note(next, noteSpeakersKind, data)
 	}
 }
 

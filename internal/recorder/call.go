@@ -49,7 +49,9 @@ type call struct {
 	view   view
 
 	rosters   sync.Mutex // held while one is noted and told, so that both have one order
+	lists     lists      // guarded by rosters
 	curiosity curiosity
+	beside    atomic.Int64 // bytes that NoteBeside was given
 
 	inherited bool          // owned by run: taken up from a dead process
 	held      chan struct{} // closed: it may go on, see Registry.Hold; nil: it may at once

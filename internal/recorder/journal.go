@@ -48,6 +48,12 @@ type (
 		Delta        bool          `json:"delta"`
 		Participants []Participant `json:"participants"`
 		Asked        time.Time     `json:"asked,omitzero"`
+		// List numbers the whole lists, 0: none. With Since the entry stands for a whole
+		// list too: that one, without those who are Gone and without the participants
+		// named here, and then these. To whoever does not have that one it is a delta.
+		List  int      `json:"list,omitempty"`
+		Since int      `json:"since,omitempty"`
+		Gone  []string `json:"gone,omitempty"`
 	}
 )
 

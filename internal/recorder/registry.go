@@ -266,6 +266,19 @@ func (r *Registry) Note(id CallID, kind EntryKind, data any) error {
 	return nil
 }
 
+// mostBeside bounds, in bytes for each call, what NoteBeside adds.
+const mostBeside = 1 << 20
+
+// NoteBeside adds an entry, as Note does, of what the journal has in another form too. Of
+// one call there is not much of that: what comes with every roster of a day says the same
+// again.
+func (r *Registry) NoteBeside(id CallID, kind EntryKind, data any, size int) error {
+	if c := r.live(id); c != nil && c.beside.Add(int64(size)) > mostBeside {
+		return nil
+	}
+	return r.Note(id, kind, data)
+}
+
 // NoteRoster adds a roster to a live call's journal, as Note does, and tells
 // Options.OnRoster of it.
 func (r *Registry) NoteRoster(id CallID, roster Roster) error {

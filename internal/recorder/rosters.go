@@ -59,10 +59,15 @@ func (c *call) wonder() error {
 func (c *call) noteRoster(r Roster) bool {
 	c.rosters.Lock() // two notifications at a time, and a reply
 	defer c.rosters.Unlock()
-	e := c.entry(EntryRoster, rosterData{r.Sequence, r.Delta, r.Participants, r.Asked})
+	d, lists := rosterData{Sequence: r.Sequence, Delta: r.Delta, Participants: r.Participants, Asked: r.Asked}, c.lists
+	if !r.Delta {
+		d, r, lists = c.lists.next(r)
+	}
+	e := c.entry(EntryRoster, d)
 	if !c.deps.ledger.Note(e) {
 		return false
 	}
+	c.lists = lists
 	if c.deps.onRoster != nil {
 		r.At = e.At
 		c.deps.onRoster(c.inv.Call.ID, r)

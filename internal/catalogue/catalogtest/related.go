@@ -139,3 +139,21 @@ func threadIsOfATime(s *suite) {
 		equal(t, string(id), s.related(id), want)
 	}
 }
+
+// strangersAreApart: what the platform writes where there is nobody, or where somebody
+// does not wish to be known, makes no conversation of strangers' calls.
+func strangersAreApart(s *suite) {
+	t := s.t
+	const zero = "00000000-0000-0000-0000-000000000000"
+	for i, id := range []recorder.CallID{"a", "b"} {
+		inv := plain(id, i)
+		inv.CallChain, inv.Call.Scenario, inv.ObservedParticipant, inv.MyParticipant = zero, zero, zero, zero
+		inv.Parties = []recorder.Party{{Role: recorder.RolePairedRecorder, Kind: "unknown", ID: zero, Participant: zero}}
+		for _, role := range []recorder.PartyRole{recorder.RoleTransferor, recorder.RoleSource} {
+			inv.Parties = append(inv.Parties, recorder.Party{Role: role, Kind: "user", ID: zero}, recorder.Party{Role: role, Kind: "phone", ID: "anonymous"})
+		}
+		s.c.Invited(inv)
+	}
+	must(t, s.c.Append(t.Context()))
+	equal(t, "a stranger", s.related("a")+s.related("b"), "")
+}

@@ -47,6 +47,7 @@ func Run(t *testing.T, place Place) {
 		{"PairIsLinked", pairIsLinked},
 		{"TransferIsLinked", transferIsLinked},
 		{"ThreadIsOfATime", threadIsOfATime},
+		{"StrangersAreApart", strangersAreApart},
 		{"AuditIsKept", auditIsKept},
 		{"AuditRefusesWhatNamesNobody", auditRefusesWhatNamesNobody},
 		{"OddTextIsKept", oddTextIsKept},

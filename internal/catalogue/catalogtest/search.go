@@ -146,7 +146,9 @@ func partiesAreFound(s *suite) {
 func participantsAreFound(s *suite) {
 	t := s.t
 	bob := recorder.Participant{ID: "p1", Kind: "user", Identity: "Bob-ID", Name: "Bob"}
-	phone := recorder.Participant{ID: "p2", Kind: "user", Identity: "amy-id", Also: []recorder.Identity{{Kind: "phone", ID: "tel:+44-1632-960123"}}}
+	phone := recorder.Participant{ID: "p2", Kind: "user", Identity: "amy-id", Also: []recorder.Identity{
+		{Kind: "phone", ID: "tel:+44-1632-960123"}, {Kind: "assertedIdentity", ID: "+44 1632 960124"},
+	}}
 	withheld := recorder.Participant{ID: "p3", Kind: "phone", Identity: "anonymous"}
 	robert, guest := recorder.Participant{ID: "p1", Kind: "user", Identity: "Bob-ID", Name: "Robert"}, recorder.Participant{ID: "p4", Kind: "guest", Name: "Guest"}
 	gone := recorder.Participant{ID: "p1", Removed: true}
@@ -168,7 +170,7 @@ func participantsAreFound(s *suite) {
 		got = append(got, fmt.Sprintf("%s %s %s %s %s", p.Participant, p.Kind, p.ID, p.Number, p.Name))
 	}
 	equal(t, "people", got, []string{
-		"p1 user Bob-ID  Bob", "p2 phone tel:+44-1632-960123 +441632960123 ", "p2 user amy-id  ", "p3 phone anonymous  ",
+		"p1 user Bob-ID  Bob", "p2 assertedIdentity +44 1632 960124 +441632960124 ", "p2 phone tel:+44-1632-960123 +441632960123 ", "p2 user amy-id  ", "p3 phone anonymous  ",
 		"p1 user Bob-ID  Robert", "p4 guest   Guest",
 	})
 	for name, f := range map[string]catalogue.Filter{

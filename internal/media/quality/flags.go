@@ -20,9 +20,10 @@ const (
 	// Clipping: one in ClipShare samples with sound, or more, is clipped.
 	Clipping Flag = "clipping"
 	// MissingSpeaker: the platform named somebody as speaking, and no roster ever said
-	// who that is, or there is no track of theirs.
+	// who that is; or they spoke for Spoken or longer, and where speakers are apart there
+	// is no track of theirs.
 	MissingSpeaker Flag = "missingSpeaker"
-	// VeryShort: shorter than Short.
+	// VeryShort: shorter than Short, and no piece of something longer.
 	VeryShort Flag = "veryShort"
 	// GapShare: one in MissingShare samples, or more, is missing.
 	GapShare Flag = "gapShare"
@@ -32,6 +33,7 @@ const (
 const (
 	Patience     = 30 * time.Second
 	Short        = 2 * time.Second
+	Spoken       = 5 * time.Second // less may be the tail of an older word, as a part begins
 	ClipShare    = 1000
 	MissingShare = 100
 )
@@ -59,16 +61,21 @@ type Recording struct {
 	// Unheard is for how long each participant could be heard of whom there is no track,
 	// in a recording of speakers apart.
 	Unheard []time.Duration
-	// Speakers are the people who were told to speak; Nameless are the sources told to
-	// speak whom no roster named.
-	Speakers, Nameless int
+	// Piece: it begins where another recording of its call ended, or ends where another
+	// begins, and nothing lies between.
+	Piece bool
+	// Nameless are the sources told to speak whom no roster named.
+	Nameless int
+	// Trackless is for how long each source was told to speak of which there is no track,
+	// in a recording of speakers apart.
+	Trackless []time.Duration
 }
 
 // Find returns the flags of a recording, in order.
 func Find(r Recording) []Flag {
 	found := map[Flag]bool{
-		VeryShort:      r.Length < Short,
-		MissingSpeaker: r.Nameless > 0,
+		VeryShort:      r.Length < Short && !r.Piece,
+		MissingSpeaker: r.Nameless > 0 || slices.ContainsFunc(r.Trackless, func(d time.Duration) bool { return d >= Spoken }),
 	}
 	heard, expected := 0, 0
 	var sounding, clipped, missing, all int64

@@ -37,7 +37,8 @@
 // A source ID belongs to the participant whose roster entry lists it, per media type,
 // whatever its direction (a call on hold keeps its stream, comms-samples #618). Where
 // two claim it, the claim that came last counts: the platform may hand a number on, and the
-// word that the one before has lost it may be late or lost. 0 and 0xFFFFFFFF are
+// word that the one before has lost it may be late or lost. A whole list that names two
+// with it says that they share it, as telephones do. 0 and 0xFFFFFFFF are
 // nobody's: they mean the mix and none.
 //
 // # Use

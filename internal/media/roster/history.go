@@ -85,7 +85,8 @@ type History struct {
 	past    map[string]*Past
 	order   []*Past // as they first appeared
 	sources map[Source]*[]Naming
-	at      time.Time // of the roster that is being taken
+	shared  map[Source][]Naming // of those who have one beside its owner
+	at      time.Time           // of the roster that is being taken
 	learned Learned
 	kept    int // spans, streams and namings
 	omitted int // participants, sources and namings beyond the bounds
@@ -93,7 +94,7 @@ type History struct {
 
 // NewHistory returns a history in which nothing has happened.
 func NewHistory() *History {
-	h := &History{now: New(), past: map[string]*Past{}, sources: map[Source]*[]Naming{}}
+	h := &History{now: New(), past: map[string]*Past{}, sources: map[Source]*[]Naming{}, shared: map[Source][]Naming{}}
 	h.now.watch = h.changed
 	return h
 }
@@ -111,6 +112,9 @@ func (h *History) Take(at time.Time, told recorder.Roster) (changed bool) {
 	changed = h.now.Take(at, told)
 	for _, source := range h.now.touched {
 		h.rename(source)
+	}
+	if !told.Delta {
+		h.share(told.Participants)
 	}
 	return changed
 }
@@ -228,6 +232,7 @@ func (h *History) streams(p *Past, now []recorder.MediaStream) {
 // rename notes whose a source is now.
 func (h *History) rename(source Source) {
 	owner, _ := h.now.Owner(source)
+	h.unshare(source, owner)
 	all := h.sources[source]
 	if all == nil {
 		if owner == "" {
@@ -274,3 +279,46 @@ func (h *History) Named(source Source) []Naming {
 	named[0].From = time.Time{}
 	return named
 }
+
+// share notes who has a source beside its owner: a whole list names them both with it.
+// Telephones may share one (comms-samples #210), and then nobody can tell whose voice it
+// is. A claim that only was not taken back is no sign of that.
+func (h *History) share(told []recorder.Participant) {
+	for source, all := range h.now.claims {
+		if len(all) < 2 {
+			continue
+		}
+		told := slices.DeleteFunc(slices.Clone(all), func(who *person) bool {
+			return !slices.ContainsFunc(told, func(p recorder.Participant) bool { return p.ID == who.id && lists(p.Streams, source) })
+		})
+		for _, who := range told[:max(len(told)-1, 0)] {
+			h.shares(source, who.id)
+		}
+	}
+}
+
+// shares notes that somebody has a source of which another one is the owner.
+func (h *History) shares(source Source, id string) {
+	shared := h.shared[source]
+	switch {
+	case slices.ContainsFunc(shared, func(n Naming) bool { return n.To.IsZero() && n.Participant == id }):
+	case h.room(len(shared), firstSpans):
+		h.shared[source] = append(shared, Naming{Participant: id, From: h.at, Learned: h.learned, At: h.at})
+	default:
+		h.omitted++
+	}
+}
+
+// unshare ends what has ended: of who has lost a source, and of who is its owner.
+func (h *History) unshare(source Source, owner string) {
+	for i := range h.shared[source] {
+		n := &h.shared[source][i]
+		has := slices.ContainsFunc(h.now.claims[source], func(p *person) bool { return p.id == n.Participant })
+		if n.To.IsZero() && (!has || n.Participant == owner) {
+			n.To = h.at
+		}
+	}
+}
+
+// Sharing returns who had a source beside those whom Named returns, and when.
+func (h *History) Sharing(source Source) []Naming { return slices.Clone(h.shared[source]) }

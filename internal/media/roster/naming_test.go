@@ -96,3 +96,40 @@ func TestAtTheSameTime(t *testing.T) {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }
+
+// TestShared: telephones that a whole list names with one source share it, from then on
+// until one of them has lost it; whose claim only was not taken back does not.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	h := roster.NewHistory()
+	source := roster.Source{Type: "audio", ID: 7}
+	who := func(id string) recorder.Participant {
+		return recorder.Participant{ID: id, Kind: "phone", Streams: audio(7)}
+	}
+	h.Take(at(1), delta(0, who("a")))
+	h.Take(at(2), delta(0, who("b")))
+	if h.Sharing(source) != nil {
+		t.Errorf("%+v", h.Sharing(source))
+	}
+	for _, second := range []int{10, 11} {
+		h.Take(at(second), recorder.Roster{Participants: []recorder.Participant{who("a"), who("b"), {ID: "c", Streams: audio(9)}}})
+	}
+	h.Take(at(20), recorder.Roster{Participants: []recorder.Participant{who("a"), {ID: "c", Streams: audio(9)}}})
+	h.Take(at(30), recorder.Roster{Participants: []recorder.Participant{who("b"), who("a")}})
+	h.Take(at(40), recorder.Roster{Participants: []recorder.Participant{who("b")}})
+	want := []roster.Naming{
+		{Participant: "a", From: at(10), To: at(20), Learned: roster.LearnedWhole, At: at(10)},
+		{Participant: "a", From: at(30), To: at(40), Learned: roster.LearnedWhole, At: at(30)},
+	}
+	if diff := cmp.Diff(want, h.Sharing(source)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	s := roster.NewSpeaking()
+	s.Take(at(5), []uint32{7})
+	s.End(at(15))
+	people, _ := h.Spoke(s)
+	spoke := map[string][]roster.Span{"a": {{From: at(10), To: at(15)}}, "b": {{From: at(5), To: at(15)}}}
+	if diff := cmp.Diff(spoke, people); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}

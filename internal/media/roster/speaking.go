@@ -131,7 +131,8 @@ func (s *Speaking) Spans(source uint32) []Span {
 const trailing = 2 * time.Second
 
 // Spoke says who spoke, from whose the sources were: by participant, and by source
-// where nobody is known to have had it.
+// where nobody is known to have had it. Of a source that several share it may have been
+// any of them, and is told of each.
 func (h *History) Spoke(s *Speaking) (people map[string][]Span, unnamed map[uint32][]Span) {
 	people, unnamed = map[string][]Span{}, map[uint32][]Span{}
 	for _, id := range s.Sources() {
@@ -146,6 +147,9 @@ func (h *History) Spoke(s *Speaking) (people map[string][]Span, unnamed map[uint
 			}
 			people[n.Participant] = append(people[n.Participant], within(rest, n.From, n.To)...)
 			rest = without(rest, []Span{{From: n.From, To: n.To}})
+		}
+		for _, n := range h.Sharing(Source{typeAudio, id}) {
+			people[n.Participant] = append(people[n.Participant], within(s.Spans(id), n.From, n.To)...)
 		}
 		if len(rest) > 0 {
 			unnamed[id] = rest
