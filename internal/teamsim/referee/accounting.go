@@ -26,9 +26,10 @@ type Account struct {
 	Idle     int64 `json:"idle"`
 	Paused   int64 `json:"paused"`
 	AfterEnd int64 `json:"afterEnd"`
-	// Untold are the last words of a speaker in a recording that the host lost without
-	// telling: by numbers alone nobody knows whose they were, and by time nobody knows
-	// that he had not ended.
+	// Untold are the last words of a speaker in a recording, or the first of all, that the
+	// host lost without telling: by numbers alone nobody knows whose they were, and by time
+	// nobody knows that he had not ended, or that anybody had begun. The manifest counts
+	// them (framesUnclaimed).
 	Untold int64 `json:"untold"`
 	// Error counts the samples that are in none of the places, or in several.
 	Error int64 `json:"error"`
@@ -212,7 +213,7 @@ func (c *content) facts() []uint8 {
 	}
 	for _, l := range c.truth.lost {
 		what := due
-		if c.unmixed() && !slices.Contains(c.truth.told, l) && !c.heardAgain(l) {
+		if c.unmixed() && !slices.Contains(c.truth.told, l) && (!c.heardAgain(l) || c.firstWords(l)) {
 			what = untold
 		}
 		if l.from >= end && (c.truth.cutOff || c.diedLast() || c.unmixed() && c.diedAlone(c.call)) {
@@ -241,6 +242,18 @@ func (c *content) heardAgain(lost extent) bool {
 	return slices.ContainsFunc(c.truth.rec.Periods, func(p host.Period) bool {
 		return lost.from >= p.From && lost.from < p.To && slices.ContainsFunc(c.truth.spans, func(s span) bool {
 			return !s.outside && s.from >= lost.to && s.from < p.To
+		})
+	})
+}
+
+// firstWords tells whether nobody was heard before a loss since the host was open: by its
+// numbers it is known, and counted as of nobody knows whom, and there is no time to tell
+// where it lies.
+func (c *content) firstWords(lost extent) bool {
+	counted := slices.ContainsFunc(c.call.manifests, func(m *manifest) bool { return m.Unclaimed > 0 })
+	return counted && slices.ContainsFunc(c.truth.rec.Periods, func(p host.Period) bool {
+		return lost.from >= p.From && lost.from < p.To && !slices.ContainsFunc(c.truth.rec.Runs, func(r host.Run) bool {
+			return r.Stream.Kind == host.KindUnmixed && !r.Outside && r.Position >= p.From && r.Position < lost.from
 		})
 	})
 }

@@ -31,7 +31,7 @@ func (c *content) outcomes() {
 		samples, all = samples+m.Samples, all+m.frames
 		// Numbers that are missing, and of nobody knows whom, were lost where the host has
 		// lost some; beside a speaker's silence nothing else shows them.
-		if has(c.call.session, host.FaultHole, host.FaultGap) || len(c.call.session.Overflows) > 0 || c.truth.excuse {
+		if s := c.call.session; s != nil && (has(s, host.FaultHole, host.FaultGap) || len(s.Overflows) > 0 || c.truth.excuse) {
 			all += int64(m.Unclaimed) //nolint:gosec // of a manifest: more than one is as good
 		}
 	}

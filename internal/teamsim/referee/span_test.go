@@ -186,6 +186,35 @@ func TestHeardAgain(t *testing.T) {
 	}
 }
 
+// TestFirstWords: of what was lost before anybody was heard nobody knows when it was; the
+// manifest counts it.
+func TestFirstWords(t *testing.T) {
+	t.Parallel()
+	run := func(at int64, kind uint8, outside bool) host.Run {
+		return host.Run{Stream: host.Stream{Kind: kind, Source: 7}, Position: at, Outside: outside}
+	}
+	for name, tt := range map[string]struct {
+		runs      []host.Run
+		unclaimed uint64
+		want      bool
+	}{
+		"nobody before":            {[]host.Run{run(640, host.KindUnmixed, false)}, 1, true},
+		"and nobody counted it":    {[]host.Run{run(640, host.KindUnmixed, false)}, 0, false},
+		"another before":           {[]host.Run{run(320, host.KindUnmixed, false)}, 1, false},
+		"before it was open":       {[]host.Run{run(160, host.KindUnmixed, true)}, 1, true},
+		"in the time before":       {[]host.Run{run(0, host.KindUnmixed, false)}, 1, true},
+		"a picture, of which none": {[]host.Run{run(320, host.KindVideo, false)}, 1, true},
+	} {
+		c := &content{
+			call:  &call{manifests: []*manifest{{}, {Unclaimed: tt.unclaimed}}},
+			truth: &truth{rec: &host.SessionRecord{Periods: []host.Period{{From: 0, To: 100}, {From: 160, To: 3200}}, Runs: tt.runs}},
+		}
+		if got := c.firstWords(extent{480, 640}); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestBeginsWithALoss: a recording whose first frames were lost begins with them, and not
 // where the first frame came.
 func TestBeginsWithALoss(t *testing.T) {
