@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -88,12 +89,17 @@ func (s *session) nextPart(ctx context.Context) {
 		s.log.Warn("a long recording goes on without a new part; it is tried again", zap.Error(err))
 		return
 	}
+	s.goOnIn(ctx, next)
+}
+
+// goOnIn has frames go to the new recording, seals the old one, and tells the call. It is
+// inside a turn.
+func (s *session) goOnIn(ctx context.Context, next *spool.Recording) {
 	p, ok := s.changeOver(next)
 	if !ok { // the gate has closed: the new recording is empty, and nobody's
-		if _, err = next.Seal(ctx, spool.Seal{Cause: sealUnused}); err == nil {
-			err = s.service.opts.Spool.Release(next.ID())
-		}
-		if err != nil {
+		_, err := next.Seal(ctx, spool.Seal{Cause: sealUnused})
+		// What could not be sealed is not released: the next start finds it.
+		if err = errors.Join(err, s.service.opts.Spool.Release(next.ID())); err != nil {
 			s.log.Warn("an unused part stays in the spool", zap.Error(err))
 		}
 		return

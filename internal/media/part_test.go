@@ -289,11 +289,15 @@ func TestAbandonedPart(t *testing.T) {
 	s, hs := w.record("c")
 	hs.capture(3)
 	w.stored(s, 3)
+	r, err := s.beginPart(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.mu.Lock()
 	s.gate = gatePaused // as where the host has said that nothing follows
 	s.last = 3
 	s.mu.Unlock()
-	s.nextPart(t.Context())
+	s.goOnIn(t.Context(), r)
 	n := next(w)
 	if all := n.spool.Recovered(); slices.ContainsFunc(all, func(i spool.Info) bool { return i.Frames == 0 }) {
 		t.Errorf("%+v", all)
