@@ -39,11 +39,12 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		}
 		return why, false
 	}
-	if f.Seq > s.next || s.resumed {
+	if f.Seq > s.next || s.resumed || s.joins > 0 {
 		if !s.permit.Live() {
 			s.discarded[afterSeal]++
 			return afterSeal, false
 		}
+		s.join(b, f, now)
 		s.hole(b, f)
 		s.silence(b, f, now)
 	}
