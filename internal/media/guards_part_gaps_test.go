@@ -141,3 +141,38 @@ func TestPartThatHearsNothing(t *testing.T) {
 		t.Errorf("%d samples stored, %d missing: %+v", stored, missing, sum)
 	}
 }
+
+// TestPassed: what was skipped is kept for the next part until a frame comes behind it, and
+// no more of it than is bounded.
+func TestPassed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	s := w.openedAgo(t, time.Minute)
+	skip := func(seq uint64) {
+		s.Gap(frame.Gap{Kind: frame.MixedAudio, FirstSeq: seq, FromTime: s.due(), ToTime: s.due() + frame.TicksPerFrame, Cause: frame.CausePlatform})
+	}
+	kept := func(want ...uint64) {
+		t.Helper()
+		var got []uint64
+		for _, g := range s.passed {
+			got = append(got, g.FirstSeq)
+		}
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("-want +got\n%s", d)
+		}
+	}
+	w.run(s, 1, 2, 0)
+	skip(2)
+	kept()
+	skip(3)
+	kept(3)
+	w.run(s, 3, 3, frameLength)
+	skip(5)
+	kept(5)
+	for range maxAnnounced {
+		skip(5)
+	}
+	if len(s.passed) != maxAnnounced {
+		t.Errorf("%d are kept", len(s.passed))
+	}
+}
