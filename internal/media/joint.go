@@ -25,8 +25,11 @@ func (s *session) accounted(now time.Time) (at time.Time, due int64) {
 	if s.kind != frame.MixedAudio {
 		return now, 0 // who is silent misses nothing
 	}
-	told := time.Duration(s.line.Length(s.kind, 0))*sampleLength - time.Duration(s.held)*frameLength //nolint:gosec // G115: bounded by maxHeld
-	at, due = s.began().Add(told), s.line.Due(s.kind, 0)
+	told := s.line.Length(s.kind, 0)
+	at, due = s.began().Add(time.Duration(told)*sampleLength-time.Duration(s.held)*frameLength), s.line.Due(s.kind, 0) //nolint:gosec // G115: bounded by maxHeld
+	if s.joins != 0 {                                                                                                  // no frame with a time has come since the part before
+		due = s.joins + told*frame.TicksPerSample
+	}
 	if heard := latest(s.lastAt, s.began()); heard.Before(at) {
 		return heard, due
 	}

@@ -209,6 +209,25 @@ func TestJoinedOnce(t *testing.T) {
 	}
 }
 
+// TestSilenceAcrossAnEmptyPart: a part to which no frame with a time came tells nothing of
+// what lies before the next one; its frames without a time have their place.
+func TestSilenceAcrossAnEmptyPart(t *testing.T) {
+	t.Parallel()
+	for untimed := range uint64(2) {
+		w, s := parted(t)
+		for seq := range untimed {
+			f := audio(61 + seq)
+			f.MediaTime = 0
+			w.feed(s, f)
+		}
+		w.part(s)
+		w.run(s, 61+untimed, 120, 500*time.Millisecond)
+		if n := s.gapped(t); n != 25 {
+			t.Errorf("%d frames without a time: %d frames are missing, want 25", untimed, n)
+		}
+	}
+}
+
 // TestAccounted: up to when a recording says what it has: not beyond its last frame, and
 // by its samples where they are fewer; who speaks apart is silent without a loss.
 func TestAccounted(t *testing.T) {
