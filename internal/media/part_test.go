@@ -199,9 +199,6 @@ func TestPartsOfADriftingClock(t *testing.T) {
 			w := newWorld(t, worldOptions{streams: Streams{Cameras: 1, Height: 360}})
 			s, hs := w.record("c")
 			hs.host.change(func() { hs.next = 1 << 40 }) // it has sent whatever is acknowledged
-			s.mu.Lock()
-			s.openedAt = s.openedAt.Add(-time.Hour)
-			s.mu.Unlock()
 			seq := uint64(0)
 			for i := range int64(3 * 60 * 50) { // 36 ms at 200 ppm
 				seq++
@@ -215,6 +212,9 @@ func TestPartsOfADriftingClock(t *testing.T) {
 					w.feed(s, p)
 				}
 			}
+			s.mu.Lock()
+			s.openedAt = s.openedAt.Add(-time.Hour) // not before, or the service's own watch begins a part amidst
+			s.mu.Unlock()
 			w.service.parts(time.Now())
 			if tt.part == 1 {
 				s.mu.Lock()
