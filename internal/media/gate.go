@@ -39,11 +39,12 @@ func (s *session) take(b *spool.Batch, f *frame.Frame, now time.Time) (reason, b
 		}
 		return why, false
 	}
-	if f.Seq > s.next || s.resumed {
+	if f.Seq > s.next || s.resumed || s.joins != 0 {
 		if !s.permit.Live() {
 			s.discarded[afterSeal]++
 			return afterSeal, false
 		}
+		s.join(b, f, now)
 		s.hole(b, f)
 		s.silence(b, f, now)
 	}
@@ -239,8 +240,8 @@ func (s *session) hearGap(b *spool.Batch, g frame.Gap, now time.Time) bool {
 	if s.gate != gateOpen || !s.permit.Live() {
 		return true // nothing is recorded: nothing is missing
 	}
-	if end := g.FirstSeq + g.Count; g.Count > 0 && g.FirstSeq < s.first {
-		if end <= s.first {
+	if g.Count > 0 {
+		if g.FirstSeq+g.Count <= s.first {
 			return true
 		}
 		g = g.Behind(s.first)

@@ -193,6 +193,12 @@ func TestHolesAreSeen(t *testing.T) {
 	if w.feed(s, voice(8, 3)); s.holed != 0 || s.missing != 3 {
 		t.Errorf("of another camera: holes %b, %d missing", s.holed, s.missing)
 	}
+	// The host tells ahead of what is missing, and a key frame from before it comes yet.
+	s.Gap(frame.Gap{Kind: frame.Video, Source: 7, FirstSeq: 10, Count: 1, Cause: frame.CauseOverflow})
+	w.feed(s, picture(9, 0, frame.KeyFrame))
+	if w.feed(s, picture(11, 0, 0)); s.holed != 1 {
+		t.Errorf("behind what the host told: holes %b", s.holed)
+	}
 }
 
 // TestStuckByVideo: any frame that is taken ends the time in which all are refused.

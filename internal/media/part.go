@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -88,12 +89,17 @@ func (s *session) nextPart(ctx context.Context) {
 		s.log.Warn("a long recording goes on without a new part; it is tried again", zap.Error(err))
 		return
 	}
+	s.goOnIn(ctx, next)
+}
+
+// goOnIn has frames go to the new recording, seals the old one, and tells the call. It is
+// inside a turn.
+func (s *session) goOnIn(ctx context.Context, next *spool.Recording) {
 	p, ok := s.changeOver(next)
 	if !ok { // the gate has closed: the new recording is empty, and nobody's
-		if _, err = next.Seal(ctx, spool.Seal{Cause: sealUnused}); err == nil {
-			err = s.service.opts.Spool.Release(next.ID())
-		}
-		if err != nil {
+		_, err := next.Seal(ctx, spool.Seal{Cause: sealUnused})
+		// What could not be sealed is not released: the next start finds it.
+		if err = errors.Join(err, s.service.opts.Spool.Release(next.ID())); err != nil {
 			s.log.Warn("an unused part stays in the spool", zap.Error(err))
 		}
 		return
@@ -148,7 +154,7 @@ func (s *session) isOver() bool {
 // A parting is what there is of a recording that goes on in another.
 type parting struct {
 	old     *spool.Recording
-	line    *timeline.Timeline
+	sum     timeline.Summary
 	first   uint64 // of the new one; what is below is the old one's
 	from    uint64 // first frame of the old one
 	began   time.Time
@@ -170,7 +176,8 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 			return // a number and a time always marshal
 		}
 		s.speakOn(b, next)
-		p = parting{s.recording, s.line, s.next, s.first, s.partAt(), now, s.discards()}
+		p = parting{s.recording, s.goesOn(), s.next, s.first, s.partAt(), now, s.discards()}
+		s.since, s.joins = s.accounted(now)
 		s.recording, s.line, s.first = next, timeline.New(), s.next
 		s.line.Start(s.next)
 		if s.kind == frame.MixedAudio {
@@ -187,7 +194,7 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 			}
 		}
 		s.part, s.after, s.joint = s.part+1, p.old.ID(), jointPart
-		s.partBegan, s.since = now, now
+		s.partBegan = now
 		s.held, s.missing, s.believed, s.onTime = 0, 0, math.MaxInt64, 0
 		clear(s.spent)
 		s.holed = allSockets // what comes next refers to pictures of the old one
@@ -199,9 +206,7 @@ func (s *session) changeOver(next *spool.Recording) (p parting, ok bool) {
 // sealPart seals what goes on in another recording. It waits for the disk.
 func (s *session) sealPart(ctx context.Context, p parting) (recorder.SealReport, error) {
 	last := p.first - 1
-	p.line.GoesOn(last)
-	sum := p.line.Finish(last)
-	samples, missing := totals(sum)
+	samples, missing := totals(p.sum)
 	data, err := json.Marshal(sealMeta{FirstSeq: p.from, LastSeq: last, Samples: samples, GapSamples: missing, Discarded: p.discard})
 	if err != nil {
 		return recorder.SealReport{}, fmt.Errorf("describe the seal: %w", err)
@@ -210,9 +215,9 @@ func (s *session) sealPart(ctx context.Context, p parting) (recorder.SealReport,
 	if err != nil {
 		return recorder.SealReport{}, err
 	}
-	s.countGaps(sum)
+	s.countGaps(p.sum)
 	return recorder.SealReport{
 		Recording: p.old.ID(), Frames: sealed.Frames, LastSeq: last, At: sealed.At, FirstAt: p.began, LastAt: p.at,
-		Samples: uint64(samples), GapSamples: uint64(missing), GapFrames: framesLost(sum), //nolint:gosec // G115: never negative
+		Samples: uint64(samples), GapSamples: uint64(missing), GapFrames: framesLost(p.sum), //nolint:gosec // G115: never negative
 	}, nil
 }

@@ -243,9 +243,6 @@ func TestPartsOfADriftingClock(t *testing.T) {
 			w := newWorld(t, worldOptions{streams: Streams{Cameras: 1, Height: 360}})
 			s, hs := w.record("c")
 			hs.host.change(func() { hs.next = 1 << 40 }) // it has sent whatever is acknowledged
-			s.mu.Lock()
-			s.openedAt = s.openedAt.Add(-time.Hour)
-			s.mu.Unlock()
 			seq := uint64(0)
 			for i := range int64(3 * 60 * 50) { // 36 ms at 200 ppm
 				seq++
@@ -259,6 +256,9 @@ func TestPartsOfADriftingClock(t *testing.T) {
 					w.feed(s, p)
 				}
 			}
+			s.mu.Lock()
+			s.openedAt = s.openedAt.Add(-time.Hour) // not before, or the service's own watch begins a part amidst
+			s.mu.Unlock()
 			w.service.parts(time.Now())
 			if tt.part == 1 {
 				s.mu.Lock()
@@ -333,11 +333,15 @@ func TestAbandonedPart(t *testing.T) {
 	s, hs := w.record("c")
 	hs.capture(3)
 	w.stored(s, 3)
+	r, err := s.beginPart(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.mu.Lock()
 	s.gate = gatePaused // as where the host has said that nothing follows
 	s.last = 3
 	s.mu.Unlock()
-	s.nextPart(t.Context())
+	s.goOnIn(t.Context(), r)
 	n := next(w)
 	if all := n.spool.Recovered(); slices.ContainsFunc(all, func(i spool.Info) bool { return i.Frames == 0 }) {
 		t.Errorf("%+v", all)

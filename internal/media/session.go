@@ -100,6 +100,7 @@ type session struct {
 	// Of one that has become long; see part.go.
 	partBegan time.Time // when the recording that is open began; zero: when the gate opened
 	parting   bool      // the next part is on its way
+	joins     int64     // media time at which the audio of this part should begin; 0: it has, or nobody knows
 	joint     string    // how the two join
 	adopt     bool      // not attached yet: the evidence comes first
 	// behind is the first frame that can come, by what was acknowledged before; 0:

@@ -45,6 +45,16 @@ func (t *Timeline) Ahead(h frame.Header) (ticks, place int64) {
 	return 0, 0
 }
 
+// Due returns the media time at which the next frame of a track should begin, behind all
+// that is known to be missing before it. 0: its clock is not known.
+func (t *Timeline) Due(kind frame.Kind, source uint32) int64 {
+	tr := t.find(kind, source)
+	if tr == nil || !tr.clock.set {
+		return 0
+	}
+	return tr.clock.origin + tr.clock.base>>8 + t.Length(kind, source)*frame.TicksPerSample
+}
+
 // Length returns how many samples a track has, with what is known to be missing
 // behind its last frame.
 func (t *Timeline) Length(kind frame.Kind, source uint32) int64 {

@@ -305,7 +305,7 @@ func (g *gatherer) spoil(tracks []*filed) []*filed {
 				tr.Name = tr.Kind + fmt.Sprint("-", tr.Source, ".h264")
 			}
 		}
-	case "paused and resumed", "paused within a recording", "taken over", "taken over into one recording":
+	case "", "paused and resumed", "paused within a recording", "taken over", "taken over into one recording":
 	default:
 		spoilSound(g.fault, named(tracks, bob))
 		spoilSight(g.fault, named(tracks, bobSeen))
