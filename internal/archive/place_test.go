@@ -117,6 +117,21 @@ func only(which int, change func(at int64) int64) func(int, int64) int64 {
 	}
 }
 
+// run is mixed audio, and beside it, where it is on, a run of a camera; then it is off for
+// long enough that the next one is another.
+func (s *script) run(all [][]byte, on bool) {
+	for i, p := range all {
+		if on {
+			s.show(frame.Video, 12, p, s.now)
+			if i == 0 {
+				s.records[len(s.records)-1].Header.Flags = frame.KeyFrame
+			}
+		}
+		s.audio(2)
+	}
+	s.audio(timeline.RunPause / frame.TicksPerFrame)
+}
+
 // TestRunsOfACamera: a camera that is switched on again has a file of its own, on the
 // clock of the audio like the first, and nobody looks at its last picture meanwhile.
 func TestRunsOfACamera(t *testing.T) {
@@ -127,14 +142,7 @@ func TestRunsOfACamera(t *testing.T) {
 	var begins []int64
 	for range 2 {
 		begins = append(begins, s.now)
-		for i, p := range all {
-			s.show(frame.Video, 12, p, s.now)
-			if i == 0 {
-				s.records[len(s.records)-1].Header.Flags = frame.KeyFrame
-			}
-			s.audio(2)
-		}
-		s.audio(timeline.RunPause / frame.TicksPerFrame)
+		s.run(all, true)
 	}
 	s.seal(s.seq)
 	_, m := s.archived(t, recorder.OutcomeRecorded)

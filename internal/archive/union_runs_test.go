@@ -2,11 +2,10 @@ package archive_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/recorderbot/recorderbot/internal/archive"
-	"github.com/recorderbot/recorderbot/internal/media/frame"
-	"github.com/recorderbot/recorderbot/internal/media/timeline"
 	"github.com/recorderbot/recorderbot/internal/recorder"
 )
 
@@ -20,19 +19,7 @@ func TestUniteRuns(t *testing.T) {
 		s.records[0].Permit.ID = id
 		s.note(t, "opened", map[string]any{"firstSeq": 1})
 		for run := range 2 {
-			for i, p := range all {
-				for _, heard := range runs {
-					if heard != run {
-						continue
-					}
-					s.show(frame.Video, 12, p, s.now)
-					if i == 0 {
-						s.records[len(s.records)-1].Header.Flags = frame.KeyFrame
-					}
-				}
-				s.audio(2)
-			}
-			s.audio(timeline.RunPause / frame.TicksPerFrame)
+			s.run(all, slices.Contains(runs, run))
 		}
 		s.seal(s.seq)
 		job := s.job(t, recorder.OutcomeRecorded)
