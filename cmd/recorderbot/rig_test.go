@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
 
+	"github.com/recorderbot/recorderbot/internal/media"
 	"github.com/recorderbot/recorderbot/internal/media/durable/durabletest"
 	"github.com/recorderbot/recorderbot/internal/teamsim"
 	"github.com/recorderbot/recorderbot/internal/teamsim/referee"
@@ -63,7 +65,9 @@ func (r *rig) start(t *testing.T) {
 	r.bot = b
 	t.Cleanup(func() { _ = b.close() })
 	err = poll(t.Context(), 5*time.Millisecond, func() error {
-		if reply := readiness(b.readyChecks()); !reply.Ready {
+		// One host is enough to be ready; a scenario counts on all of its own.
+		away := slices.ContainsFunc(b.media.Health(), func(h media.HostHealth) bool { return !h.Up })
+		if reply := readiness(b.readyChecks()); !reply.Ready || away {
 			return errNotReady
 		}
 		return nil
