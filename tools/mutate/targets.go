@@ -67,7 +67,7 @@ func targets() []target {
 				"NothingFits|DiskHesitates|RunEndsWhileDiskHangs|LateStop|MadeButNotAttached|CutIsBridged|MuteFails|ManyCallsInOneCut|DiskStaysAway)$"),
 			brief: regexp.MustCompile("^Test(Admits|TakeRemembers|Hole|WithdrawnTakesNothing|FirstHoleHasNoTime|NumbersFollowTheClock|HearGap|" +
 				"PastGapsAreBounded|HostHadClosedItsGate|BridgedCutMissesNothing|OneBudget|UnmixedClock|Resumed|HeldFramesMayBeMissing|Ended|" +
-				"Strays|StraysAreThoseOfAPause|ReopenedTellsAudio|VideoIsNoAudio|AudioIsHeard|GapAsksForAKeyFrame|Seen|HolesAreSeen|StuckByVideo|SourcesWithoutEnd)$"),
+				"Strays|StraysAreThoseOfAPause|ReopenedTellsAudio|VideoIsNoAudio|AudioIsHeard|GapAsksForAKeyFrame|Seen|HolesAreSeen|StuckByVideo|SourcesWithoutEnd|Join|SilenceAcrossParts)$"),
 		},
 	}
 }
