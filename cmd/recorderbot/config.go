@@ -126,8 +126,8 @@ type RecordingConfig struct {
 	// so that a long call is archived while it goes on; 0: as long as the call.
 	PartLength          Duration `yaml:"partLength"`
 	ParticipantCapacity int      `yaml:"participantCapacity"`
-	// NewBot is the webhook of another bot: while this one drains, whoever joins a call of
-	// its is sent there. Empty: its calls take them on as long as they record.
+	// NewBot is the webhook of another bot: while this one drains, whoever its calls can't
+	// take on, for they record no more, is sent there. Empty: they are turned down.
 	NewBot    string `yaml:"newBot"`
 	OnFailure string `yaml:"onFailure"` // leave or stay
 }

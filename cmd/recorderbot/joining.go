@@ -33,10 +33,12 @@ func newJoins(reg prometheus.Registerer) *prometheus.CounterVec {
 
 // Joining answers whether a participant of the same policy joins a live call, as
 // participantCapacity in our answer promised. A call that records, or will again, takes
-// them on. One that records no more must not: to turn them down is to the platform a
-// rejected invite, and may cost them their call, so it is asked for an invite of its own
-// instead, which becomes another call: of ours, or, while we drain, of the bot that was
-// named for that. Asked again, the answer is the same as long as the call is.
+// them on, also while we drain: the platform may ask again after that, and whoever is
+// taken on must not be sent away. One that records no more must not take them on: to turn
+// them down is to the platform a rejected invite, and may cost them their call, so it is
+// asked for an invite of its own instead, which becomes another call: of ours, or, while
+// we drain, of the bot that was named for that. Asked again, the answer is the same as
+// long as the call is.
 func (r *receiver) Joining(_ context.Context, from callbacks.Caller, n graph.Notification) ([]byte, error) {
 	if err := r.owned(from, &n); err != nil {
 		return nil, err
@@ -54,10 +56,10 @@ func (r *receiver) Joining(_ context.Context, from callbacks.Caller, n graph.Not
 	}
 	reply, body := joinElsewhere, []byte(nil)
 	switch {
-	case drains && r.newBot != "":
-		body = graph.InviteNewBot(r.newBot)
 	case records:
 		reply, body = joinAccepted, graph.AcceptJoin()
+	case drains && r.newBot != "":
+		body = graph.InviteNewBot(r.newBot)
 	case drains:
 		reply, body = joinRejected, graph.RejectJoin()
 	default:

@@ -31,7 +31,7 @@ func TestJoining(t *testing.T) {
 		"no such call":                        {"", false, false, ours, joinElsewhere},
 		"no such call, while we drain":        {"", false, true, "rejectJoinResponse", joinRejected},
 		"records, while we drain":             {"", true, true, "acceptJoinResponse", joinAccepted},
-		"records, and another bot is there":   {others, true, true, others, joinElsewhere},
+		"records, and another bot is there":   {others, true, true, "acceptJoinResponse", joinAccepted},
 		"no such call, and another is there":  {others, false, true, others, joinElsewhere},
 		"another bot is there, and no matter": {others, true, false, "acceptJoinResponse", joinAccepted},
 	} {
@@ -55,11 +55,11 @@ func TestJoining(t *testing.T) {
 			if tt.live {
 				registry.Invite(recorder.Invite{Call: recorder.CallRef{ID: call, Tenant: deskTenant}, ObservedParticipant: "p"})
 			}
-			if tt.drained {
-				registry.Drain()
-			}
 			from := callbacks.Caller{Tenant: deskTenant}
-			for range 2 {
+			for i := range 2 {
+				if tt.drained && (!tt.live || i > 0) { // whoever is taken on stays that, though we drain since
+					registry.Drain()
+				}
 				reply, err := r.Joining(t.Context(), from, graph.Notification{Kind: graph.ParticipantJoining, Call: call, Raw: []byte("{}")})
 				if err != nil || !strings.Contains(string(reply), tt.want) {
 					t.Errorf("%s, %v; want %s", reply, err, tt.want)

@@ -37,9 +37,9 @@
 // heard in both tells how they lie beside each other, for two hosts have two clocks; one
 // shift serves for a whole call, so that clocks which drift apart are told of
 // ([UnionClock].SpreadSamples), not followed. Pictures of a part before its first key
-// frame ([Track].UndecodableFile) are in a union only where the other call has them. A source of which a recording only knows
-// that something is missing, and not when, is a gap in all of it. A union is no recording:
-// it is no proof of anything, and can be made again.
+// frame ([Track].UndecodableFile) are in a union only where the other call has them. A
+// source of which a recording only knows that something is missing, and not when, is a gap
+// in all of it. A union is no recording: it is no proof of anything, and can be made again.
 //
 // Gaps are filled with silence, so that all files of a folder begin at the same
 // instant and their time stays true.

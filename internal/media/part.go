@@ -29,10 +29,11 @@ const manyTracks = 32
 // The sound of a recording is laid out by its samples, what is seen by its times: where
 // the two drift apart by offMost, the call goes on in another recording, in which they
 // begin together again. Nothing is moved, left out or made up for it.
-const (
-	offMost  = 25 * time.Millisecond // less than a picture lasts
-	offSince = 10 * time.Second      // no clock drifts as far sooner
-)
+const offMost = 25 * time.Millisecond // less than a picture lasts
+
+// leastPart is how long a part is that ends for what the host sends, so that no host makes
+// recordings without end; how many tracks it may have meanwhile is bounded at the gate.
+const leastPart = 10 * time.Second
 
 // parts ends recordings that have become long, or broad, or off, one of each call: a call
 // of a day is archived while it goes on, and no more of it than a part is ever in memory,
@@ -42,8 +43,8 @@ func (s *Service) parts(now time.Time) {
 		one.mu.Lock()
 		lasted := now.Sub(one.partAt())
 		long := s.opts.PartLength > 0 && lasted >= s.opts.PartLength
-		off := lasted >= offSince && one.line.Adrift() >= int64(offMost/100)
-		due := one.gate == gateOpen && !one.parting && !one.failed && (long || off || one.line.Tracks() >= manyTracks)
+		broad, off := one.line.Tracks() >= manyTracks, one.line.Adrift() >= int64(offMost/100)
+		due := one.gate == gateOpen && !one.parting && !one.failed && (long || lasted >= leastPart && (broad || off))
 		one.parting = one.parting || due
 		one.mu.Unlock()
 		if !due {

@@ -190,8 +190,8 @@ func TestPartsAreDue(t *testing.T) {
 	}
 }
 
-// TestPartsOfManySpeakers: a recording that many speak in goes on in another, however
-// short it is, and the one behind it has only those who go on speaking.
+// TestPartsOfManySpeakers: a recording that many speak in goes on in another, but not
+// every moment, and the one behind it has only those who go on speaking.
 func TestPartsOfManySpeakers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{streams: Streams{Unmixed: true}})
@@ -206,7 +206,7 @@ func TestPartsOfManySpeakers(t *testing.T) {
 		speak(seq)
 	}
 	w.stored(s, manyTracks-1)
-	w.service.parts(time.Now())
+	w.service.parts(time.Now().Add(leastPart))
 	s.mu.Lock()
 	if s.parting || s.part != 1 {
 		t.Errorf("part %d with %d tracks", s.part, s.line.Tracks())
@@ -214,7 +214,13 @@ func TestPartsOfManySpeakers(t *testing.T) {
 	s.mu.Unlock()
 	speak(manyTracks)
 	w.stored(s, manyTracks)
-	w.service.parts(time.Now())
+	w.service.parts(time.Now().Add(leastPart / 2))
+	s.mu.Lock()
+	if s.parting || s.part != 1 {
+		t.Errorf("part %d: a host that names ever more speakers makes recordings without end", s.part)
+	}
+	s.mu.Unlock()
+	w.service.parts(time.Now().Add(leastPart))
 	eventually(t, "the next part", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
