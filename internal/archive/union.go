@@ -209,7 +209,8 @@ func (u *uniting) check() error {
 
 // oneConversation reports an error where nothing says that two recordings belong together.
 func oneConversation(a, b *Manifest) error {
-	same := func(x, y string) bool { return x != "" && x == y }
+	const noone = "00000000-0000-0000-0000-000000000000" // what the platform may write where there is nobody
+	same := func(x, y string) bool { return x != "" && x != noone && x == y }
 	switch {
 	case a.Recording == b.Recording:
 		return errors.New("it is the same recording twice")

@@ -100,9 +100,10 @@ func TestUnite(t *testing.T) {
 func TestUniteRefused(t *testing.T) {
 	t.Parallel()
 	all := func(i int) bool { return i != 7 }
-	first, _ := twin(t, "first", 0, all, nil)
+	const noone = "00000000-0000-0000-0000-000000000000"
+	first, _ := twin(t, "first", 0, all, func(j *archive.Job) { j.Facts.ObservedParticipant = noone })
 	stranger, _ := twin(t, "stranger", 0, all, func(j *archive.Job) {
-		j.Facts.CallChain, j.Facts.ThreadID, j.Facts.ObservedParticipant = "other", "", ""
+		j.Facts.CallChain, j.Facts.ThreadID, j.Facts.ObservedParticipant = "other", "", noone
 		j.Facts.Call, j.Conclusion.Call = "other", "other"
 		each(j, func(r *spool.Record) {
 			if r.Type == spool.PermitType {
