@@ -299,9 +299,9 @@ func (c *call) step(s state, ev Event) (next state, cmds []Command) {
 	if next.kind() != s.kind() {
 		c.deps.metrics.leave(s.kind())
 		c.deps.metrics.enter(next.kind())
-		c.records.Store(recordsIn(next))
 		c.log.Debug("state", zap.String(logState, next.kind()), zap.String("event", eventName(ev)))
 	}
+	c.records.Store(recordsIn(next)) // a pause may become the end in one state
 	c.remember(fed, next, cmds)
 	c.show(next, ev)
 	if c.order != nil {

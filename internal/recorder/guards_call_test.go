@@ -158,6 +158,24 @@ func TestEachStepIsTold(t *testing.T) {
 	})
 }
 
+// TestPauseThatBecomesTheEnd: whoever asks while a pause is being sealed is taken on, and
+// after the call has been stopped meanwhile nobody is, though the state is the same.
+func TestPauseThatBecomesTheEnd(t *testing.T) {
+	t.Parallel()
+	c, _ := (&slowWorld{world: &world{}}).alone(t)
+	permit, err := mint(announcement{"c", StatusRecording, "x"}, Receipt{HTTPStatus: 200}, Operation{Context: "x", Progress: Completed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := c.step(recording{leg: leg{call: "c"}, permit: permit, opened: true}, PauseRequested{})
+	if !c.records.Load() {
+		t.Errorf("in a pause it records no more: %s", show(s))
+	}
+	if s, _ = c.step(s, StopRequested{Cause: CauseStopped}); s.kind() != "sealing" || c.records.Load() {
+		t.Errorf("stopped, and it records: %v, %s", c.records.Load(), show(s))
+	}
+}
+
 // TestGivingUp: what a call does whose state can't be asked any more.
 func TestGivingUp(t *testing.T) {
 	t.Parallel()
